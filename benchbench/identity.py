@@ -1,0 +1,51 @@
+"""Canonical JSON and digests: the names under which facts are kept.
+
+An identity is the sha256 of a canonical JSON text, never of a pickle, so that it is the same on every machine and
+Python version and a reader can recompute it from what a record shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+IDENTITY_VERSION = 1
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, pydantic models, mappings, sets of names and tuples into JSON's own types.
+
+    Raises:
+        TypeError: for a value that has no canonical text (an array, a function, NaN).
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump(mode="json"))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TypeError(f"'{value}' has no canonical JSON")
+        # 1.0 and 1 are one parameter value: `steps=20.0` must not hide a finished run.
+        return int(value) if value.is_integer() else value
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    raise TypeError(f"a {type(value).__name__} has no canonical JSON")
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one text of `value`: sorted keys, no white space, ASCII."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(kind: str, value: Any) -> str:
+    """Return 32 hexadecimal digits of sha256 over {identity_version, kind, value}."""
+    text = canonical_json({"identity_version": IDENTITY_VERSION, "kind": kind, "value": value})
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
