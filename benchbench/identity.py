@@ -49,3 +49,29 @@ def digest(kind: str, value: Any) -> str:
     """Return 32 hexadecimal digits of sha256 over {identity_version, kind, value}."""
     text = canonical_json({"identity_version": IDENTITY_VERSION, "kind": kind, "value": value})
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def craft_id(
+    attack: Mapping[str, Any],
+    fits: Mapping[str, str],
+    data_id: str,
+    split: str,
+    protocol: Any,
+    target: Mapping[str, Any] | None = None,
+) -> str:
+    """Return H(attack spec, its fit ids, split, photographs, protocol [, target]).
+
+    Args:
+        attack: `Attack.spec()`.
+        fits: fit ids of the attack, by name.
+        split: 'in' or 'out'; with `data_id` it fixes the photographs.
+        protocol: a `Protocol`, or its record in a cell.
+        target: {spec, fits} of the target, for a white-box attack alone.
+    """
+    value = {"attack": attack, "fits": fits, "data": data_id, "split": split, "protocol": protocol}
+    return digest("craft", value if target is None else value | {"target": target})
+
+
+def cell_id(craft: str, target: Mapping[str, Any], fits: Mapping[str, str]) -> str:
+    """Return H(craft_id, target spec, its fit ids)."""
+    return digest("cell", {"craft": craft, "target": target, "fits": fits})

@@ -59,17 +59,19 @@ class ResNetShape(Section):
 
 
 class DenseNetShape(Section):
-    """DenseNet-BC: growth rate, layers a block, stem channels."""
+    """DenseNet-BC: growth rate and layers a block; the stem has twice the growth rate's channels."""
 
     growth: int = 12
     blocks: tuple[int, int, int] = (16, 16, 16)
-    stem: int = 24
 
 
 class VggShape(Section):
     """Channels of the five VGG stages."""
 
     channels: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
+
+
+BackboneShape = ResNetShape | DenseNetShape | VggShape
 
 
 class Backbones(Section):
@@ -89,6 +91,8 @@ class GeneratorShape(Section):
     channels: int = 64
     blocks: int = 2
     """Residual blocks (johnson) or hidden convolutions (full-resolution)."""
+    space_to_depth: int = 1
+    """full-resolution only: fold this many pixels a side into channels first."""
     skip: bool = False
     """Add the input to the output instead of learning to copy it."""
 
@@ -106,6 +110,7 @@ class CganRecipe(Section):
     validate_every: int = 5
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: int = 60
+    """Held-out q photographs; each is turned to every wrong class."""
     precision: Literal["float32", "bfloat16"] = "float32"
 
 

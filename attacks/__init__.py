@@ -1,0 +1,1 @@
+"""The built-in attacks, registered by entry points like any stranger's."""

@@ -1,0 +1,112 @@
+"""What FGSM, PGD and DDN share: Cama's evaluator as the white box, and an epsilon calibrated on held-out q."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbench.attack import Attack, CraftContext
+from benchbench.fit import Fit, FitContext, Setup
+from benchbench.learn.training import parts
+from benchbench.metrics import psnr_from_mse
+
+from ._evaluator import evaluator_fits, make_evaluator
+
+
+def evaluator_of(context: CraftContext) -> nn.Module:
+    """Return the dual-stream evaluator of the context's networks, made once."""
+    if "evaluator" not in context.cache:
+        names = ("residual", "high", "low")
+        context.cache["evaluator"] = make_evaluator({n: context.networks[n] for n in names}).to(context.device)
+    module: nn.Module = context.cache["evaluator"]
+    return module
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpsilonFit(Fit):
+    """Bisection for the epsilon at which an attack's mean PSNR on held-out q photographs is `psnr` dB.
+
+    Source: protocol.md (D). The photographs are rounded to uint8 first, as the harness does.
+    """
+
+    attack: Attack
+    psnr: float
+    images: int
+    tolerance: float = 0.01
+    evaluators: tuple[tuple[str, Fit], ...]
+
+    def spec(self) -> dict[str, Any]:
+        """Return the recipe with the attack's parameters in place of the attack."""
+        own = {"attack": self.attack.spec(), "psnr": self.psnr, "images": self.images, "tolerance": self.tolerance}
+        return {"fit": f"{type(self).__module__}.{type(self).__qualname__}", "version": self.version, "fields": own}
+
+    @property
+    def label(self) -> str:
+        """The name in progress bars."""
+        return f"epsilon of {self.attack.name}"
+
+    @property
+    def cost(self) -> float:
+        """See `Fit.cost`."""
+        return 10_000.0
+
+    def needs(self) -> Mapping[str, Fit]:
+        """The evaluator's networks."""
+        return dict(self.evaluators)
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Bisect on log epsilon."""
+        _, validation = parts(context.data, "q", known_only=True)
+        rows = validation[np.linspace(0, len(validation) - 1, min(len(validation), self.images)).astype(int)]
+        photos = context.data.photos("q")
+        x = torch.from_numpy(np.array(photos.images[rows])).to(context.device).permute(0, 3, 1, 2).float() / 255
+        labels = torch.from_numpy(photos.camera[rows]).to(context.device)
+        known = context.data.known
+        wanted = (labels + 1 + torch.arange(len(labels), device=context.device) % (known - 1)) % known
+        craft = CraftContext(
+            device=context.device, known=known, networks=dict(context.needs), seeds=tuple(range(len(rows)))
+        )
+
+        def measure(epsilon: float) -> float:
+            attack = replace(self.attack, epsilon=epsilon)  # type: ignore[call-arg]
+            values = []
+            for i in range(len(rows)):
+                craft.seeds = (i,)
+                changed = attack.perturb(x[i : i + 1], None, wanted[i : i + 1], craft)
+                mse = ((changed * 255).round() - x[i : i + 1] * 255).square().mean()
+                values.append(psnr_from_mse(float(mse.clamp_min(1e-6))))
+            return float(np.mean(values))
+
+        # A sign step of epsilon everywhere has this PSNR before clipping and rounding.
+        start = 10 ** (-self.psnr / 20)
+        low, high = start / 2, start * 8
+        rounds = 20
+        middle, value = start, measure(start)
+        for done in range(rounds):
+            context.progress(done, rounds, f"epsilon {middle * 255:.3f}/255 gives {value:.2f} dB")
+            if abs(value - self.psnr) <= self.tolerance:
+                break
+            low, high = (middle, high) if value > self.psnr else (low, middle)
+            middle = (low * high) ** 0.5
+            value = measure(middle)
+        context.facts.update(epsilon=middle, psnr_held_out=value, images=len(rows))
+        return {"epsilon": torch.tensor(middle, dtype=torch.float64)}
+
+    def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> float:
+        """Return epsilon, in units of the [0, 1] scale."""
+        return float(state["epsilon"])
+
+
+def calibrated_fits(attack: Attack, epsilon: float | None, psnr: float, setup: Setup) -> dict[str, Fit]:
+    """Return the evaluator's fits and, where no epsilon is given, its calibration."""
+    fits = evaluator_fits("dual", setup)
+    if epsilon is None:
+        fits["epsilon"] = EpsilonFit(
+            attack=attack, psnr=psnr, images=24, evaluators=tuple(fits.items()), seed=setup.seed
+        )
+    return fits

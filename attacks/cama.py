@@ -1,0 +1,29 @@
+"""Cama: conditional adversarial anonymization with a dual-stream evaluator (Andrews et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from benchbench.attack import AttackCard
+
+from ._cgan import Cgan
+from ._evaluator import Evaluator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cama(Cgan):
+    """One evaluator stream judges the residual x_H, another the rest x_L, so both bands must change."""
+
+    classifier_weight: float = 0.005
+
+    card: ClassVar[AttackCard] = AttackCard(
+        name="cama",
+        title="Cama",
+        version=1,
+        knowledge="surrogate",
+        needs_fit=True,
+        paper="Andrews et al., Conditional adversarial camera model anonymization, ECCV Workshops 2020",
+    )
+    evaluator: ClassVar[Evaluator] = "dual"
+    critic: ClassVar[Literal["cc", "rgb+fd"]] = "cc"

@@ -1,0 +1,50 @@
+"""FGSM through torchattacks, on Cama's evaluator (Goodfellow et al. 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+import torchattacks
+from torch import Tensor
+
+from benchbench.attack import Attack, AttackCard, CraftContext
+from benchbench.fit import Fit, Setup
+
+from ._white_box import calibrated_fits, evaluator_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fgsm(Attack):
+    """One signed gradient step towards the wanted class.
+
+    Attributes:
+        epsilon: step in the [0, 1] scale; None: calibrated to `psnr` on held-out q.
+        psnr: the calibration's goal in dB.
+    """
+
+    epsilon: float | None = None
+    psnr: float = 35.0
+
+    card: ClassVar[AttackCard] = AttackCard(
+        name="fgsm",
+        title="FGSM",
+        version=1,
+        knowledge="surrogate",
+        needs_fit=True,
+        paper="Goodfellow et al., Explaining and harnessing adversarial examples, ICLR 2015",
+    )
+
+    def fits(self, setup: Setup) -> Mapping[str, Fit]:
+        """Return Cama's evaluator and the calibrated epsilon."""
+        return calibrated_fits(self, self.epsilon, self.psnr, setup)
+
+    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+        """x' = clip(x - epsilon * sign(gradient of the NLL of the wanted class))."""
+        epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
+        attack = torchattacks.FGSM(evaluator_of(context), eps=epsilon)
+        attack.set_mode_targeted_by_label(quiet=True)
+        with torch.enable_grad():
+            return cast(Tensor, attack(x, target))

@@ -1,0 +1,70 @@
+"""PGD through torchattacks, on Cama's evaluator (Madry et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+import torchattacks
+from torch import Tensor
+
+from benchbench.attack import Attack, AttackCard, CraftContext
+from benchbench.fit import Fit, Setup
+
+from ._white_box import calibrated_fits, evaluator_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pgd(Attack):
+    """Signed gradient steps, projected to the L-infinity ball of radius epsilon.
+
+    Attributes:
+        epsilon: radius in the [0, 1] scale; None: calibrated to `psnr` on held-out q.
+        steps: gradient steps.
+        step_size: length of a step in units of epsilon.
+        random_start: start at a random point of the ball, drawn per image.
+        psnr: the calibration's goal in dB.
+    """
+
+    epsilon: float | None = None
+    steps: int = 10
+    step_size: float = 0.25
+    random_start: bool = False
+    psnr: float = 35.0
+
+    card: ClassVar[AttackCard] = AttackCard(
+        name="pgd",
+        title="PGD",
+        version=1,
+        knowledge="surrogate",
+        needs_fit=True,
+        paper="Madry et al., Towards deep learning models resistant to adversarial attacks, ICLR 2018",
+    )
+
+    def fits(self, setup: Setup) -> Mapping[str, Fit]:
+        """Return Cama's evaluator and the calibrated epsilon."""
+        return calibrated_fits(self, self.epsilon, self.psnr, setup)
+
+    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+        """Iterate x' = clip(project(x' - step * sign(gradient of the NLL of the wanted class)))."""
+        epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
+        attack = torchattacks.PGD(
+            evaluator_of(context),
+            eps=epsilon,
+            alpha=self.step_size * epsilon,
+            steps=self.steps,
+            random_start=self.random_start,
+        )
+        attack.set_mode_targeted_by_label(quiet=True)
+        with torch.enable_grad():
+            if not self.random_start:
+                return cast(Tensor, attack(x, target))
+            # torchattacks draws from the global state: give each image a state of its own, and put the old one back.
+            results = []
+            for i, seed in enumerate(context.seeds):
+                with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+                    torch.manual_seed(seed)
+                    results.append(attack(x[i : i + 1], target[i : i + 1]))
+            return torch.cat(results)

@@ -1,0 +1,143 @@
+"""From trials to a cell: counts and sums that do not depend on how the trials were cut into parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.attack import Attack
+from benchbench.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
+from benchbench.crossing import ANY, Crossed, Trials, true_classes
+from benchbench.fit import Setup
+from benchbench.identity import plain
+from benchbench.plan import Plan, PlannedCell, attack_fits, target_fits
+from benchbench.target import Target
+
+if TYPE_CHECKING:
+    from benchbench.data import Dataset
+
+
+def make_cell(
+    planned: PlannedCell,
+    parts: Sequence[Crossed],
+    clean: Sequence[Sequence[int]],
+    plan: Plan,
+    dataset: Dataset,
+    provenance: Mapping[str, Any],
+) -> Cell:
+    """Return the cell of one target from all parts of its crossing, in order.
+
+    Args:
+        planned: the cell as it was planned; its ids go into the record.
+        parts: of one attack on one split, none missing.
+        clean: the target's confusion matrix on the unattacked photographs.
+        plan: setup and protocol.
+        dataset: the photographs.
+        provenance: see `benchbench.provenance`.
+    """
+    setup, target = plan.setup, planned.target
+    classes = true_classes(setup.known, setup.classes, planned.split)
+    joined = Trials(
+        *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
+    )
+    predicted = np.concatenate([part.predicted[target.name] for part in parts])
+    decibels = np.concatenate([part.psnr for part in parts])
+    table = counts(joined, predicted, classes, setup.known, target.classes(setup))
+    return Cell(
+        cell_id=planned.cell_id,
+        profile=setup.profile.name,
+        dataset=DatasetPart(
+            name=dataset.name,
+            data_id=dataset.data_id,
+            camera_models=tuple(dataset.camera_models),
+            known=dataset.known,
+            size=dataset.size,
+        ),
+        attack=_attack_part(planned.attack, setup),
+        target=_target_part(target, setup, clean),
+        split=SplitPart(
+            name=planned.split,
+            fingerprint=dataset.fingerprint("test"),
+            images=len(np.unique(joined.image)),
+            classes=tuple(classes),
+        ),
+        protocol=plain(plan.protocol),
+        craft=_craft_part(planned, parts, joined, decibels, setup.known),
+        counts=tuple(tuple(tuple(row) for row in rows) for rows in table.tolist()),
+        provenance=dict(provenance),
+    )
+
+
+def counts(
+    trials: Trials, predicted: NDArray[np.int64], classes: range, known: int, target_classes: int
+) -> NDArray[np.int64]:
+    """Count outcomes by [true][wanted][predicted].
+
+    A trial with wanted class ANY counts for every wrong class: crafting for each would give the same photograph.
+
+    Args:
+        trials: (N,) each field.
+        predicted: (N,) class predicted by the target.
+        classes: the true classes of the split.
+        known: number of classes that can be wanted.
+        target_classes: number of classes that can be predicted.
+    """
+    table = np.zeros((len(classes), known, target_classes), np.int64)
+    for wanted in range(known):
+        mask = wanted_mask(trials, wanted)
+        np.add.at(table[:, wanted], (trials.true[mask] - classes[0], predicted[mask]), 1)
+    return table
+
+
+def wanted_mask(trials: Trials, wanted: int) -> NDArray[np.bool_]:
+    """Mark the trials that stand for wanted class `wanted`."""
+    return np.logical_or(trials.wanted == wanted, (trials.wanted == ANY) & (trials.true != wanted))
+
+
+def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
+    card, spec = attack.card, attack.spec()
+    return AttackPart(
+        name=attack.name,
+        title=card.title if attack.name == card.name else attack.name,  # a bridge has one card for many attacks
+        version=card.version,
+        knowledge=card.knowledge,
+        control=card.control,
+        params=spec["params"],
+        fits=attack_fits(attack, setup),
+    )
+
+
+def _target_part(target: Target, setup: Setup, clean: Sequence[Sequence[int]]) -> TargetPart:
+    card, spec = target.card, target.spec()
+    return TargetPart(
+        name=card.name,
+        version=card.version,
+        backbone=card.backbone,
+        preprocessor=card.preprocessor,
+        overlap=card.overlap,
+        params=spec["params"],
+        classes=target.classes(setup),
+        fits=target_fits(target, setup),
+        clean=tuple(tuple(row) for row in clean),
+    )
+
+
+def _craft_part(
+    planned: PlannedCell, parts: Sequence[Crossed], trials: Trials, decibels: NDArray[np.float64], known: int
+) -> CraftPart:
+    by_class = [decibels[wanted_mask(trials, wanted)] for wanted in range(known)]
+    changed = [found[np.isfinite(found)] for found in by_class]
+    values = sum(part.values for part in parts)
+    return CraftPart(
+        craft_id=planned.craft_id,
+        psnr_sum=tuple(math.fsum(found) for found in changed),
+        psnr_images=tuple(len(found) for found in changed),
+        identical=tuple(len(found) - len(finite) for found, finite in zip(by_class, changed, strict=True)),
+        clipped=sum(part.clipped for part in parts) / values if values else 0.0,
+        target_calls=sum(part.target_calls for part in parts),
+        facts=plain(parts[0].facts),
+    )

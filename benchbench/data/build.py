@@ -1,0 +1,271 @@
+"""Building: photographs are rendered or decoded in shards by worker processes, then joined into one memory-mapped array a role.
+
+Whatever kills a build, `<cache>/data/<data_id>` is complete or absent, and finished shards in `<data_id>.part` are used again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.data import folder, virtual
+from benchbench.data.dataset import FORMAT, Dataset
+from benchbench.data.files import sync_folder, write_atomic
+from benchbench.data.folder import FolderRecipe
+from benchbench.data.scenes import SceneSpec, render_scene
+from benchbench.data.splits import ROLES, Role, check_disjoint, is_validation
+from benchbench.data.virtual import Item, Shot, VirtualPhotographer, VirtualRecipe
+from benchbench.errors import BenchError, DataError
+from benchbench.identity import digest
+
+Recipe = VirtualRecipe | FolderRecipe
+Progress = Callable[[str, int, int], None]
+SHARD = 8  # photographs a shard: what a killed build loses at most, a worker
+_DISTRIBUTIONS = ("numpy", "scipy", "Pillow", "rawpy", "lensfunpy", "scikit-image", "matplotlib")
+
+
+class Photographer(Protocol):
+    """Takes photographs: the virtual cameras or the reader of a folder."""
+
+    def __call__(self, items: Sequence[Item], /) -> list[Shot]: ...
+
+
+def data_id(recipe: Recipe) -> str:
+    """Identity of the data set that the recipe gives, without rendering: 32 hexadecimal digits.
+
+    For a folder it covers the digests of all files, which are remembered by size and modification time.
+    """
+    if isinstance(recipe, VirtualRecipe):
+        return digest("virtual", virtual.identity(recipe))
+    return digest("folder", folder.identity(recipe))
+
+
+def open_dataset(cache_dir: Path, data_id: str) -> Dataset:
+    """Open a finished data set; DataError if there is none."""
+    return Dataset(Path(cache_dir) / "data" / data_id)
+
+
+def build(recipe: Recipe, cache_dir: Path, *, workers: int | None = None, progress: Progress | None = None) -> Dataset:
+    """Build the data set of a recipe, or open it if it is there.
+
+    Args:
+        workers: processes, default one a core. 1 works in this process.
+        progress: called with (stage, done, total); stages are `scenes` and `photographs`.
+    """
+    identifier = data_id(recipe)
+    home = Path(cache_dir) / "data"
+    root, work = home / identifier, home / f"{identifier}.part"
+    if not (root / "meta.json").is_file():
+        home.mkdir(parents=True, exist_ok=True)
+        with _lock(home / f"{identifier}.lock"):
+            if not (root / "meta.json").is_file():
+                _build(recipe, identifier, root, work, workers or _cores(), progress or (lambda *_: None))
+    return Dataset(root)
+
+
+def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int, progress: Progress) -> None:
+    work.mkdir(exist_ok=True)
+    photographer: Photographer
+    with _Crew(workers, progress) as crew:
+        if isinstance(recipe, VirtualRecipe):
+            items, scene_dir = virtual.plan(recipe), work / "scenes"
+            scene_dir.mkdir(exist_ok=True)
+            photographer = VirtualPhotographer(recipe, scene_dir)
+            missing = [s for s in virtual.scenes(recipe) if not (scene_dir / f"{s.id}.npy").is_file()]
+            calls = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
+            crew.run("scenes", calls, done=len(virtual.scenes(recipe)) - len(missing))
+            models = tuple(camera.name for camera in virtual.labels(recipe))
+            about = {"name": "virtual-neutral" if recipe.neutral else "virtual", "known": recipe.known}
+        else:
+            listing = folder.listing(recipe)
+            items, models = listing.items, listing.camera_models
+            photographer = folder.FolderReader(Path(recipe.path), recipe.size, listing.files, listing.scenes, listing.total)
+            about = {"name": Path(recipe.path).name, "known": listing.known}
+        shards = [(role, k, items[role][k : k + SHARD]) for role in ROLES for k in range(0, len(items[role]), SHARD)]
+        todo = [s for s in shards if not _shard_path(work, s[0], s[1]).is_file()]
+        calls = [(_make_shard, (photographer, part, _shard_path(work, role, k)), len(part)) for role, k, part in todo]
+        total = sum(len(v) for v in items.values())
+        crew.run("photographs", calls, done=total - sum(len(s[2]) for s in todo))
+
+    draft = work / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    written = {role: _join(role, items[role], recipe.size, recipe.seed, work, draft) for role in ROLES}
+    check_disjoint(
+        {role: written[role]["camera"] for role in ROLES},
+        {role: written[role]["device"] for role in ROLES},
+        {role: written[role]["scene"] for role in ROLES},
+        recipe.split_rule,
+    )
+    if isinstance(recipe, VirtualRecipe):
+        check_disjoint(*({role: written[role][key] for role in ROLES} for key in ("camera", "device", "scene")), "scene")
+    meta = {
+        "format": FORMAT,
+        "data_id": identifier,
+        **about,
+        "camera_models": models,
+        "size": recipe.size,
+        "split_rule": recipe.split_rule,
+        "photographs": {role: len(items[role]) for role in ROLES},
+        "fingerprints": {role: written[role]["fingerprint"] for role in ROLES},
+        "recipe": recipe.model_dump(mode="json"),
+        "versions": {name: version(name) for name in _DISTRIBUTIONS},
+    }
+    write_atomic(draft / "meta.json", lambda file: file.write(json.dumps(meta, indent=1).encode()))
+    sync_folder(draft)
+    os.rename(draft, root)
+    sync_folder(root.parent)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _shard_path(work: Path, role: Role, start: int) -> Path:
+    return work / f"{role}-{start:07d}.npz"
+
+
+def _make_scene(spec: SceneSpec, size: int, seed: int, scene_dir: Path) -> None:
+    scene = render_scene(spec, size, seed)
+    write_atomic(scene_dir / f"{spec.id}.npy", lambda file: np.save(file, scene))
+
+
+def _make_shard(photographer: Photographer, items: Sequence[Item], path: Path) -> None:
+    shots = photographer(items)
+    lengths = [len(shot.jpeg or b"") for shot in shots]
+    arrays: dict[str, NDArray[Any]] = {
+        "images": np.stack([shot.pixels for shot in shots]),
+        "scene": np.array([shot.scene for shot in shots], np.int64),
+        "lengths": np.array(lengths, np.int64),
+        "jpegs": np.frombuffer(b"".join(shot.jpeg or b"" for shot in shots), np.uint8),
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_atomic(path, lambda file: file.write(buffer.getbuffer()))
+
+
+def _join(role: Role, items: Sequence[Item], size: int, seed: int, work: Path, draft: Path) -> dict[str, Any]:
+    """Write <role>.npy, .npz and .jpegs from the shards; return the label arrays and the fingerprint."""
+    camera = np.array([item.camera for item in items], np.int64)
+    device = np.array([item.device for item in items], np.int64)
+    scene = np.full(len(items), -1, np.int64)
+    lengths = np.zeros(len(items), np.int64)
+    pixels_digest = hashlib.sha256()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, 3)}
+    with (draft / f"{role}.npy").open("wb") as pixels, (draft / f"{role}.jpegs").open("wb") as jpegs:
+        np.lib.format.write_array_header_1_0(pixels, header)
+        for k in range(0, len(items), SHARD):
+            with np.load(_shard_path(work, role, k)) as shard:
+                images = np.ascontiguousarray(shard["images"])
+                pixels.write(images.data)
+                pixels_digest.update(images.data)
+                scene[k : k + SHARD], lengths[k : k + SHARD] = shard["scene"], shard["lengths"]
+                jpegs.write(shard["jpegs"].tobytes())
+        for file in (pixels, jpegs):
+            file.flush()
+            os.fsync(file.fileno())
+    if not lengths.any():
+        (draft / f"{role}.jpegs").unlink()
+    labels: dict[str, Any] = {
+        "camera": camera,
+        "device": device,
+        "scene": scene,
+        "name": np.array([item.name for item in items], np.str_),
+        "validation": is_validation(camera, seed),
+        "jpeg": np.concatenate(([0], np.cumsum(lengths))),
+    }
+    write_atomic(draft / f"{role}.npz", lambda file: np.savez(file, allow_pickle=False, **labels))
+    for key in ("camera", "device", "scene", "validation"):
+        pixels_digest.update(labels[key].tobytes())
+    return labels | {"fingerprint": pixels_digest.hexdigest()}
+
+
+class _Crew:
+    """Runs calls in worker processes, or here for one worker, and reports progress in photographs."""
+
+    def __init__(self, workers: int, progress: Progress) -> None:
+        self.workers = workers
+        self.progress = progress
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, stage: str, calls: list[tuple[Callable[..., None], tuple[Any, ...], int]], done: int) -> None:
+        """Make all calls (function, arguments, weight); `done` counts what an earlier build left."""
+        total = done + sum(weight for _, _, weight in calls)
+        self.progress(stage, done, total)
+        if self.workers == 1 or len(calls) == 1:
+            for function, arguments, weight in calls:
+                function(*arguments)
+                done += weight
+                self.progress(stage, done, total)
+            return
+        if calls and self.pool is None:
+            # Spawned, not forked: the caller may hold torch's threads and CUDA.
+            self.pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+        waiting: dict[Future[None], int] = {}
+        queue = iter(calls)
+        try:
+            while True:
+                for function, arguments, weight in queue:
+                    assert self.pool is not None
+                    waiting[self.pool.submit(function, *arguments)] = weight
+                    if len(waiting) >= 4 * self.workers:
+                        break
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    done += waiting.pop(future)
+                    self.progress(stage, done, total)
+        except BrokenProcessPool:
+            raise DataError(
+                f"a worker process died at {stage} {done} of {total}, perhaps for lack of memory; "
+                "what is finished is kept, start again or use fewer workers."
+            ) from None
+
+
+def _start_worker() -> None:
+    # One thread a worker: LibRaw (OpenMP) and BLAS would otherwise start as many as there are cores in each of them.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One build of a data set at a time; the system frees the lock of a process that dies."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two builds at once waste work but stay correct
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+__all__ = ["BenchError", "Recipe", "build", "data_id", "open_dataset"]

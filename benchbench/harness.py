@@ -1,0 +1,279 @@
+"""A run: photographs, then missing fits, then one crossing per attack and split, each cell written as it arrives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol as Interface
+
+from benchbench.attack import Attack
+from benchbench.cache import Cache
+from benchbench.crossing import Split, networks, process_cache
+from benchbench.errors import BenchError
+from benchbench.executors.jobs import Job
+from benchbench.executors.meter import Meter
+from benchbench.fit import Fit, FitContext, Progress, Setup, collect
+from benchbench.plan import Plan, PlannedCell, make_plan
+from benchbench.profile import Profile
+from benchbench.protocol import Protocol, RunOptions
+from benchbench.provenance import provenance
+from benchbench.rounds import Crossings, told
+from benchbench.source import Facts, Source
+from benchbench.store import CellStore
+from benchbench.target import Target
+
+SECONDS_PER_PHOTOGRAPH = 0.12
+"""Rendering a 256 px photograph on one core, for the first estimate."""
+
+
+class Display(Interface):
+    """Shows how far a run is. `benchbench.display` has one for terminals and one for logs."""
+
+    def start(self, seconds: Mapping[str, float]) -> None:
+        """Take the stages in their order and the wall-clock seconds that each is expected to take."""
+
+    def update(self, stage: str, done: float, total: float, text: str) -> None:
+        """Take how far a stage is."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def start(self, seconds: Mapping[str, float]) -> None:
+        """Take the stages."""
+
+    def update(self, stage: str, done: float, total: float, text: str) -> None:
+        """Take how far a stage is."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class RunSummary:
+    """What a run did, cell by cell."""
+
+    computed: list[PlannedCell] = field(default_factory=list)
+    present: list[PlannedCell] = field(default_factory=list)
+    skipped: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    """With the reason: an impossible cell, or one whose network failed."""
+    failed: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    """With the reason: the attack or the target broke its contract."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What went wrong, by what it happened to: each fit, attack and target once."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 if anything failed."""
+        return 1 if self.failures or self.failed else 0
+
+    @property
+    def sentence(self) -> str:
+        """'48 computed, 48 already there, 2 skipped (why), 0 failed'."""
+        reasons = list(dict.fromkeys(reason for _, reason in self.skipped))
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        return (
+            f"{len(self.computed)} computed, {len(self.present)} already there, "
+            f"{len(self.skipped)} skipped{why}, {len(self.failed)} failed"
+        )
+
+
+@dataclass(frozen=True)
+class FitCall:
+    """The work of one fit, in whichever process runs it."""
+
+    fit: Fit
+    setup: Setup
+    source: Source
+    cache: Path
+    device: str
+
+    def __call__(self, progress: Progress) -> None:
+        """Compute the fit and put it into the cache, unless another run has done so meanwhile."""
+        import torch
+
+        cache = process_cache(self.cache)
+        fit_id = self.fit.fit_id(self.setup.data_id)
+        device = torch.device(self.device)
+        with cache.lock(fit_id):
+            if cache.has(fit_id):
+                return
+            began = time.perf_counter()
+            context = FitContext(
+                data=self.source.open(self.cache),
+                device=device,
+                needs=networks(self.fit.needs(), self.setup, self.cache, device),
+                folder=cache.workspace(fit_id),
+                checkpoint=cache.checkpoint(fit_id),
+                progress=progress,
+            )
+            state = self.fit.run(context)
+            seconds = time.perf_counter() - began
+            record = {
+                "label": self.fit.label,
+                "spec": self.fit.spec(),
+                "data_id": self.setup.data_id,
+                "needs": {name: need.fit_id(self.setup.data_id) for name, need in self.fit.needs().items()},
+                "cost": self.fit.cost,
+                "facts": context.facts,
+                "seconds": seconds,
+                "provenance": provenance(self.device, seconds),
+            }
+            cache.save(fit_id, context.folder, state, record)
+
+
+def plan_run(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split],
+    *,
+    protocol: Protocol,
+    profile: Profile,
+    source: Source,
+    options: RunOptions,
+    seed: int = 0,
+) -> tuple[Plan, Facts]:
+    """Find out what a run would do, without making photographs, networks or cells.
+
+    Args:
+        seed: of the networks' training; `protocol.seed` is that of crafting.
+
+    Raises:
+        BenchError: see `benchbench.plan.make_plan`.
+    """
+    facts = source.facts(options.cache)
+    plan = make_plan(
+        attacks,
+        targets,
+        splits,
+        setup=facts.setup(profile, seed),
+        protocol=protocol,
+        facts=facts,
+        store=CellStore(options.results),
+        cache=Cache(options.cache),
+    )
+    return plan, facts
+
+
+def run(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split] = ("in", "out"),
+    *,
+    protocol: Protocol,
+    profile: Profile,
+    source: Source,
+    options: RunOptions,
+    seed: int = 0,
+    display: Display | None = None,
+) -> RunSummary:
+    """Compute the missing cells of attacks x targets x splits and write each as it arrives.
+
+    A failing fit, attack or target is named in the summary and the others finish. Whatever stops a run, the next one
+    with the same arguments goes on from what is there.
+
+    Raises:
+        BenchError: the request makes no sense, a cell is damaged, or a cell cannot be written.
+    """
+    display = display or Quiet()
+    plan, facts = plan_run(
+        attacks, targets, splits, protocol=protocol, profile=profile, source=source, options=options, seed=seed
+    )
+    summary = RunSummary(
+        present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
+    )
+    missing = plan.having("missing")
+    if not missing:
+        return summary
+    CellStore(options.results).clean()
+    display.start(stage_seconds(plan, facts, options))
+    try:
+        dataset = source.build(
+            options.cache,
+            options.workers,
+            lambda label, done, total: display.update("photographs", done, total, label),
+        )
+        if dataset.data_id != plan.setup.data_id:
+            raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
+        display.update("photographs", 1, 1, "ready")
+        broken = _run_fits(plan, source, options, display, summary)
+        ready = _without(missing, broken, plan, summary)
+        if ready:
+            crossings = Crossings(plan=plan, source=source, dataset=dataset, options=options, cells=ready)
+            for written in crossings.run(lambda done, total, text: display.update("crossing", done, total, text)):
+                summary.computed.append(written)
+            summary.failed += crossings.failed
+            summary.failures |= crossings.failures
+    finally:
+        display.close()
+    return summary
+
+
+def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:
+    """Return the wall-clock seconds that each stage is expected to take."""
+    workers = max(1, options.workers)
+    built = (options.cache / "data" / facts.data_id).exists()
+    photographs = 0.0 if built else len(facts.camera) * 6 * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
+    longest = max(plan.costs.values(), default=0.0)
+    return {
+        "photographs": photographs / workers,
+        "networks": max(longest, plan.seconds_fits / workers),
+        "crossing": plan.seconds_crossing / workers,
+    }
+
+
+def _run_fits(
+    plan: Plan, source: Source, options: RunOptions, display: Display, summary: RunSummary
+) -> dict[str, str]:
+    """Run the missing fits; return those that failed or were blocked, with the reason, by fit_id."""
+    from benchbench.executors.local import run_jobs
+
+    jobs = []
+    for fit_id, fit in plan.fits.items():
+        if fit_id in plan.missing_fits:
+            needs = {need.fit_id(plan.setup.data_id) for need in fit.needs().values()}
+            jobs.append(
+                Job(
+                    key=fit_id,
+                    label=fit.label,
+                    call=FitCall(fit, plan.setup, source, options.cache, options.device),
+                    cost=max(plan.costs[fit_id], 0.01),
+                    needs=frozenset(needs & plan.missing_fits),
+                )
+            )
+    broken: dict[str, str] = {}
+    meter = Meter(jobs, lambda done, total, text: display.update("networks", done, total, text))
+    for outcome in run_jobs(jobs, workers=options.workers, on_progress=meter.progress):
+        meter.finish(outcome)
+        label = plan.fits[outcome.key].label
+        if outcome.error is not None:
+            broken[outcome.key] = outcome.error if outcome.blocked else f"'{label}' failed"
+            if not outcome.blocked:
+                summary.failures[label] = told(outcome, Cache(options.cache))
+    display.update("networks", 1, 1, "ready")
+    return broken
+
+
+def _without(
+    missing: Sequence[PlannedCell], broken: Mapping[str, str], plan: Plan, summary: RunSummary
+) -> list[PlannedCell]:
+    """Return the cells whose fits are all there; the others are skipped, with the reason."""
+    reasons: dict[int, str] = {}
+    things: dict[int, Attack | Target] = {id(thing): thing for c in missing for thing in (c.attack, c.target)}
+    for thing in things.values():
+        lost = [fit_id for fit_id in collect(thing.fits(plan.setup), plan.setup.data_id) if fit_id in broken]
+        if lost:
+            reasons[id(thing)] = broken[lost[0]]
+    ready = []
+    for cell in missing:
+        reason = reasons.get(id(cell.attack)) or reasons.get(id(cell.target))
+        if reason:
+            summary.skipped.append((cell, reason))
+        else:
+            ready.append(cell)
+    return ready

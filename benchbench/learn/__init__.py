@@ -1,0 +1,1 @@
+"""Networks and their training: classifier = preprocessor + timm backbone, one training loop."""

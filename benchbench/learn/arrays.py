@@ -1,0 +1,118 @@
+"""Fits whose result is a stack of images: what does not change during training is computed once per photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbench.fit import Fit, FitContext
+
+Role = Literal["q", "p"]
+
+
+def write_stack(
+    context: FitContext, role: Role, transform: Callable[[Tensor], Tensor], dtype: type[np.generic], batch: int = 8
+) -> None:
+    """Run `transform` over all photographs of `role`, (n, 3, H, W) in [0, 1] to the same shape, into `stack.npy`."""
+    photos = context.data.photos(role)
+    stack = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        context.folder / "stack.npy", mode="w+", dtype=dtype, shape=photos.images.shape
+    )
+    for start in range(0, len(photos), batch):
+        x = torch.from_numpy(np.array(photos.images[start : start + batch])).to(context.device)
+        with torch.inference_mode():
+            y = transform(x.permute(0, 3, 1, 2).float() / 255).permute(0, 2, 3, 1)
+        y = (y * 255).round().clamp(0, 255).byte() if dtype is np.uint8 else y
+        stack[start : start + batch] = y.cpu().numpy().astype(dtype)
+        context.progress(min(start + batch, len(photos)), len(photos), "photographs")
+    stack.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFit(Fit):
+    """Base of the fits that give a memory-mapped stack (N, H, W, 3) in the order of `data.photos(role)`."""
+
+    role: Role
+
+    def load(
+        self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
+    ) -> np.ndarray:
+        """Return the stack."""
+        return arrays["stack"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WienerResiduals(StackFit):
+    """Wavelet Wiener residuals in the [-1, 1] scale of the networks, float16."""
+
+    @property
+    def label(self) -> str:
+        """The name in progress bars."""
+        return f"wiener residuals of {self.role}"
+
+    @property
+    def cost(self) -> float:
+        """See `Fit.cost`."""
+        return 12_000.0
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Compute and write the stack."""
+        from benchbench.learn.classifier import make_preprocessor
+
+        wiener = make_preprocessor("ww").to(context.device)
+        write_stack(context, self.role, wiener, np.float16)
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkResiduals(StackFit):
+    """High-frequency parts x_H = E0(x) in the [-1, 1] scale, float16."""
+
+    network: Fit
+
+    @property
+    def label(self) -> str:
+        """The name in progress bars."""
+        return f"learned residuals of {self.role}"
+
+    @property
+    def cost(self) -> float:
+        """See `Fit.cost`."""
+        return 12_000.0
+
+    def needs(self) -> Mapping[str, Fit]:
+        """The residual network E0."""
+        return {"network": self.network}
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Compute and write the stack."""
+        network = context.needs["network"].to(context.device)
+        write_stack(context, self.role, lambda x: network(x * 2 - 1), np.float16)
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remosaiced(StackFit):
+    """Photographs after an RGGB mosaic and Menon demosaicing, rounded to uint8: the input of the generators."""
+
+    @property
+    def label(self) -> str:
+        """The name in progress bars."""
+        return f"re-mosaiced {self.role}"
+
+    @property
+    def cost(self) -> float:
+        """See `Fit.cost`."""
+        return 12_000.0
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Compute and write the stack."""
+        from benchbench.forensics import remosaic
+
+        write_stack(context, self.role, remosaic, np.uint8)
+        return {}

@@ -1,0 +1,157 @@
+"""Image-to-image networks: the generators of the cGAN attacks, the residual network E0, and the PatchGAN critic.
+
+Tensors are float NCHW in [-1, 1]. All are fully convolutional.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from benchbench.forensics import ConstrainedConv, FiniteDifferences
+from benchbench.profile import GeneratorShape
+
+
+def _normal_init(module: nn.Module) -> None:
+    """N(0, 0.02) for convolutions, N(1, 0.02) for batch norm (Isola et al. 2017, section 6)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(2):
+            layers += [
+                nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+            ]
+        self.body = nn.Sequential(*layers[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + cast(Tensor, self.body(x))
+
+
+def _johnson(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
+    """The published network (Johnson et al. 2016 with the changes of protocol.md)."""
+    c = shape.channels
+    layers: list[nn.Module] = [
+        nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=False), nn.BatchNorm2d(c), nn.ReLU()
+    ]  # fmt: skip
+    for width in (c, 2 * c):
+        layers += [
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()
+        ]  # fmt: skip
+    layers += [_Residual(4 * c) for _ in range(shape.blocks)]
+    for width in (4 * c, 2 * c):
+        layers += [
+            nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
+            nn.BatchNorm2d(width // 2),
+            nn.ReLU(),
+        ]
+    return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(c, 3, 7))
+
+
+def _full_resolution(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
+    """A stack of 3x3 convolutions with no down-sampling but an optional, loss-free space-to-depth of the input.
+
+    Without down-sampling, as SpoC's own generator (Cozzolino et al. 2019, seven convolutions); space-to-depth by two
+    keeps every value and gives each Bayer phase its own filters at a quarter of the positions.
+    """
+    c, fold = shape.channels, shape.space_to_depth
+    layers: list[nn.Module] = [nn.PixelUnshuffle(fold)] if fold > 1 else []
+    width = in_channels * fold**2
+    for _ in range(shape.blocks):
+        layers += [nn.Conv2d(width, c, 3, padding=1, bias=False), nn.BatchNorm2d(c), nn.ReLU()]
+        width = c
+    layers += [nn.Conv2d(c, 3 * fold**2, 3, padding=1)]
+    return nn.Sequential(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
+
+
+class ImageToImage(nn.Module):
+    """A network from images to images of the same size.
+
+    Args:
+        shape: kind and widths.
+        planes: constant condition planes beside the three color channels: one a class, or 0.
+        bounded: end in tanh (generators) or not (E0).
+    """
+
+    def __init__(self, shape: GeneratorShape, planes: int, bounded: bool) -> None:
+        super().__init__()
+        self.planes, self.bounded, self.skip = planes, bounded, shape.skip
+        self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
+        body = _johnson if shape.kind == "johnson" else _full_resolution
+        self.body = body(shape, 3 + planes)
+        self.apply(_normal_init)
+        if shape.skip:
+            # The network starts as the identity: it need not learn to copy.
+            last = [m for m in self.body if isinstance(m, nn.Conv2d)][-1]
+            nn.init.zeros_(last.weight)
+
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Map x (N, 3, H, W) in [-1, 1], conditioned on classes `target` (N,), to (N, 3, H, W)."""
+        h, w = x.shape[-2:]
+        padding = (-w % self.multiple, -h % self.multiple)
+        inputs = nn.functional.pad(x, (0, padding[0], 0, padding[1]), mode="replicate") if any(padding) else x
+        if target is not None:
+            inputs = torch.cat([inputs, planes(target, self.planes, inputs)], dim=1)
+        y = cast(Tensor, self.body(inputs))[..., :h, :w]
+        if self.skip:
+            y = y + x
+            return y.clamp(-1, 1) if self.bounded else y
+        return torch.tanh(y) if self.bounded else y
+
+
+def planes(target: Tensor, classes: int, like: Tensor) -> Tensor:
+    """Return (N, classes, H, W) planes of zeros with ones in each image's target class."""
+    hot = nn.functional.one_hot(target, classes).to(like.dtype)
+    return hot[:, :, None, None].expand(-1, -1, *like.shape[-2:])
+
+
+class PatchCritic(nn.Module):
+    """PatchGAN discriminator with a receptive field of 34 x 34, conditioned after its first convolution.
+
+    Args:
+        first: 'cc' puts a constrained convolution before it (Cama, MISL), 'rgb+fd' finite differences beside the
+            image (SpoC).
+    """
+
+    def __init__(self, classes: int, channels: int, first: Literal["cc", "rgb+fd"]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.constrained = ConstrainedConv() if first == "cc" else None
+        self.differences = FiniteDifferences() if first == "rgb+fd" else None
+        c = channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2)
+        )
+        self.body = nn.Sequential(
+            nn.Conv2d(c + classes, 2 * c, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(2 * c),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * c, 4 * c, 4, padding=1, bias=False),
+            nn.BatchNorm2d(4 * c),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4 * c, 1, 4, padding=1),
+        )
+        self.stem.apply(_normal_init)
+        self.body.apply(_normal_init)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        """Return a map of scores (N, 1, h, w): 1 for 'a photograph of this label'."""
+        if self.constrained is not None:
+            x = self.constrained(x)
+        elif self.differences is not None:
+            x = torch.cat([x, self.differences(x)], dim=1)
+        features = self.stem(x)
+        return cast(Tensor, self.body(torch.cat([features, planes(label, self.classes, features)], dim=1)))

@@ -1,0 +1,139 @@
+"""One training loop for every network: epochs, checkpoints that resume exactly, validation, best epoch kept."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchbench.fit import FitContext
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    """Return the mixed-precision context of a recipe on a device."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer,
+    kind: Literal["constant", "step", "one-cycle"],
+    learning_rates: list[float],
+    steps: int,
+    milestones: tuple[int, ...] = (),
+    gamma: float = 0.1,
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return a per-step learning-rate schedule; `milestones` are in steps, one peak rate a parameter group."""
+    if kind == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, learning_rates, total_steps=max(steps, 2), pct_start=0.25, cycle_momentum=False
+        )
+    return torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones) if kind == "step" else [], gamma)
+
+
+@dataclass
+class Loop:
+    """The state of a training run and the loop over it.
+
+    Args:
+        modules: everything with weights or buffers that training changes.
+        optimizers, schedules: saved and restored with the weights.
+        keep: the module whose best state is the result.
+        step: trains on one batch and returns a loss for the progress line.
+        score: validates; the highest is best, the later of equals (a one-cycle run ends better than it began).
+    """
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    schedules: dict[str, torch.optim.lr_scheduler.LRScheduler]
+    keep: str
+    step: Callable[[torch.Generator], Tensor]
+    score: Callable[[], tuple[float, ...]]
+    epochs: int
+    steps_per_epoch: int
+    validate_every: int
+    seed: int
+    checkpoint_seconds: float = 15.0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+    def _state(self, epoch: int, generator: torch.Generator, best: tuple[Any, ...]) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "modules": {k: m.state_dict() for k, m in self.modules.items()},
+            "optimizers": {k: o.state_dict() for k, o in self.optimizers.items()},
+            "schedules": {k: s.state_dict() for k, s in self.schedules.items()},
+            "generator": generator.get_state(),
+            "rng": torch.random.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "best": best,
+            "curve": self.curve,
+        }
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Train from the checkpoint or from the start; return the best state of `keep`, on the CPU."""
+        torch.manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed + 1)
+        best: tuple[Any, ...] = ((-float("inf"),), None)
+        first = 0
+        if context.checkpoint.is_file():
+            saved = torch.load(context.checkpoint, map_location="cpu", weights_only=True)
+            for name, module in self.modules.items():
+                module.load_state_dict(saved["modules"][name])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(saved["optimizers"][name])
+            for name, schedule in self.schedules.items():
+                schedule.load_state_dict(saved["schedules"][name])
+            generator.set_state(saved["generator"])
+            torch.random.set_rng_state(saved["rng"])
+            if saved["cuda_rng"] and torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(saved["cuda_rng"])
+            best, first, self.curve = saved["best"], saved["epoch"], saved["curve"]
+        total = self.epochs * self.steps_per_epoch
+        last_save = last_report = time.monotonic()
+        for epoch in range(first, self.epochs):
+            for module in self.modules.values():
+                module.train()
+            running = torch.zeros(())
+            for step in range(self.steps_per_epoch):
+                running = self.step(generator)
+                for schedule in self.schedules.values():
+                    schedule.step()
+                if time.monotonic() - last_report > 0.5:
+                    last_report = time.monotonic()
+                    context.progress(epoch * self.steps_per_epoch + step + 1, total, f"loss {float(running):.3f}")
+            done = epoch + 1
+            if done % self.validate_every == 0 or done == self.epochs:
+                for module in self.modules.values():
+                    module.eval()
+                score = tuple(float(s) for s in self.score())
+                self.curve.append({"epoch": done, "loss": round(float(running), 5), "score": list(score)})
+                if score >= tuple(best[0]):
+                    kept = self.modules[self.keep].state_dict()
+                    best = (score, {k: v.detach().to("cpu", copy=True) for k, v in kept.items()})
+            if done < self.epochs and time.monotonic() - last_save > self.checkpoint_seconds:
+                save_checkpoint(self._state(done, generator, best), context.checkpoint)
+                last_save = time.monotonic()
+            context.progress(done * self.steps_per_epoch, total, f"loss {float(running):.3f}")
+        context.facts["curve"] = self.curve
+        context.facts["score"] = list(best[0])
+        return copy.copy(best[1])
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint so that a kill at any moment leaves the old one or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

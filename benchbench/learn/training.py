@@ -1,0 +1,176 @@
+"""Classifier fits: targets trained on p, evaluator streams trained on q, with one recipe format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchbench.data import Dataset
+from benchbench.fit import Fit, FitContext
+from benchbench.forensics import ConstrainedConv
+from benchbench.learn.arrays import Role
+from benchbench.learn.classifier import BackboneName, Classifier, PreprocessorName
+from benchbench.learn.loop import Loop, autocast, make_schedule
+from benchbench.learn.patches import PatchSource
+from benchbench.profile import BackboneShape, Recipe
+
+Band = Literal["all", "high", "low"]
+"""What a classifier sees: the photograph, its residual x_H = E0(x), or the rest x_L = x - x_H."""
+
+
+def parts(data: Dataset, role: Role, known_only: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions in `data.photos(role)` of the training and of the validation photographs."""
+    labels = data.labels(role)
+    used = labels["camera"] < data.known if known_only else np.ones(len(labels["camera"]), bool)
+    return np.flatnonzero(used & ~labels["validation"]), np.flatnonzero(used & labels["validation"])
+
+
+def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Return SGD groups: no decay on biases and batch norm; a tenth of the rate on constrained filters."""
+    constrained = {id(p) for m in network.modules() if isinstance(m, ConstrainedConv) for p in m.parameters()}
+    weights = [p for p in network.parameters() if id(p) not in constrained]
+    return [
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [p for p in network.parameters() if id(p) in constrained],
+            "weight_decay": recipe.weight_decay,
+            "lr": recipe.learning_rate / 10,
+        },
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierFit(Fit):
+    """A preprocessor and a backbone trained on patches of q or p.
+
+    Source: Andrews et al. 2020, section 4.1; NLL, SGD with Nesterov momentum, class-balanced patches, Dih4.
+    """
+
+    role: Role
+    backbone: BackboneName
+    preprocessor: PreprocessorName
+    classes: int
+    shape: BackboneShape
+    dropout: float
+    recipe: Recipe
+    patch: int
+    name: str
+    """For people only, but part of the identity, so that two targets never share a file by accident."""
+    band: Band = "all"
+    residuals: Fit | None = None
+    """Stack of whole-image residuals that replaces (ww, high) or is taken from (low) the photograph."""
+
+    @property
+    def label(self) -> str:
+        """The name in progress bars."""
+        return self.name
+
+    @property
+    def cost(self) -> float:
+        """Patches, weighted by the backbone's measured time a patch relative to ResNet-18."""
+        weight = {"resnet18": 1.0, "resnet50": 1.35, "densenet100": 1.45, "vgg16": 2.0}[self.backbone]
+        return weight * self.recipe.epochs * self.recipe.patches_per_epoch
+
+    def needs(self) -> Mapping[str, Fit]:
+        """The residual stack, where the classifier does not see the photograph itself."""
+        return {"residuals": self.residuals} if self.residuals is not None else {}
+
+    def build(self) -> Classifier:
+        """Return the untrained network."""
+        return Classifier(self.backbone, self.preprocessor, self.classes, self.shape, self.dropout)
+
+    def inputs(self, network: Classifier, stacks: list[Tensor]) -> Tensor:
+        """Return what the backbone sees, from aligned batches of the stacks of `run`."""
+        if network.preprocessor.whole_image or self.band == "high":
+            return stacks[0]
+        if self.band == "low":
+            return stacks[0] * 2 - 1 - stacks[1]
+        return network.preprocessor(stacks[0])  # type: ignore[no-any-return]
+
+    def run(self, context: FitContext) -> dict[str, Tensor]:
+        """Train; return the state of the best validation epoch."""
+        torch.manual_seed(self.seed)
+        device, recipe = context.device, self.recipe
+        known_only = self.classes == context.data.known
+        photos = context.data.photos(self.role)
+        train, validation = parts(context.data, self.role, known_only)
+        stacks: list[np.ndarray] = [photos.images]
+        if self.residuals is not None:
+            residuals = context.needs["residuals"]
+            stacks = [photos.images, residuals] if self.band == "low" else [residuals]
+        source = PatchSource(stacks, photos.camera, train, self.patch, device)
+        network = self.build().to(device, memory_format=torch.channels_last)
+        steps = max(1, recipe.patches_per_epoch // recipe.batch)
+        optimizer = torch.optim.SGD(
+            parameter_groups(network, recipe), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
+        )
+        schedule = make_schedule(
+            optimizer,
+            recipe.schedule,
+            [g["lr"] for g in optimizer.param_groups],
+            steps * recipe.epochs,
+            tuple(m * steps for m in recipe.milestones),
+            recipe.gamma,
+        )
+
+        def step(generator: torch.Generator) -> Tensor:
+            batch, labels = source.sample(recipe.batch, generator)
+            with autocast(device, recipe.precision):
+                features = self.inputs(network, batch).contiguous(memory_format=torch.channels_last)
+                logits = network.classify(features)
+            loss = F.cross_entropy(logits.float(), labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            for module in network.modules():
+                if isinstance(module, ConstrainedConv):
+                    module.project_()
+            return loss.detach()
+
+        def score() -> tuple[float, float]:
+            return self.validate(network, stacks, photos.camera, validation, device)
+
+        loop = Loop(
+            modules={"network": network},
+            optimizers={"sgd": optimizer},
+            schedules={"sgd": schedule},
+            keep="network",
+            step=step,
+            score=score,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            validate_every=recipe.validate_every,
+            seed=self.seed,
+        )
+        return loop.run(context)
+
+    def validate(
+        self, network: Classifier, stacks: list[np.ndarray], labels: np.ndarray, index: np.ndarray, device: torch.device
+    ) -> tuple[float, float]:
+        """Return (accuracy, -mean loss) over the whole photographs `index`."""
+        correct, loss = 0.0, 0.0
+        for start in range(0, len(index), 16):
+            rows = index[start : start + 16]
+            batch = [torch.from_numpy(np.array(s[rows])).to(device).permute(0, 3, 1, 2) for s in stacks]
+            batch = [b.float() / 255 if b.dtype == torch.uint8 else b.float() for b in batch]
+            truth = torch.from_numpy(labels[rows]).to(device)
+            with torch.inference_mode(), autocast(device, self.recipe.precision):
+                logits = network.classify(self.inputs(network, batch)).float()
+            correct += float((logits.argmax(1) == truth).sum())
+            loss += float(F.cross_entropy(logits, truth, reduction="sum"))
+        return correct / max(1, len(index)), -loss / max(1, len(index))
+
+    def load(
+        self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
+    ) -> Classifier:
+        """Return the trained classifier in eval mode, its weights frozen."""
+        network = self.build()
+        network.load_state_dict(state)
+        return network.eval().requires_grad_(False)

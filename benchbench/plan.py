@@ -1,0 +1,216 @@
+"""What a run would do: cells present, missing or skipped, the fits they need, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.attack import Attack
+from benchbench.cache import Cache
+from benchbench.crossing import SPLITS, Split, trials, true_classes
+from benchbench.errors import BenchError
+from benchbench.fit import Fit, Setup, collect
+from benchbench.identity import cell_id, craft_id, digest
+from benchbench.protocol import Protocol
+from benchbench.source import Facts
+from benchbench.store import CellStore
+from benchbench.target import Target
+
+State = Literal["present", "missing", "skipped"]
+
+SECONDS_PER_COST = 1 / 2500
+"""One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
+SECONDS_PER_CRAFT = 0.03
+SECONDS_PER_SCORE = 0.004
+"""One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCell:
+    """One attack, one target, one split, and what stands in the results folder."""
+
+    attack: Attack
+    target: Target
+    split: Split
+    craft_id: str
+    cell_id: str
+    path: Path
+    state: State
+    reason: str = ""
+    """Why it is skipped."""
+
+    @property
+    def label(self) -> str:
+        """A short name for messages."""
+        return f"{self.attack.name} x {self.target.name} ({self.split})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The cells asked for, in order, and the fits that the missing ones need, parents first."""
+
+    setup: Setup
+    protocol: Protocol
+    cells: tuple[PlannedCell, ...]
+    fits: Mapping[str, Fit] = field(default_factory=dict)
+    """By fit_id: all that missing cells need."""
+    missing_fits: frozenset[str] = frozenset()
+    seconds_fits: float = 0.0
+    """Estimated core seconds."""
+    seconds_crossing: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """Estimated seconds by fit_id, of the missing fits."""
+
+    def having(self, state: State) -> list[PlannedCell]:
+        """Return the cells in one state."""
+        return [cell for cell in self.cells if cell.state == state]
+
+
+def attack_fits(attack: Attack, setup: Setup) -> dict[str, str]:
+    """Return the fit ids of an attack by name."""
+    return {name: fit.fit_id(setup.data_id) for name, fit in attack.fits(setup).items()}
+
+
+def target_fits(target: Target, setup: Setup) -> dict[str, str]:
+    """Return the fit ids of a target by name."""
+    return {name: fit.fit_id(setup.data_id) for name, fit in target.fits(setup).items()}
+
+
+def identities(
+    attack: Attack, target: Target, split: Split, setup: Setup, protocol: Protocol, ids: Mapping[str, Mapping[str, str]]
+) -> tuple[str, str]:
+    """Return (craft_id, cell_id), the same as `benchbench.store.identify` finds from the record.
+
+    Args:
+        ids: fit ids of 'attack' and 'target', by name.
+    """
+    seen = {"spec": target.spec(), "fits": ids["target"]} if attack.card.knowledge == "white-box" else None
+    craft = craft_id(attack.spec(), ids["attack"], setup.data_id, split, protocol, seen)
+    return craft, cell_id(craft, target.spec(), ids["target"])
+
+
+def clean_id(target: Target, fits: Mapping[str, str], data_id: str, split: Split) -> str:
+    """Return the id of a target's confusion matrix on the unattacked photographs of a split."""
+    return digest("clean", {"target": target.spec(), "fits": fits, "data": data_id, "split": split})
+
+
+def make_plan(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split],
+    *,
+    setup: Setup,
+    protocol: Protocol,
+    facts: Facts,
+    store: CellStore,
+    cache: Cache,
+) -> Plan:
+    """Look up what is there and find out what is missing. Trains and crafts nothing.
+
+    Raises:
+        BenchError: two attacks or targets of one name and identity, or a split that does not exist.
+        StoreError: a cell that this plan needs is damaged.
+    """
+    _check(attacks, targets, splits)
+    ids_attack = [attack_fits(a, setup) for a in attacks]
+    ids_target = [target_fits(t, setup) for t in targets]
+    cells = []
+    for a, attack in enumerate(attacks):
+        for split in splits:
+            reason = _why_not(setup, facts.camera, split)
+            for t, target in enumerate(targets):
+                ids = {"attack": ids_attack[a], "target": ids_target[t]}
+                craft, cell = identities(attack, target, split, setup, protocol, ids)
+                path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
+                state: State = "skipped" if reason else "missing"
+                if not reason and path.exists() and store.read(path).cell_id == cell:
+                    state = "present"
+                cells.append(
+                    PlannedCell(
+                        attack=attack,
+                        target=target,
+                        split=split,
+                        craft_id=craft,
+                        cell_id=cell,
+                        path=path,
+                        state=state,
+                        reason=reason,
+                    )
+                )
+    missing = [cell for cell in cells if cell.state == "missing"]
+    fits = _fits_of(missing, setup)
+    absent = {fit_id: fit for fit_id, fit in fits.items() if not cache.has(fit_id)}
+    rate = measured_rate(cache) if absent else SECONDS_PER_COST
+    costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
+    return Plan(
+        setup=setup,
+        protocol=protocol,
+        cells=tuple(cells),
+        fits=fits,
+        missing_fits=frozenset(absent),
+        seconds_fits=sum(costs.values()),
+        seconds_crossing=_crossing_seconds(missing, facts.camera, setup, facts.size),
+        costs=costs,
+    )
+
+
+def measured_rate(cache: Cache) -> float:
+    """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
+    cost = seconds = 0.0
+    for _, record in cache.records():
+        if record.get("cost"):
+            cost += record["cost"]
+            seconds += record["seconds"]
+    return seconds / cost if cost and seconds else SECONDS_PER_COST
+
+
+def crossing_seconds(images: int, targets: int, size: int) -> float:
+    """Return a first guess at the seconds that `images` trials take on one core."""
+    return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
+
+
+def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:
+    for split in splits:
+        if split not in SPLITS:
+            raise BenchError(f"unknown split '{split}'; splits are in and out.")
+    for kind, names in (("attack", [a.spec() for a in attacks]), ("target", [t.name for t in targets])):
+        twice = [item for i, item in enumerate(names) if item in names[:i]]
+        if twice:
+            name = twice[0]["name"] if isinstance(twice[0], dict) else twice[0]
+            raise BenchError(f"{kind} '{name}' is asked for twice in one run.")
+
+
+def _why_not(setup: Setup, camera: NDArray[np.int64], split: Split) -> str:
+    classes = true_classes(setup.known, setup.classes, split)
+    if not classes:
+        return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
+    lacking = [c for c in classes if not bool((camera == c).any())]
+    return f"no test photographs of class {lacking[0]}" if lacking else ""
+
+
+def _fits_of(cells: Sequence[PlannedCell], setup: Setup) -> dict[str, Fit]:
+    roots: dict[str, Fit] = {}
+    for attack in {id(cell.attack): cell.attack for cell in cells}.values():
+        roots |= {f"attack/{id(attack)}/{name}": fit for name, fit in attack.fits(setup).items()}
+    for target in {id(cell.target): cell.target for cell in cells}.values():
+        roots |= {f"target/{id(target)}/{name}": fit for name, fit in target.fits(setup).items()}
+    return collect(roots, setup.data_id)
+
+
+def _crossing_seconds(
+    missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int
+) -> float:
+    targets: dict[tuple[int, Split], int] = {}
+    attacks = {id(cell.attack): cell.attack for cell in missing}
+    for cell in missing:
+        key = (id(cell.attack), cell.split)
+        targets[key] = targets.get(key, 0) + 1
+    return sum(
+        crossing_seconds(len(trials(camera, setup.known, split, attacks[which].card.targeted)), count, size)
+        for (which, split), count in targets.items()
+    )

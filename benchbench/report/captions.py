@@ -1,0 +1,69 @@
+"""The sentences of captions: which photographs, which profile and condition, which command."""
+
+from __future__ import annotations
+
+from benchbench.report.groups import Group
+
+BACKBONES = {
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "densenet100": "DenseNet-100",
+    "vgg16": "VGG-16",
+}
+PREPROCESSORS = {"rgb": "RGB", "rgb+fd": "RGB+FD", "fd": "FD", "ww": "WW", "cc": "CC", "hp": "HP"}
+CONDITIONS = {
+    "uint8": "targets see rounded 8-bit photographs",
+    "float": "targets see unrounded values, as in the paper",
+}
+SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
+NO_CELL = "not computed yet (`bench status` says why)"
+BOLD = "Best in bold; controls (what doing nothing or adding noise scores) do not compete."
+PUBLISHED = (
+    "Ours / paper. The paper's figures are for photographs of the Dresden image database, 512 x 512, with its"
+    " own networks and unrounded images: another data set and another profile, so they show a shape, not a"
+    " reference value."
+)
+
+
+def setting(group: Group) -> str:
+    """Return the sentence that names data set, profile and condition."""
+    if not group.dataset:
+        return "No results yet."
+    explained = CONDITIONS.get(group.condition)
+    condition = f"condition {group.condition}" + (f" ({explained})" if explained else "")
+    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}."
+
+
+def images(group: Group, split: str, target_overlap: str | None = None) -> str:
+    """Return the sentence that says how many photographs of one split were attacked."""
+    counts = sorted(
+        {
+            (c.split.images, len(c.split.classes))
+            for c in group.cells
+            if c.split.name == split and target_overlap in (None, c.target.overlap)
+        }
+    )
+    if not counts:
+        return f"No {SPLITS[split]} photographs have been attacked yet."
+    shown = " or ".join(f"{n} photographs of {k} camera models" for n, k in counts)
+    return f"Split {split}: {shown}, {SPLITS[split]}."
+
+
+def command(number: str, group: Group, show_published: bool) -> str:
+    """Return the sentence with the command that makes the table."""
+    words = ["bench", "table", number]
+    if group.dataset:
+        words += ["--dataset", group.dataset, "--profile", group.profile]
+        if group.condition != "uint8":
+            words += ["--condition", group.condition]
+    if show_published:
+        words.append("--published")
+    return f"Made by `{' '.join(words)}`."
+
+
+def left_out(group: Group) -> tuple[str, ...]:
+    """Return the remark about superseded cells, if there are any."""
+    if not group.left_out:
+        return ()
+    noun = "cell is" if group.left_out == 1 else "cells are"
+    return (f"{group.left_out} {noun} left out: of an older version, or computed again since.",)

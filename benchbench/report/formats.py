@@ -1,0 +1,228 @@
+"""A table as text: Markdown, LaTeX, CSV and plain text. Files keep full precision, readers one decimal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from tabulate import tabulate
+
+from benchbench.errors import UnknownNameError, did_you_mean
+from benchbench.report.model import DASH, Column, Entry, Scalar, Table, exact, show
+
+Style = Callable[[str], str]
+
+MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "*": r"\*", "<": "&lt;", ">": "&gt;"})
+LATEX_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "%": r"\%",
+        "_": r"\_",
+        "&": r"\&",
+        "#": r"\#",
+        "$": r"\$",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        # After "\\" LaTeX takes "[" for the start of an optional length.
+        "[": "{[}",
+        "]": "{]}",
+    }
+)
+
+
+def _entry(entry: Entry, column: Column, bold: tuple[bool, bool], *, escape: Style, strong: Style, beside: bool) -> str:
+    """Return one entry: "91.2", "91.2 (96.3)" or, beside the paper's, "91.2 (96.3) / 90.0 (95.0)"."""
+
+    def words(value: Scalar, second: float | None, marks: tuple[bool, bool]) -> str:
+        first = escape(show(value, column.kind))
+        first = strong(first) if marks[0] else first
+        if not column.pair or (value is None and second is None):
+            return first
+        other = show(second, column.kind)
+        return f"{first} ({strong(other) if marks[1] else other})"
+
+    ours = words(entry.value, entry.second, bold)
+    if not beside or entry.published is None:
+        return ours
+    return f"{ours} / {words(*entry.published, (False, False))}"
+
+
+def _grid(table: Table, *, escape: Style, strong: Style) -> list[list[str]]:
+    """Return the body as text; a block's name stands in its first row only."""
+    best = table.best()
+    body = []
+    previous: str | None = None
+    for i, row in enumerate(table.rows):
+        entries = [
+            _entry(
+                entry,
+                column,
+                ((i, j, 0) in best, (i, j, 1) in best),
+                escape=escape,
+                strong=strong,
+                beside=table.published,
+            )
+            for j, (column, entry) in enumerate(zip(table.columns, row.entries, strict=True))
+        ]
+        lead = [escape(row.block) if row.block != previous else ""] if table.block_title else []
+        body.append([*lead, escape(row.label), *entries])
+        previous = row.block
+    return body
+
+
+def _head(table: Table) -> list[str]:
+    return [
+        *([table.block_title] if table.block_title else []),
+        table.corner,
+        *(c.title for c in table.columns),
+    ]
+
+
+def _aligned(table: Table) -> list[str]:
+    lead = ["left"] * (2 if table.block_title else 1)
+    return lead + ["left" if c.kind == "text" else "right" for c in table.columns]
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _starred(text: str) -> str:
+    return f"*{text}*"
+
+
+def markdown(table: Table) -> str:
+    """Return a heading, a pipe table, the caption, and a line for each thing that is missing."""
+
+    def escape(text: str) -> str:
+        return text.translate(MARKDOWN_SPECIAL)
+
+    def strong(text: str) -> str:
+        return f"**{text}**"
+
+    head = [escape(h) for h in _head(table)]
+    rows = _grid(table, escape=escape, strong=strong)
+    lines = [f"### {_name(table)}. {escape(table.title)}", ""]
+    lines += (
+        [tabulate(rows, headers=head, tablefmt="pipe", colalign=_aligned(table), disable_numparse=True)] if rows else []
+    )
+    lines += ["", " ".join(table.caption)]
+    notes = [*table.remarks, *table.notes()]
+    if notes:
+        # A note opens with the dash that it explains, which Markdown would take for a list inside the list.
+        lines += ["", *(f"- {n.replace(DASH + ' ', '`-` ', 1) if n.startswith(DASH) else n}" for n in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def plain(table: Table) -> str:
+    """Return the table for a terminal; *best* between asterisks."""
+    rows = _grid(table, escape=_same, strong=_starred)
+    text = tabulate(rows, headers=_head(table), tablefmt="simple", colalign=_aligned(table), disable_numparse=True)
+    lines = [
+        f"{_name(table)}. {table.title}",
+        *([text] if rows else []),
+        *table.caption,
+        *table.remarks,
+        *table.notes(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def latex(table: Table) -> str:
+    """Return a table environment; the document needs \\usepackage{booktabs}."""
+
+    def escape(text: str) -> str:
+        return text.translate(LATEX_SPECIAL)
+
+    def strong(text: str) -> str:
+        return rf"\textbf{{{text}}}"
+
+    def prose(text: str) -> str:
+        """Escape a sentence and set its `commands` in typewriter type, where LaTeX may not make -- a dash."""
+        parts = re.split(r"`([^`]*)`", text)
+        return "".join(
+            escape(part) if i % 2 == 0 else rf"\texttt{{{escape(part).replace('--', '-{}-')}}}"
+            for i, part in enumerate(parts)
+        )
+
+    letters = "".join(a[0] for a in _aligned(table))
+    lines = [r"\begin{table}[ht]", r"\centering"]
+    caption = f"{escape(table.title)}. {prose(' '.join(table.caption))}"
+    lines += [rf"\caption[{escape(table.title)}]{{{caption}}}", rf"\label{{tab:{table.number}}}"]
+    # With the paper's figures beside ours a line is twice as long.
+    lines.append(r"\scriptsize" if table.published else r"\small")
+    if table.rows:
+        lines += [rf"\begin{{tabular}}{{{letters}}}", r"\toprule"]
+        lines += [" & ".join(escape(h) for h in _head(table)) + r" \\", r"\midrule"]
+        block = table.rows[0].block
+        for row, words in zip(table.rows, _grid(table, escape=escape, strong=strong), strict=True):
+            if row.block != block:
+                lines.append(r"\midrule")
+                block = row.block
+            lines.append(" & ".join(words) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}"]
+    for note in (*table.remarks, *table.notes()):
+        lines.append(rf"\par\footnotesize {prose(note)}")
+    lines.append(r"\end{table}")
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(table: Table) -> str:
+    """Return full precision (rates as fractions), the paper's figures, and a column of reasons."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head = ["table", *table.facts, *(["block"] if table.block_title else []), "row", "key"]
+    for column in table.columns:
+        names = [f"{column.key}_tsr", f"{column.key}_usr"] if column.pair else [column.key]
+        head += names + ([f"{n}_published" for n in names] if table.published else [])
+    writer.writerow([*head, "missing"])
+    for row in table.rows:
+        line = [
+            table.number,
+            *table.facts.values(),
+            *([row.block] if table.block_title else []),
+            row.label,
+            row.key,
+        ]
+        reasons: dict[str, list[str]] = {}
+        for column, entry in zip(table.columns, row.entries, strict=True):
+            width = 2 if column.pair else 1
+            line += [exact(v) for v in entry.parts()[:width]]
+            if table.published:
+                line += [exact(v) for v in (entry.published or (None, None))[:width]]
+            reason = entry.reason(column)
+            if reason:
+                reasons.setdefault(reason, []).append(column.key)
+        writer.writerow([*line, "; ".join(f"{' '.join(keys)}: {why}" for why, keys in reasons.items())])
+    return out.getvalue()
+
+
+def _name(table: Table) -> str:
+    return f"Table {table.number}"
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "md": markdown,
+    "latex": latex,
+    "csv": comma_separated,
+    "text": plain,
+}
+
+
+def render(table: Table, format: str = "md") -> str:
+    """Return a table as "md", "latex", "csv" or "text".
+
+    Raises:
+        UnknownNameError: no such format.
+    """
+    if format not in FORMATS:
+        raise UnknownNameError(
+            f"unknown format '{format}'.{did_you_mean(format, FORMATS)}\n  available: {', '.join(FORMATS)}"
+        )
+    return FORMATS[format](table)

@@ -1,0 +1,186 @@
+"""Cells that may stand in one table: the same photographs, profile and protocol, and one cell a place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from benchbench import metrics
+from benchbench.cell import Cell
+from benchbench.identity import canonical_json
+from benchbench.report import published
+
+LABELS = {
+    "misl-cgan": "MISL",
+    "spoc-cgan": "SpoC",
+    "cama": "Cama",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "ddn": "DDN",
+}
+"""What the paper's tables call its attacks; any other attack goes by its own title."""
+
+
+@dataclass(frozen=True)
+class AttackRow:
+    """One attack with one set of parameters."""
+
+    name: str
+    params: str
+    """Canonical JSON."""
+    label: str
+    control: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name and parameters: what tells two rows apart."""
+        return self.name if self.params in ("", "{}") else f"{self.name} {self.params}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The newest cells of one data set, profile and protocol."""
+
+    dataset: str
+    data_id: str
+    profile: str
+    protocol: str
+    """Canonical JSON."""
+    settings: dict[str, Any]
+    """The protocol as a mapping."""
+    cells: tuple[Cell, ...] = ()
+    left_out: int = 0
+    """Cells of older versions, or computed again since."""
+
+    @property
+    def condition(self) -> str:
+        """What the target was shown: uint8, float, ..."""
+        return str(self.settings.get("condition", "uint8"))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What tells this group apart, as text."""
+        return {
+            "dataset": self.dataset,
+            "data_id": self.data_id,
+            "profile": self.profile,
+            "condition": self.condition,
+            "seed": str(self.settings.get("seed", 0)),
+        }
+
+    @cached_property
+    def attacks(self) -> tuple[AttackRow, ...]:
+        """The attacks that have cells: the paper's in its order, then others by name, then controls."""
+        order = [*published.layouts()["2a"].attacks, *published.psnr()]
+        rank = {name: i for i, name in reversed(list(enumerate(order)))}
+        seen: dict[tuple[str, str], Cell] = {}
+        for cell in self.cells:
+            seen.setdefault(attack_key(cell), cell)
+        rows = []
+        for (name, params), cell in seen.items():
+            same = [c.attack.params for (n, _), c in seen.items() if n == name]
+            label = LABELS.get(name, cell.attack.title) + _differing(cell.attack.params, same)
+            rows.append(AttackRow(name, params, label, cell.attack.control))
+        return tuple(sorted(rows, key=lambda r: (r.control, rank.get(r.name, len(rank)), r.name, r.params)))
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str, str], Cell]:
+        return {(*attack_key(c), c.target.name, c.split.name): c for c in self.cells}
+
+    def cell(self, attack: AttackRow, target: str, split: str) -> Cell | None:
+        """Return the cell of one place, or None."""
+        return self._index.get((attack.name, attack.params, target, split))
+
+    def of(self, attack: AttackRow, split: str) -> list[Cell]:
+        """Return the cells of one attack on one split, by target name."""
+        found = [c for c in self.cells if attack_key(c) == (attack.name, attack.params) and c.split.name == split]
+        return sorted(found, key=lambda c: c.target.name)
+
+    def psnr(self, attack: AttackRow, split: str) -> tuple[float | None, int, int]:
+        """Return (mean PSNR in dB or None, unchanged images, images) of what one attack crafted on one split.
+
+        A black-box attack crafts once for all targets; a white-box one for each, and the mean is over them.
+        """
+        crafts = {c.craft.craft_id: c for c in self.of(attack, split)}
+        values = [metrics.psnr_mean(crafts[k]) for k in sorted(crafts)]
+        known = [v for v in values if v is not None]
+        unchanged = sum(sum(c.craft.identical) for c in crafts.values())
+        made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts.values())
+        return (mean(known) if known and len(known) == len(values) else None), unchanged, made
+
+
+def attack_key(cell: Cell) -> tuple[str, str]:
+    """Return (name, parameters as canonical JSON) of a cell's attack."""
+    return cell.attack.name, canonical_json(cell.attack.params)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; the sum is exact, so the order of the values cannot show."""
+    return math.fsum(values) / len(values)
+
+
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    """Return the mean, or None if anything is missing: a mean of the rest would compare with nothing."""
+    known = [v for v in values if v is not None]
+    return mean(known) if known and len(known) == len(values) else None
+
+
+def _differing(params: dict[str, Any], all_params: Sequence[dict[str, Any]]) -> str:
+    """Return " [steps=20]": the parameters by which this attack differs from others of its name."""
+    keys = sorted({k for p in all_params for k in p if any(q.get(k) != p[k] for q in all_params)})
+    shown = ", ".join(f"{k}={params[k]}" for k in keys if k in params)
+    return f" [{shown}]" if shown else ""
+
+
+def _newest(cells: Sequence[Cell]) -> list[Cell]:
+    """Return one cell a place, of the highest version of its attack and its target."""
+    attack_version: dict[tuple[str, str], int] = {}
+    target_version: dict[str, int] = {}
+    for c in cells:
+        key, name = attack_key(c), c.target.name
+        attack_version[key] = max(attack_version.get(key, 0), c.attack.version)
+        target_version[name] = max(target_version.get(name, 0), c.target.version)
+    kept: dict[tuple[str, str, str, str], Cell] = {}
+    for c in sorted(cells, key=lambda c: (str(c.provenance.get("utc", "")), c.cell_id)):
+        key, name = attack_key(c), c.target.name
+        if c.attack.version == attack_version[key] and c.target.version == target_version[name]:
+            kept[(*key, name, c.split.name)] = c
+    return [kept[k] for k in sorted(kept)]
+
+
+def groups(
+    cells: Iterable[Cell],
+    *,
+    dataset: str | None = None,
+    profile: str | None = None,
+    condition: str | None = None,
+) -> list[Group]:
+    """Sort cells into groups whose numbers compare, filtered by name; the order of `cells` has no effect."""
+    found: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for cell in cells:
+        if dataset is not None and cell.dataset.name != dataset:
+            continue
+        if profile is not None and cell.profile != profile:
+            continue
+        if condition is not None and str(cell.protocol.get("condition", "uint8")) != condition:
+            continue
+        key = (cell.dataset.name, cell.profile, canonical_json(cell.protocol), cell.dataset.data_id)
+        found.setdefault(key, []).append(cell)
+    result = []
+    for key in sorted(found):
+        kept = _newest(found[key])
+        result.append(
+            Group(
+                dataset=key[0],
+                data_id=key[3],
+                profile=key[1],
+                protocol=key[2],
+                settings=dict(found[key][0].protocol),
+                cells=tuple(kept),
+                left_out=len(found[key]) - len(kept),
+            )
+        )
+    return result

@@ -1,0 +1,100 @@
+"""All views of a results folder, as files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from benchbench.errors import StoreError
+from benchbench.report.catalog import build, table_numbers
+from benchbench.report.formats import render
+from benchbench.report.groups import Group, groups
+from benchbench.report.leaderboard import cells_csv, leaderboard_csv
+from benchbench.report.model import Table
+from benchbench.report.photographs import read_summary
+from benchbench.store import CellStore, file_name, write_atomic
+
+SUFFIXES = {"md": "md", "latex": "tex", "csv": "csv"}
+
+
+def write_all(
+    results: Path,
+    dataset: str | None = None,
+    profile: str | None = None,
+    published: bool = False,
+    *,
+    problems: list[StoreError] | None = None,
+) -> list[Path]:
+    """Write every view of the cells under `results` and return the files' paths, sorted.
+
+    <results>/leaderboard.csv and cells.csv hold all cells; <results>/<dataset>/<profile>/tables/ holds the
+    tables as .md, .tex and .csv and a README.md that shows them all. What has not been computed is missing
+    there, with the reason. Equal cells give equal bytes.
+
+    Args:
+        dataset, profile: write the tables of these alone.
+        published: set the paper's figures beside ours.
+        problems: receives what is wrong with unreadable cells; the others are still used.
+
+    Raises:
+        StoreError: an unreadable cell (unless `problems` is given) or dataset.json; a file that cannot
+            be written.
+    """
+    cells = list(CellStore(results).cells(problems=problems))
+    files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
+    for group, folder in folders(results, groups(cells, dataset=dataset, profile=profile)):
+        summary = read_summary(folder.parent / "dataset.json")
+        tables = [build(n, group, published=published, summary=summary) for n in table_numbers()]
+        for table in tables:
+            for form, suffix in SUFFIXES.items():
+                files[folder / f"{table_file(table.number)}.{suffix}"] = render(table, form)
+        files[folder / "README.md"] = _overview(group, tables)
+    for path, text in files.items():
+        write_atomic(path, text.encode("utf-8"))
+    return sorted(files)
+
+
+def table_file(number: str) -> str:
+    """Return the name of a table's files, without suffix."""
+    return f"table-{number}" if number[0].isdigit() else number
+
+
+def folders(results: Path, found: list[Group]) -> list[tuple[Group, Path]]:
+    """Return where the tables of each group go.
+
+    The default condition has `tables`, another one `tables-<condition>`; where that is not enough, because
+    photographs or other protocol settings differ too, the name says which data and which seed.
+    """
+    names = [_folder(g, 0) for g in found]
+    for detail in (1, 2):
+        often = Counter((g.dataset, g.profile, n) for g, n in zip(found, names, strict=True))
+        names = [
+            _folder(g, detail) if often[(g.dataset, g.profile, n)] > 1 else n for g, n in zip(found, names, strict=True)
+        ]
+    return [
+        (g, results / file_name(g.dataset) / file_name(g.profile) / name) for g, name in zip(found, names, strict=True)
+    ]
+
+
+def _folder(group: Group, detail: int) -> str:
+    words = ["tables"]
+    if group.condition != "uint8":
+        words.append(group.condition)
+    if detail >= 1:
+        words.append(group.data_id[:8])
+    if detail >= 2:
+        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k != "condition"]
+    return file_name("-".join(words))
+
+
+def _overview(group: Group, tables: list[Table]) -> str:
+    lines = [
+        f"# {group.dataset}, profile {group.profile}, condition {group.condition}",
+        "",
+        f"{len(group.cells)} cells of data {group.data_id[:8]}. Each table is also there as .tex and, at full"
+        " precision, as .csv. A dash is a value that is missing; the lines below a table say why.",
+        "",
+    ]
+    for table in tables:
+        lines += [render(table, "md"), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,0 +1,206 @@
+"""What a table does with missing, mixed, older and strangers' cells; and how it leaves as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from benchbench.cell import Cell
+from benchbench.errors import UnknownNameError
+from benchbench.report import FORMATS, Column, Entry, Row, Table, groups, render, table, table_numbers
+
+MakeCell = Callable[..., Cell]
+
+
+def test_missing_cells_are_dashes_with_a_reason_and_never_zero(make_cell: MakeCell) -> None:
+    (built,) = table("2a", [make_cell(tsr=0.5)])
+    for row in built.rows:
+        for column, entry in zip(built.columns, row.entries, strict=True):
+            if (row.label, column.key) == ("Cama", "rgb"):
+                assert entry.value == 0.5
+            else:
+                assert entry.value is None and entry.missing
+    text = render(built, "md")
+    assert not re.search(r"[^\d]0\.0", text)
+    assert "not computed yet" in text and "MISL; SpoC; Cama (RGB+FD, FD, WW, CC, HP)" in text
+    assert "only where none of its cells is missing: Cama (Mean)" in text
+
+
+def test_a_true_zero_is_shown(make_cell: MakeCell) -> None:
+    (built,) = table("2a", [make_cell(tsr=0.0, usr=0.0)])
+    assert "0.0 (0.0)" in render(built, "md")
+
+
+def test_a_single_row_has_no_best(make_cell: MakeCell) -> None:
+    (built,) = table("2a", [make_cell(), make_cell("identity", control=True)])
+    assert not built.best()
+
+
+def test_ties_as_shown_are_all_bold(make_cell: MakeCell) -> None:
+    (built,) = table("2a", [make_cell(tsr=0.5), make_cell("spoc-cgan", tsr=0.5003, usr=0.6)])
+    assert {i for i, j, part in built.best() if (j, part) == (0, 0)} == {1, 2}
+    assert {i for i, j, part in built.best() if (j, part) == (0, 1)} == {2}
+
+
+def test_lower_can_be_better() -> None:
+    rows = tuple(Row(k, k, (Entry(v),)) for k, v in (("a", 3.0), ("b", 2.0), ("c", None)))
+    built = Table("x", "X", (), "k", (Column("l1", "L1", "decibel", better="lower"),), rows)
+    assert built.best() == {(1, 0, 0)}
+
+
+def test_different_settings_never_share_a_table(make_cell: MakeCell) -> None:
+    cells = [make_cell(), make_cell(profile="paper"), make_cell(condition="float"), make_cell(data_id="e" * 32)]
+    built = table("2a", cells)
+    assert len(built) == 4
+    assert all(sum(e.value is not None for r in t.rows for e in r.entries) == 1 for t in built)
+    (only,) = table("2a", cells, profile="quick", condition="float")
+    assert "condition float" in " ".join(only.caption)
+    assert "bench table 2a --dataset virtual --profile quick --condition float" in " ".join(only.caption)
+
+
+def test_older_versions_and_repeated_cells_are_left_out_and_counted(make_cell: MakeCell) -> None:
+    old = make_cell(tsr=0.1, version=1)
+    elsewhere = make_cell(tsr=0.1, version=1, target="resnet18/fd/complete")
+    before = make_cell(tsr=0.2, version=2)
+    now = make_cell(tsr=0.3, version=2, utc="2026-02-01T00:00:00+00:00")
+    (built,) = table("2a", [now, old, elsewhere, before])
+    assert built.entry("cama", "rgb").value == pytest.approx(0.3)
+    assert built.entry("cama", "fd").value is None  # a row never mixes versions
+    assert "3 cells are left out" in " ".join(built.remarks)
+
+
+def test_attacks_of_one_name_are_told_apart_by_what_differs(make_cell: MakeCell) -> None:
+    cells = [
+        make_cell("pgd", params={"epsilon": None, "steps": 10}),
+        make_cell("pgd", params={"epsilon": None, "steps": 20}),
+    ]
+    (built,) = table("7a", cells)
+    assert [r.label for r in built.rows] == ["FGSM", "PGD [steps=10]", "PGD [steps=20]", "DDN", "Cama"]
+
+
+def test_strangers_attacks_stand_between_the_papers_and_the_controls(make_cell: MakeCell) -> None:
+    cells = [make_cell("identity", control=True), make_cell("stega", title="Stega"), make_cell()]
+    for number, expected in (
+        ("2a", ["MISL", "SpoC", "Cama", "Stega", "Identity"]),
+        ("7a", ["FGSM", "PGD", "DDN", "Cama", "Stega", "Identity"]),
+    ):
+        assert [r.label for r in table(number, cells)[0].rows] == expected
+
+
+def test_strangers_targets_have_a_table(make_cell: MakeCell) -> None:
+    cells = [make_cell(target="vit/rgb/complete"), make_cell(target="vit/rgb/complete", split="out")]
+    (built,) = table("other", cells)
+    (row,) = built.rows
+    assert row.block == "vit/rgb/complete"
+    assert row.entries[1].second is None and "no class" in row.entries[1].missing_second
+    assert "50.0 (-)" in render(built, "md")
+    (clean,) = table("clean", cells)
+    assert clean.row("vit/rgb/complete").entries[-1].value == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize(("asked", "count"), [("2", 2), ("10", 2), ("2A", 1), ("clean", 1), ("all", 20)])
+def test_numbers(asked: str, count: int) -> None:
+    assert len(table(asked, [])) == count
+    assert len(table_numbers()) == 20
+
+
+@pytest.mark.parametrize(("asked", "guess"), [("2c", "2"), ("clen", "clean"), ("11", ""), ("a", ""), ("", "")])
+def test_an_unknown_number_says_what_there_is(asked: str, guess: str) -> None:
+    with pytest.raises(UnknownNameError, match=re.escape(f"unknown table '{asked}'.")) as error:
+        table(asked, [])
+    assert "available: 1, 2a, 2b" in str(error.value)
+    assert guess in str(error.value)
+
+
+def test_an_unknown_format_says_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown format 'mdd'\. Did you mean 'md'"):
+        render(table("2a", [])[0], "mdd")
+
+
+AWKWARD = r"50% of a_b & {c} #1 $x$ ~^ \end <d|e> [f]*"
+
+
+def awkward() -> Table:
+    columns = (Column("x", AWKWARD, better="higher"), Column("y", "Y", "text"))
+    rows = (Row("a", AWKWARD, (Entry(0.5), Entry(AWKWARD))), Row("b", "[b]", (Entry(0.25), Entry(None, AWKWARD))))
+    return Table("2a", AWKWARD, (AWKWARD, "Made by `bench table 2a --dataset x`."), AWKWARD, columns, rows)
+
+
+def test_latex_is_escaped_and_balanced() -> None:
+    text = render(awkward(), "latex")
+    bare = re.sub(r"\\[%_&#${}\\]", "", text)
+    body = bare.replace(r"\begin{tabular}{lrl}", "")
+    assert not re.search(r"[%_#$~^<>]", body)
+    assert bare.count("{") == bare.count("}")
+    for environment in ("table", "tabular"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") == 1
+    lines = [line for line in text.splitlines() if line.endswith(r" \\")]
+    assert len(lines) == 3
+    assert all(len(re.findall(r"(?<!\\)&", line)) == 2 for line in lines)
+    assert all(not line.startswith("[") for line in lines)
+    assert r"\textbf{50.0}" in text
+    assert r"\texttt{bench table 2a -{}-dataset x}" in text
+    assert r"\toprule" in text and r"\midrule" in text and r"\bottomrule" in text
+
+
+def test_markdown_keeps_its_columns() -> None:
+    lines = [line for line in render(awkward(), "md").splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}
+
+
+def test_csv_has_full_precision_and_reasons(make_cell: MakeCell) -> None:
+    cells = [make_cell(tsr=1 / 3, usr=2 / 3), make_cell("spoc-cgan")]
+    text = render(table("2a", cells, published=True)[0], "csv")
+    rows = {r["key"]: r for r in csv.DictReader(io.StringIO(text))}
+    cama = rows["cama"]
+    assert float(cama["rgb_tsr"]) == pytest.approx(1 / 3, abs=1e-15)
+    assert cama["rgb_tsr_published"] == "0.912"
+    assert cama["hp_tsr"] == "" and "rgb+fd fd ww cc hp: not computed yet" in cama["missing"]
+    assert (cama["dataset"], cama["profile"], cama["condition"]) == ("virtual", "quick", "uint8")
+    assert "\r" not in text
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_every_table_has_every_form_and_ignores_the_order_of_cells(form: str, make_cell: MakeCell) -> None:
+    cells = [make_cell(), make_cell("spoc-cgan", split="out"), make_cell("x", target="vit/rgb/partial")]
+    one = [render(t, form) for t in table("all", cells)]
+    assert one == [render(t, form) for t in table("all", list(reversed(cells)))]
+    assert len(one) == len(table_numbers())
+
+
+def test_a_caption_names_everything(make_cell: MakeCell) -> None:
+    caption = " ".join(table("3a", [make_cell(target="resnet18/ww/partial")])[0].caption)
+    for fact in ("virtual", "dddddddd", "quick", "uint8", "in-distribution", "600 photographs", "bench table 3a"):
+        assert fact in caption
+
+
+def test_groups_keep_the_protocol(make_cell: MakeCell) -> None:
+    (group,) = groups([make_cell()])
+    assert group.facts == {
+        "dataset": "virtual",
+        "data_id": "d" * 32,
+        "profile": "quick",
+        "condition": "uint8",
+        "seed": "0",
+    }
+
+
+def test_a_report_needs_neither_torch_nor_plugins() -> None:
+    code = (
+        "import sys, benchbench.report\n"
+        "found = [m for m in sys.modules if m.split('.')[0] in ('torch', 'benchbench_attacks', 'benchbench_targets')]\n"
+        "assert not found and 'benchbench.data' not in sys.modules, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_notes_are_short(make_cell: MakeCell) -> None:
+    assert table("4a", [make_cell()])[0].notes()[0].endswith(": all.")
+    (note, *_) = table("4a", [make_cell(target="vgg16/rgb/complete")])[0].notes()
+    assert note.endswith(": MISL; SpoC; ResNet-50 Cama; DenseNet-100 Cama; VGG-16 Cama (RGB+FD, FD, WW, CC, HP).")

@@ -1,0 +1,164 @@
+"""The leaderboard, the tidy cells, and everything that `write_all` leaves on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.cell import Cell
+from benchbench.errors import StoreError
+from benchbench.report import DatasetSummary, cells_csv, leaderboard_csv, read_summary, write_all, write_summary
+from benchbench.store import CellStore, identify
+
+MakeCell = Callable[..., Cell]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def put(results: Path, cell: Cell) -> None:
+    """Store a cell under the identity that its record gives."""
+    craft, _ = identify(cell)
+    cell = cell.model_copy(update={"craft": cell.craft.model_copy(update={"craft_id": craft})})
+    CellStore(results).write(cell.model_copy(update={"cell_id": identify(cell)[1]}))
+
+
+def test_leaderboard_of_the_papers_figures(paper_cells: list[Cell]) -> None:
+    rows = rows_of(leaderboard_csv(paper_cells))
+    assert [r["attack"] for r in rows] == [
+        *("cama", "misl-cgan", "pgd", "fgsm", "ddn"),
+        "spoc-cgan",  # three figures of one row are not readable, so it has no overall mean
+        *("noise", "identity"),
+    ]
+    cama = rows[0]
+    assert float(cama["tsr_same_complete_in"]) == pytest.approx(0.912, abs=5e-4)
+    assert float(cama["tsr_transfer_partial_in"]) == pytest.approx((0.830 + 0.927 + 0.954) / 3, abs=5e-4)
+    assert float(cama["psnr_in"]) == pytest.approx(35.7)
+    assert (cama["cells"], cama["cells_in_grid"], cama["targets_transfer_complete_out"]) == ("96", "96", "18")
+    eight = [float(v) for k, v in cama.items() if k.startswith("tsr_")]
+    assert len(eight) == 8 and float(cama["tsr"]) == pytest.approx(sum(eight) / 8)
+    assert len([k for k in cama if k.startswith("usr_")]) == 6
+    spoc = rows[5]
+    assert spoc["tsr"] == "" and spoc["tsr_same_partial_in"] == "" and spoc["targets_same_partial_in"] == "3"
+    assert rows[7]["psnr_in"] == "" and rows[7]["unchanged_in"] == "3000"
+
+
+def test_views_are_stable_to_the_byte(paper_cells: list[Cell]) -> None:
+    some = paper_cells[::7]
+    for view in (leaderboard_csv, cells_csv):
+        assert view(some) == view(list(reversed(some)))
+        assert "\r" not in view(some) and view(some).endswith("\n")
+
+
+def test_cells_are_tidy(make_cell: MakeCell) -> None:
+    (row,) = rows_of(cells_csv([make_cell(tsr=1 / 3, split="out")]))
+    assert float(row["tsr"]) == pytest.approx(1 / 3, abs=1e-15)
+    assert (row["usr"], row["clean_accuracy"]) == ("", "")  # undefined out of distribution under complete overlap
+    assert (row["trials"], row["images"], row["control"]) == ("3600", "600", "false")
+
+
+def test_one_row_an_attack_and_condition(make_cell: MakeCell) -> None:
+    cells = [make_cell(), make_cell(condition="float"), make_cell(profile="paper")]
+    assert [(r["profile"], r["condition"]) for r in rows_of(leaderboard_csv(cells))] == [
+        ("paper", "uint8"),
+        ("quick", "float"),
+        ("quick", "uint8"),
+    ]
+
+
+def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
+    for cell in (make_cell(), make_cell("spoc-cgan", tsr=0.25), make_cell(condition="float")):
+        put(tmp_path, cell)
+    paths = write_all(tmp_path, published=True)
+    assert all(p.is_file() for p in paths) and paths == sorted(paths)
+    names = {str(p.relative_to(tmp_path)) for p in paths}
+    assert {
+        "leaderboard.csv",
+        "cells.csv",
+        "virtual/quick/tables/table-2a.md",
+        "virtual/quick/tables/clean.tex",
+    } <= names
+    assert "virtual/quick/tables-float/table-10b.csv" in names
+    overview = (tmp_path / "virtual/quick/tables/README.md").read_text()
+    assert overview.count("### Table") == 20 and "not computed yet" in overview
+    before = {p: p.read_bytes() for p in paths}
+    write_all(tmp_path, published=True)
+    assert before == {p: p.read_bytes() for p in paths}
+
+
+def test_different_photographs_do_not_overwrite_each_other(tmp_path: Path, make_cell: MakeCell) -> None:
+    for cell in (make_cell(), make_cell(data_id="e" * 32)):
+        put(tmp_path, cell)
+    names = {p.parent.name for p in write_all(tmp_path)}
+    assert names == {tmp_path.name, "tables-dddddddd", "tables-eeeeeeee"}
+
+
+def test_an_empty_results_folder_gives_empty_views(tmp_path: Path) -> None:
+    assert [p.name for p in write_all(tmp_path)] == ["cells.csv", "leaderboard.csv"]
+    assert len((tmp_path / "cells.csv").read_text().splitlines()) == 1
+
+
+def test_filters_limit_the_tables_and_not_the_leaderboard(tmp_path: Path, make_cell: MakeCell) -> None:
+    for cell in (make_cell(), make_cell(profile="paper")):
+        put(tmp_path, cell)
+    paths = write_all(tmp_path, profile="quick")
+    assert not any("paper" in p.relative_to(tmp_path).parts for p in paths)
+    assert len((tmp_path / "leaderboard.csv").read_text().splitlines()) == 3
+
+
+def test_a_damaged_cell_is_named_and_the_others_are_used(tmp_path: Path, make_cell: MakeCell) -> None:
+    put(tmp_path, make_cell())
+    put(tmp_path, make_cell("spoc-cgan"))
+    damaged = next(tmp_path.glob("*/*/cells/spoc-cgan/*.json"))
+    damaged.write_text(damaged.read_text()[:40])
+    with pytest.raises(StoreError, match=damaged.name):
+        write_all(tmp_path)
+    problems: list[StoreError] = []
+    write_all(tmp_path, problems=problems)
+    assert len(problems) == 1 and len((tmp_path / "cells.csv").read_text().splitlines()) == 2
+
+
+SUMMARY: dict[str, Any] = {
+    "name": "virtual",
+    "data_id": "d" * 32,
+    "camera_models": ["A", "B"],
+    "known": 1,
+    "size": 256,
+    "counts": [
+        {"y": 1, "camera_model": "A", "q": 3, "p": 4, "test": 5},
+        {"y": 2, "camera_model": "B", "q": None, "p": 6, "test": 7},
+    ],
+}
+
+
+def test_table_1_reads_dataset_json(tmp_path: Path, make_cell: MakeCell) -> None:
+    import json
+
+    put(tmp_path, make_cell())
+    path = tmp_path / "virtual/quick/dataset.json"
+    path.write_text(json.dumps(SUMMARY))
+    write_all(tmp_path)
+    first = (tmp_path / "virtual/quick/tables/table-1.csv").read_text()
+    assert ",A,3,4,5," in first and ",B,,6,7," in first
+    path.write_text(json.dumps(SUMMARY | {"data_id": "e" * 32}))
+    write_all(tmp_path)
+    assert "other photographs" in (tmp_path / "virtual/quick/tables/table-1.md").read_text()
+    path.write_text("{")
+    with pytest.raises(StoreError, match=r"dataset\.json is not a data set summary"):
+        write_all(tmp_path)
+
+
+def test_a_summary_counts_labels_and_reads_back(tmp_path: Path) -> None:
+    facts = {k: v for k, v in SUMMARY.items() if k != "counts"}
+    labels = {"q": [0] * 3, "p": [0] * 4 + [1] * 6, "test": [0] * 5 + [1] * 7}
+    summary = DatasetSummary.of(**facts, labels=labels)
+    assert summary == DatasetSummary.model_validate(SUMMARY)
+    write_summary(tmp_path / "virtual/quick/dataset.json", summary)
+    assert read_summary(tmp_path / "virtual/quick/dataset.json") == summary
+    assert read_summary(tmp_path / "dataset.json") is None
