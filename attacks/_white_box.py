@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchbench.attack import Attack, CraftContext
 from benchbench.fit import Fit, FitContext, Setup
 from benchbench.learn.training import parts
-from benchbench.metrics import psnr_from_mse
+from benchbench.metrics import psnr
 
 from ._evaluator import evaluator_fits, make_evaluator
 
@@ -78,8 +78,9 @@ class EpsilonFit(Fit):
             for i in range(len(rows)):
                 craft.seeds = (i,)
                 changed = attack.perturb(x[i : i + 1], None, wanted[i : i + 1], craft)
-                mse = ((changed * 255).round() - x[i : i + 1] * 255).square().mean()
-                values.append(psnr_from_mse(float(mse.clamp_min(1e-6))))
+                error = ((changed * 255).round() - x[i : i + 1] * 255).double().square().sum()
+                # An epsilon so small that rounding removes it counts as a tenth of a grey level somewhere.
+                values.append(psnr(max(float(error), 0.01), x[i].numel()))
             return float(np.mean(values))
 
         # A sign step of epsilon everywhere has this PSNR before clipping and rounding.

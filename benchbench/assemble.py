@@ -95,7 +95,8 @@ def counts(
 
 def wanted_mask(trials: Trials, wanted: int) -> NDArray[np.bool_]:
     """Mark the trials that stand for wanted class `wanted`."""
-    return np.logical_or(trials.wanted == wanted, (trials.wanted == ANY) & (trials.true != wanted))
+    mask: NDArray[np.bool_] = (trials.wanted == wanted) | ((trials.wanted == ANY) & (trials.true != wanted))
+    return mask
 
 
 def _attack_part(attack: Attack, setup: Setup) -> AttackPart:

@@ -85,7 +85,7 @@ class Registry(Generic[T]):
             entry_points: where they come from; the installed distributions unless a test says otherwise.
         """
         self.kind, self.group, self.option = kind, group, option
-        self.base = cast(type[T], base)
+        self.base: type[T] = cast(type[T], base)
         self._find = entry_points or (lambda name: importlib.metadata.entry_points(group=name))
         self._memo: _Loaded[T] | None = None
 
@@ -137,7 +137,8 @@ class Registry(Generic[T]):
         instance = factory()
         kind = type(instance)
         values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
-        changed: T = dataclasses.replace(cast(Any, instance), **values)
+        changed = dataclasses.replace(cast(Any, instance), **values)
+        assert isinstance(changed, self.base)
         return changed
 
     def resolve(
@@ -222,6 +223,9 @@ class Registry(Generic[T]):
     def _register(self, loaded: _Loaded[T], point: importlib.metadata.EntryPoint, found: Any) -> None:
         origin = _distribution(point)
         if isinstance(found, type) and issubclass(found, self.base):
+            name = getattr(getattr(found, "card", None), "name", point.name)
+            if name != point.name:
+                raise BenchError(f"its card is named '{name}'; entry point and card must agree.")
             offered: Mapping[str, Callable[..., T]] = {point.name: found}
         elif isinstance(found, Bridge):
             loaded.bridges[point.name] = found() if isinstance(found, type) else found

@@ -279,4 +279,7 @@ def remosaic(x: Tensor, pattern: BayerPattern = "RGGB") -> Tensor:
     Raises:
         ValueError: as `bayer_mosaic` and `demosaic_menon`.
     """
-    return demosaic_menon(bayer_mosaic(x, pattern), pattern).clamp(0.0, 1.0)
+    # In grey levels, where the sums of an 8-bit photograph are exact: a few percent of its pixels tie between the
+    # two directions, and in units of 1 / 255 rounding would decide them, differently for each dtype.
+    grey_levels = bayer_mosaic(x, pattern) * 255.0
+    return (demosaic_menon(grey_levels, pattern) / 255.0).clamp(0.0, 1.0)

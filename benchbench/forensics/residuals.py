@@ -111,6 +111,7 @@ class HighPass(nn.Module):
     """Module form of `high_pass`: (N, C, H, W) -> (N, 1, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Filter: (N, C, H, W) -> (N, 1, H, W)."""
         return high_pass(x)
 
 
@@ -118,6 +119,7 @@ class FiniteDifferences(nn.Module):
     """Module form of `finite_differences`: (N, C, H, W) -> (N, 2 C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Filter: (N, C, H, W) -> (N, 2 C, H, W)."""
         return finite_differences(x)
 
 
@@ -183,9 +185,11 @@ class ConstrainedConv(nn.Module):
         self.weight[:, :, middle, middle] = -1.0
 
     def forward(self, x: Tensor) -> Tensor:
+        """Filter: (N, in_channels, H, W) -> (N, out_channels, H, W)."""
         return conv2d(x, self.weight, padding=self.kernel_size // 2)
 
     def extra_repr(self) -> str:
+        """Parameters, for `repr`."""
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
 
 
@@ -406,7 +410,9 @@ class WaveletWiener(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
+        """Filter: (N, C, H, W) -> (N, C, H, W), in the unit of the input."""
         return wavelet_wiener(x, sigma=self.sigma, levels=self.levels, spectral=self.spectral, scale=self.scale)
 
     def extra_repr(self) -> str:
+        """Parameters, for `repr`."""
         return f"sigma={self.sigma}, levels={self.levels}, spectral={self.spectral}, scale={self.scale}"

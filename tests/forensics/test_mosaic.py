@@ -102,7 +102,15 @@ def test_remosaic_stays_in_the_unit_range() -> None:
     raw = demosaic_menon(bayer_mosaic(x))
     assert raw.min() < 0
     assert raw.max() > 1
-    assert torch.equal(remosaic(x), raw.clamp(0, 1))
+    torch.testing.assert_close(remosaic(x), raw.clamp(0, 1), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_remosaic_of_a_photograph_decides_ties_in_grey_levels(dtype: torch.dtype) -> None:
+    image = skimage.data.astronaut()[:201, :300]
+    x = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
+    expected = demosaicing_CFA_Bayer_Menon2007(mosaicing_CFA_Bayer(image.astype(np.float64))).clip(0, 255)
+    np.testing.assert_allclose(to_array(remosaic(x.to(dtype) / 255)[0]) * 255, expected, rtol=0, atol=1e-4)
 
 
 @every_demosaic

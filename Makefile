@@ -1,0 +1,42 @@
+# Two commands set everything up on a machine with Python 3.11 or 3.12 and make:
+#   make bench   environment, install, the main job on the embedded data, tables
+#   make test    environment, install, lint, types, tests
+
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROFILE ?= quick
+
+.PHONY: bench test lint types tests check-python clean
+
+bench: $(VENV)/.installed
+	$(BIN)/bench run --attack all --targets all --profile $(PROFILE)
+
+test: lint types tests
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+tests: $(VENV)/.installed-dev
+	$(BIN)/pytest
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "benchbench needs Python 3.11 or 3.12; set PYTHON=/path/to/python3.12"; exit 1; }
+
+$(BIN)/python: | check-python
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

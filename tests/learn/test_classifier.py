@@ -1,0 +1,87 @@
+"""Networks against the literature's parameter counts and the closed forms of their preprocessors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from benchbench.errors import BenchError
+from benchbench.learn.classifier import BACKBONES, PREPROCESSORS, Classifier, make_backbone, make_preprocessor
+from benchbench.profile import Backbones, DenseNetShape, VggShape, load_profile
+
+PUBLISHED = Backbones()
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "tolerance"),
+    [("resnet18", 11.18, 0.01), ("resnet50", 23.52, 0.01), ("densenet100", 0.77, 0.005), ("vgg16", 14.72, 0.01)],
+)
+def test_published_parameter_counts(name, millions, tolerance):
+    # ResNet: He et al. 2016 without the 1000-way layer; DenseNet-BC (L=100, k=12): Huang et al. 2017, table 2, 0.8 M;
+    # VGG-16: the 13 convolutions of Simonyan & Zisserman have 14.71 M weights.
+    network = make_backbone(name, getattr(PUBLISHED, name), 3, 6)
+    assert count(network) / 1e6 == pytest.approx(millions, abs=tolerance)
+
+
+def test_vgg_convolutions_alone():
+    network = make_backbone("vgg16", VggShape(), 3, 6)
+    convolutions = sum(count(m) for m in network.modules() if isinstance(m, nn.Conv2d))
+    assert convolutions == 14_714_688
+
+
+def test_the_paper_profile_keeps_the_published_networks():
+    assert load_profile("paper").backbones == PUBLISHED
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_dropout_stands_before_the_head(backbone):
+    shapes = load_profile("smoke").backbones
+    network = make_backbone(backbone, getattr(shapes, backbone), 3, 6, dropout=0.5).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    x = torch.rand(2, 3, 64, 64)
+    assert not torch.equal(network(x), network(x))
+    assert torch.equal(network.eval()(x), network(x))
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("preprocessor", PREPROCESSORS)
+def test_whole_images_of_any_size(backbone, preprocessor):
+    shapes = load_profile("smoke").backbones
+    network = Classifier(backbone, preprocessor, 5, getattr(shapes, backbone)).eval()
+    with torch.inference_mode():
+        for size in ((64, 64), (67, 96)):
+            x = torch.rand(2, 3, *size)
+            logits = network(x)
+            assert logits.shape == (2, 5)
+            torch.testing.assert_close(network.classify(network.preprocessor(x)), logits)
+
+
+def test_preprocessors_scale_to_minus_one_one():
+    x = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(make_preprocessor("rgb")(x), x * 2 - 1)
+    torch.testing.assert_close(
+        make_preprocessor("rgb+fd")(x), torch.cat([x * 2 - 1, make_preprocessor("fd")(x)], dim=1)
+    )
+
+
+def test_shared_keys_name_equal_computations():
+    x = torch.rand(1, 3, 32, 32)
+    for name in PREPROCESSORS:
+        first, second = make_preprocessor(name).eval(), make_preprocessor(name).eval()
+        if first.key:
+            torch.testing.assert_close(first(x), second(x))
+        else:
+            assert sum(p.numel() for p in first.parameters()) > 0, "only a learned preprocessor has no key"
+        assert first(x).shape[1] == first.channels
+
+
+def test_a_wrong_shape_is_named():
+    with pytest.raises(BenchError, match="backbone 'resnet18' cannot have a DenseNetShape"):
+        make_backbone("resnet18", DenseNetShape(), 3, 6)

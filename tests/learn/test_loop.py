@@ -1,0 +1,90 @@
+"""The training loop: an interrupted run ends with the weights of an uninterrupted one, to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from benchbench.fit import FitContext
+from benchbench.learn.loop import Loop, make_schedule
+
+
+class Killed(Exception):
+    pass
+
+
+def train(folder: Path, stop_after: int | None = None, scores: list[float] | None = None) -> tuple[dict, Any]:
+    torch.manual_seed(5)
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+    calls = {"steps": 0, "scores": 0}
+
+    def step(generator: torch.Generator) -> torch.Tensor:
+        if stop_after is not None and calls["steps"] == stop_after:
+            raise Killed
+        calls["steps"] += 1
+        x = torch.randn(16, 4, generator=generator)
+        loss = nn.functional.cross_entropy(network(x), (x[:, 0] > 0).long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    def score() -> tuple[float]:
+        calls["scores"] += 1
+        return (scores[calls["scores"] - 1] if scores else float(calls["steps"] * 0),)
+
+    loop = Loop(
+        modules={"network": network},
+        optimizers={"sgd": optimizer},
+        schedules={"sgd": make_schedule(optimizer, "one-cycle", [0.1], 60)},
+        keep="network",
+        step=step,
+        score=score,
+        epochs=6,
+        steps_per_epoch=10,
+        validate_every=1,
+        seed=3,
+        checkpoint_seconds=0.0,
+    )
+    context = FitContext(
+        data=SimpleNamespace(), device=torch.device("cpu"), needs={}, folder=folder, checkpoint=folder / "checkpoint.pt"
+    )
+    return loop.run(context), context
+
+
+@pytest.mark.parametrize("stop", [1, 10, 37, 59])
+def test_resumed_training_is_exact(tmp_path, stop):
+    whole, _ = train(tmp_path / "a")
+    with pytest.raises(Killed):
+        train(tmp_path / "b", stop_after=stop)
+    resumed, _ = train(tmp_path / "b")
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+
+
+def test_the_best_epoch_is_kept_and_the_later_of_equals(tmp_path):
+    states = [train(tmp_path / str(i), scores=s)[0] for i, s in enumerate([[0, 0, 9, 0, 0, 0], [1, 1, 1, 1, 1, 1]])]
+    last, context = train(tmp_path / "c")
+    assert not torch.equal(states[0]["0.weight"], last["0.weight"])
+    assert torch.equal(states[1]["0.weight"], last["0.weight"])
+    assert [point["epoch"] for point in context.facts["curve"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_step_schedule_divides_by_ten():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = make_schedule(optimizer, "step", [0.1], 90, milestones=(45, 68), gamma=0.1)
+    rates = []
+    for _ in range(90):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == rates[44] == pytest.approx(0.1)
+    assert rates[45] == rates[67] == pytest.approx(0.01)
+    assert rates[68] == rates[89] == pytest.approx(0.001)
