@@ -20,11 +20,12 @@ from benchbench.data import Dataset
 from benchbench.fit import Fit, FitContext, Setup
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
-from benchbench.learn.image_to_image import ImageToImage, PatchCritic
+from benchbench.learn.image_to_image import ImageToImage, PatchCritic, frozen
 from benchbench.learn.loop import Loop, autocast, make_schedule
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.training import parts
 from benchbench.profile import CganRecipe, GeneratorShape
+
 from ._evaluator import Evaluator, evaluator_fits, make_evaluator
 
 WEIGHT_RATE = 0.003
@@ -109,7 +110,7 @@ class GeneratorFit(Fit):
         generator_network = ImageToImage(self.shape, self.classes, bounded=True).to(device)
         critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic).to(device)
         for module in (generator_network, critic, evaluator):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)
         losses = Losses(self.pixel_weight, self.psnr).to(device)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizers: dict[str, torch.optim.Optimizer] = {
@@ -124,9 +125,7 @@ class GeneratorFit(Fit):
 
         def step(rng: torch.Generator) -> Tensor:
             (x, mosaiced), label = source.sample(recipe.batch, rng)
-            x, mosaiced = (
-                (t * 2 - 1).contiguous(memory_format=torch.channels_last) for t in (x, mosaiced)
-            )
+            x, mosaiced = ((t * 2 - 1).contiguous(memory_format=torch.channels_last) for t in (x, mosaiced))
             wanted = wrong_labels(label, self.classes, rng)
             wrong = wrong_labels(label, self.classes, rng)
             with autocast(device, recipe.precision):
@@ -141,7 +140,7 @@ class GeneratorFit(Fit):
                     )
             if adversarial:
                 optimizers["critic"].zero_grad(set_to_none=True)
-                loss_critic.backward()  # type: ignore[no-untyped-call]
+                loss_critic.backward()
                 optimizers["critic"].step()
                 if critic.constrained is not None:
                     critic.constrained.project_()
@@ -157,7 +156,7 @@ class GeneratorFit(Fit):
             for stream in logits:
                 loss = loss + self.classifier_weight * F.cross_entropy(stream.float(), wanted)
             optimizers["generator"].zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizers["generator"].step()
             losses.adapt(x, changed.detach())
             return loss.detach()
@@ -218,9 +217,7 @@ class GeneratorFit(Fit):
         self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
     ) -> ImageToImage:
         """Return the frozen generator."""
-        network = ImageToImage(self.shape, self.classes, bounded=True)
-        network.load_state_dict(state)
-        return network.eval().requires_grad_(False)
+        return frozen(self.shape, self.classes, bounded=True, state=state)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +268,7 @@ class Cgan(Attack):
 
     def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
         """Re-mosaic, generate."""
-        generator = context.networks["generator"]
+        generator: ImageToImage = context.networks["generator"]
         with torch.inference_mode():
-            changed = generator(remosaic(x) * 2 - 1, target)
+            changed: Tensor = generator(remosaic(x) * 2 - 1, target)
             return ((changed + 1) / 2).clamp(0, 1)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from benchbench.fit import Fit, FitContext, Setup
 from benchbench.learn.arrays import NetworkResiduals, WienerResiduals
 from benchbench.learn.classifier import Classifier, PreprocessorName
-from benchbench.learn.image_to_image import ImageToImage
+from benchbench.learn.image_to_image import ImageToImage, frozen
 from benchbench.learn.loop import Loop, autocast, make_schedule
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.training import Band, ClassifierFit, parts
@@ -58,11 +58,9 @@ class ResidualNetworkFit(Fit):
         stacks = [photos.images, context.needs["residuals"]]
         source = PatchSource(stacks, photos.camera, train, self.patch, device)
         held_out = PatchSource(stacks, photos.camera, validation, self.patch, device)
-        network = ImageToImage(self.shape, planes=0, bounded=False).to(device, memory_format=torch.channels_last)
+        network = ImageToImage(self.shape, planes=0, bounded=False).to(device).to(memory_format=torch.channels_last)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
-        optimizer = torch.optim.Adam(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
         def error(patches: list[Tensor]) -> Tensor:
             with autocast(device, recipe.precision):
@@ -103,9 +101,7 @@ class ResidualNetworkFit(Fit):
         self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
     ) -> ImageToImage:
         """Return the frozen network: (N, 3, H, W) in [-1, 1] to its high-frequency part in the same scale."""
-        network = ImageToImage(self.shape, planes=0, bounded=False)
-        network.load_state_dict(state)
-        return network.eval().requires_grad_(False)
+        return frozen(self.shape, planes=0, bounded=False, state=state)
 
 
 class DualStream(nn.Module):

@@ -97,4 +97,3 @@ class Bridge:
 
 
 bridge = Bridge()
-

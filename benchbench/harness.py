@@ -202,7 +202,7 @@ def run(
         dataset = source.build(
             options.cache,
             options.workers,
-            lambda label, done, total: display.update("photographs", done, total, label),
+            lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
         )
         if dataset.data_id != plan.setup.data_id:
             raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
@@ -214,6 +214,7 @@ def run(
             crossings = Crossings(plan=plan, source=source, dataset=dataset, options=options, cells=ready)
             for written in crossings.run(lambda done, total, text: display.update("crossing", done, total, text)):
                 summary.computed.append(written)
+            display.update("crossing", 1, 1, "ready")
             summary.failed += crossings.failed
             summary.failures |= crossings.failures
     finally:
@@ -249,6 +250,12 @@ def write_summary(dataset: Dataset, profile: Profile, results: Path) -> None:
     )
     path = results / file_name(dataset.name) / file_name(profile.name) / "dataset.json"
     write_atomic(path, (summary.model_dump_json(indent=1) + "\n").encode())
+
+
+def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:
+    """Return (done, total) of the whole stage; scenes come first and take about a third of it."""
+    share = done / total if total else 1.0
+    return (0.3 * share if label == "scenes" else 0.3 + 0.7 * share), 1.0
 
 
 def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:

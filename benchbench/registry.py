@@ -130,15 +130,12 @@ class Registry(Generic[T]):
             raise UnknownNameError(self._unknown(spec.name))
         factory = loaded.factories[spec.name]
         what = f"{self.kind} '{spec.name}'"
-        if isinstance(factory, type):
-            kind: type = factory
-            values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
-            return factory(**values)
-        instance = factory()
-        kind = type(instance)
+        instance = None if isinstance(factory, type) else factory()
+        kind = factory if isinstance(factory, type) else type(instance)
         values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
-        changed = dataclasses.replace(cast(Any, instance), **values)
-        assert isinstance(changed, self.base)
+        if instance is None or not values:
+            return instance or factory(**values)
+        changed: T = dataclasses.replace(cast(Any, instance), **values)
         return changed
 
     def resolve(

@@ -34,6 +34,7 @@ class Panel:
         """
         found: Predictions = {}
         features: dict[str, torch.Tensor] = {}
+        x = x.contiguous(memory_format=torch.channels_last)  # once, not once a network
         with torch.no_grad():
             for name, module in list(self.targets.items()):
                 try:

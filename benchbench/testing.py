@@ -71,7 +71,7 @@ def check_attack(
     _same(attack, whole, crafted(backwards)[backwards], "depends on the order of the batch")
     if not attack.card.targeted:
         target = source.new_full(source.shape, KNOWN - 1)
-        _same(attack, whole, crafted(slice(None)), "depends on the wanted class, which its card denies (targeted=False)")
+        _same(attack, whole, crafted(slice(None)), "depends on the wanted class; its card says targeted=False")
 
 
 def _same(attack: Attack, one: torch.Tensor, other: torch.Tensor, complaint: str) -> None:

@@ -93,8 +93,8 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
         else:
             listing = folder.listing(recipe)
             items, models = listing.items, listing.camera_models
-            photographer = folder.FolderReader(Path(recipe.path), recipe.size, listing.files, listing.scenes, listing.total)
-            about = {"name": Path(recipe.path).name, "known": listing.known}
+            photographer = folder.FolderReader(Path(recipe.path), recipe.size, listing.total)
+            about = {"name": Path(recipe.path).resolve().name, "known": listing.known, "notes": listing.notes}
         shards = [(role, k, items[role][k : k + SHARD]) for role in ROLES for k in range(0, len(items[role]), SHARD)]
         todo = [s for s in shards if not _shard_path(work, s[0], s[1]).is_file()]
         calls = [(_make_shard, (photographer, part, _shard_path(work, role, k)), len(part)) for role, k, part in todo]
@@ -112,7 +112,9 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
         recipe.split_rule,
     )
     if isinstance(recipe, VirtualRecipe):
-        check_disjoint(*({role: written[role][key] for role in ROLES} for key in ("camera", "device", "scene")), "scene")
+        check_disjoint(
+            *({role: written[role][key] for role in ROLES} for key in ("camera", "device", "scene")), "scene"
+        )
     meta = {
         "format": FORMAT,
         "data_id": identifier,
@@ -218,7 +220,9 @@ class _Crew:
             return
         if calls and self.pool is None:
             # Spawned, not forked: the caller may hold torch's threads and CUDA.
-            self.pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+            self.pool = ProcessPoolExecutor(
+                self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker
+            )
         waiting: dict[Future[None], int] = {}
         queue = iter(calls)
         try:

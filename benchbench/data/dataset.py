@@ -1,9 +1,9 @@
 """The finished data set on disk: memory-mapped photographs with labels, opened in microseconds.
 
-    <cache>/data/<data_id>/meta.json    what it is, who the classes are, fingerprints, versions of what rendered it
-                           <role>.npy   (N, H, W, 3) uint8
-                           <role>.npz   camera, device, scene, name, validation, and where each JPEG file starts
-                           <role>.jpegs the virtual cameras' JPEG files, end to end (absent for folders)
+<cache>/data/<data_id>/meta.json    what it is, who the classes are, fingerprints, versions of what rendered it
+                       <role>.npy   (N, H, W, 3) uint8
+                       <role>.npz   camera, device, scene, name, validation, and where each JPEG file starts
+                       <role>.jpegs the virtual cameras' JPEG files, end to end (absent for folders)
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Dataset:
         except (OSError, ValueError):
             raise DataError(f"'{root}' holds no finished data set; build it: bench data build.") from None
         if self.meta["format"] > FORMAT:
-            raise DataError(f"'{root}' has format {self.meta['format']}; this benchbench reads up to {FORMAT}. Upgrade benchbench.")
+            raise DataError(
+                f"'{root}' has format {self.meta['format']}; this benchbench reads up to {FORMAT}. Upgrade benchbench."
+            )
         self.root = root
         self.data_id = self.meta["data_id"]
         self.name = self.meta["name"]
@@ -76,22 +78,31 @@ class Dataset:
     def photos(self, role: Role, part: Part = "all", known_only: bool = False) -> Photos:
         """The photographs of a role; `part` is the 90 / 10 split by image within each class.
 
-        The whole role stays memory-mapped; a part or the known models alone are copied into memory.
+        The whole role and its known models stay memory-mapped; a part is copied into memory.
         """
         labels = self.labels(role)
-        photos = Photos(
-            np.load(self.root / f"{role}.npy", mmap_mode="r"),
-            labels["camera"],
-            labels["device"],
-            labels["scene"],
-            tuple(labels["name"].tolist()),
-        )
-        keep = np.ones(len(photos), bool)
+        count = len(labels["camera"])
+        # An empty role has no bytes to map.
+        images = np.load(self.root / f"{role}.npy", mmap_mode="r" if count else None)
+        photos = Photos(images, labels["camera"], labels["device"], labels["scene"], tuple(labels["name"].tolist()))
+        keep = np.ones(count, bool)
         if part != "all":
             keep &= labels["validation"] == (part == "validation")
         if known_only:
             keep &= photos.camera < self.known
-        return photos if keep.all() else photos.subset(keep)
+        kept = int(keep.sum())
+        # Classes lie in order, so the known models come first: a slice keeps them memory-mapped.
+        return photos.subset(slice(0, kept) if keep[:kept].all() else keep)
+
+    def require(self, *roles: Role) -> None:
+        """Raise DataError if one of the roles has no photographs, with what the folder lacks for it."""
+        for role in roles:
+            if not len(self.labels(role)["camera"]):
+                why = " ".join(note for note in self.meta.get("notes", ()) if note.startswith("model"))
+                raise DataError(
+                    f"data set '{self.name}' has no photographs for role '{role}': a known model needs five devices, an unknown one "
+                    f"three. {why}".strip()
+                )
 
     def labels(self, role: Role) -> dict[str, NDArray[Any]]:
         """The label arrays of a role, without touching its pixels."""

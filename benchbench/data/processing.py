@@ -119,7 +119,9 @@ def encode(picture: NDArray[np.uint8], camera: Camera, *, make: str, model: str)
     exif[0x010F], exif[0x0110] = make, model
     file = BytesIO()
     tables = quantization_tables(camera.jpeg)
-    Image.fromarray(picture).save(file, "JPEG", qtables=tables, subsampling=camera.jpeg.subsampling, exif=exif.tobytes())
+    Image.fromarray(picture).save(
+        file, "JPEG", qtables=tables, subsampling=camera.jpeg.subsampling, exif=exif.tobytes()
+    )
     return file.getvalue()
 
 

@@ -71,7 +71,9 @@ def list_scenes(directory: str | None) -> list[Path]:
     root = Path(directory or "")
     if directory is None or not root.is_dir():
         raise DataError(f"--scenes '{directory}' is not a folder.")
-    files = sorted((f for f in root.rglob("*") if f.suffix.lower() in _SUFFIXES), key=lambda f: f.relative_to(root).as_posix())
+    files = sorted(
+        (f for f in root.rglob("*") if f.suffix.lower() in _SUFFIXES), key=lambda f: f.relative_to(root).as_posix()
+    )
     if len(files) < len(ROLES):
         raise DataError(
             f"--scenes '{directory}' has {len(files)} photographs; it takes at least {len(ROLES)}, as q, p and test share none."
@@ -106,13 +108,16 @@ def photograph(file: Path, size: int) -> Float:
         with Image.open(file) as image:
             rgb = np.asarray(image.convert("RGB"), np.float32) / 255
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"scene '{file.name}' cannot be decoded ({error}); remove it from the folder of scenes.") from None
+        raise DataError(
+            f"scene '{file.name}' cannot be decoded ({error}); remove it from the folder of scenes."
+        ) from None
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
     h, w = linear.shape[:2]
     shrink = max(2.0, min(h, w) / size)
     shape = (max(int(w / shrink), 16), max(int(h / shrink), 16))
     planes = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(linear[:, :, c])).resize(shape, Image.Resampling.BOX)) for c in range(3)
+        np.asarray(Image.fromarray(np.ascontiguousarray(linear[:, :, c])).resize(shape, Image.Resampling.BOX))
+        for c in range(3)
     ]
     return np.stack(planes, axis=2)
 

@@ -42,7 +42,9 @@ def mosaic(image: NDArray[np.float32], cfa: str) -> NDArray[np.float32]:
     return out
 
 
-def expose(light: NDArray[np.float32], spec: SensorSpec, device: Device, rng: np.random.Generator) -> NDArray[np.uint16]:
+def expose(
+    light: NDArray[np.float32], spec: SensorSpec, device: Device, rng: np.random.Generator
+) -> NDArray[np.uint16]:
     """Light per color (H, W, 3), saturation = 1 -> raw levels (H, W), 12 bits.
 
     raw = K x + f + n with var(n) = a K x + b (Foi et al. 2008, eq. 2-4; PRNU factor K as in Chen et al. 2008).

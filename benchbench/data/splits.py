@@ -59,4 +59,6 @@ def check_disjoint(
             if rule == "scene":
                 scenes = (set(scene[one].tolist()) & set(scene[other].tolist())) - {-1}
                 if scenes:
-                    raise DataError(f"roles '{one}' and '{other}' share scene {min(scenes)}; split_rule 'scene' forbids it.")
+                    raise DataError(
+                        f"roles '{one}' and '{other}' share scene {min(scenes)}; split_rule 'scene' forbids it."
+                    )

@@ -70,13 +70,14 @@ class VirtualRecipe(BaseModel):
 
 @dataclass(frozen=True)
 class Item:
-    """A photograph to be taken: class, device and number in its device; the role decides on its scenes."""
+    """A photograph to be taken or read: class, device, number in its device; scene: of a real one, where known."""
 
     role: Role
     camera: int
     device: int
     number: int
     name: str
+    scene: int = -1
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
     return items
 
 
-def choose_view(recipe: VirtualRecipe, item: Item, available: Sequence[SceneSpec], shapes: dict[int, tuple[int, int]]) -> View:
+def choose_view(
+    recipe: VirtualRecipe, item: Item, available: Sequence[SceneSpec], shapes: dict[int, tuple[int, int]]
+) -> View:
     """Draw the view of a photograph. `available`: the role's scenes; `shapes`: (height, width) of each scene by id."""
     rng = stream(recipe.seed, "view", item.camera, item.device, item.number)
     leaves = [s for s in available if s.kind == "leaves"]

@@ -1,16 +1,8 @@
 """Signal processing of camera forensics in torch: residuals (HP, FD, CC, WW) and Bayer demosaicing."""
 
 from .mosaic import BayerPattern, bayer_mosaic, demosaic_malvar, demosaic_menon, remosaic
-from .residuals import (
-    WAVELET_WIENER_MIN_SIZE,
-    ConstrainedConv,
-    FiniteDifferences,
-    HighPass,
-    WaveletWiener,
-    finite_differences,
-    high_pass,
-    wavelet_wiener,
-)
+from .residuals import ConstrainedConv, FiniteDifferences, HighPass, finite_differences, high_pass
+from .wiener import WAVELET_WIENER_MIN_SIZE, WaveletWiener, wavelet_wiener
 
 __all__ = [
     "WAVELET_WIENER_MIN_SIZE",

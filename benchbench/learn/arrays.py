@@ -20,9 +20,7 @@ def write_stack(
 ) -> None:
     """Run `transform` over all photographs of `role`, (n, 3, H, W) in [0, 1] to the same shape, into `stack.npy`."""
     photos = context.data.photos(role)
-    stack = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-        context.folder / "stack.npy", mode="w+", dtype=dtype, shape=photos.images.shape
-    )
+    stack = np.lib.format.open_memmap(context.folder / "stack.npy", mode="w+", dtype=dtype, shape=photos.images.shape)
     for start in range(0, len(photos), batch):
         x = torch.from_numpy(np.array(photos.images[start : start + batch])).to(context.device)
         with torch.inference_mode():
@@ -39,9 +37,7 @@ class StackFit(Fit):
 
     role: Role
 
-    def load(
-        self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
-    ) -> np.ndarray:
+    def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> np.ndarray:
         """Return the stack."""
         return arrays["stack"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 import torch
-from timm.layers import ClassifierHead
+from timm.layers.classifier import ClassifierHead
 from timm.models.densenet import DenseNet
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from timm.models.vgg import VGG
@@ -144,12 +144,13 @@ def make_preprocessor(name: PreprocessorName) -> Preprocessor:
 def _resnet(
     block: type[BasicBlock] | type[Bottleneck], layers: tuple[int, ...], shape: ResNetShape, **common: Any
 ) -> nn.Module:
-    # timm sets the stem's width only in its 'deep' variant: ask for that, then put the published 7x7 stem in its place.
-    network = ResNet(block, layers, channels=shape.channels, stem_type="deep", stem_width=shape.stem // 2, **common)
+    # timm sets the stem's width in its 'deep' variant only: ask for that, then put the published 7x7 stem in its place.
+    common |= {"channels": shape.channels, "stem_type": "deep", "stem_width": shape.stem // 2}
+    network: Any = ResNet(cast(Any, block), layers, **common)
     stem = nn.Conv2d(common["in_chans"], shape.stem, 7, stride=2, padding=3, bias=False)
     nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
     network.conv1 = stem
-    return network
+    return cast(nn.Module, network)
 
 
 class _Vgg(nn.Module):

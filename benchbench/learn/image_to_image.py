@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
+from benchbench.learn.folding import fold_batch_norm
 from benchbench.profile import GeneratorShape
 
 
@@ -91,11 +92,11 @@ class ImageToImage(nn.Module):
         self.planes, self.bounded, self.skip = planes, bounded, shape.skip
         self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
         body = _johnson if shape.kind == "johnson" else _full_resolution
-        self.body = body(shape, 3 + planes)
+        self.body: nn.Module = body(shape, 3 + planes)
         self.apply(_normal_init)
         if shape.skip:
             # The network starts as the identity: it need not learn to copy.
-            last = [m for m in self.body if isinstance(m, nn.Conv2d)][-1]
+            last = [m for m in self.body.modules() if isinstance(m, nn.Conv2d)][-1]
             nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
@@ -110,6 +111,15 @@ class ImageToImage(nn.Module):
             y = y + x
             return y.clamp(-1, 1) if self.bounded else y
         return torch.tanh(y) if self.bounded else y
+
+
+def frozen(shape: GeneratorShape, planes: int, bounded: bool, state: dict[str, Tensor]) -> ImageToImage:
+    """Return a trained network for use: eval mode, no gradients to its weights, batch norm folded."""
+    network = ImageToImage(shape, planes, bounded)
+    network.load_state_dict(state)
+    network = network.eval().requires_grad_(False)
+    network.body = fold_batch_norm(network.body)
+    return network
 
 
 def planes(target: Tensor, classes: int, like: Tensor) -> Tensor:
@@ -132,9 +142,7 @@ class PatchCritic(nn.Module):
         self.constrained = ConstrainedConv() if first == "cc" else None
         self.differences = FiniteDifferences() if first == "rgb+fd" else None
         c = channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
         self.body = nn.Sequential(
             nn.Conv2d(c + classes, 2 * c, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(2 * c),

@@ -42,9 +42,7 @@ class PatchSource:
         # On a CPU the whole memory-mapped stack stays in place, so positions refer to it, not to `index`.
         positions = index if device.type == "cpu" else np.arange(len(index))
         self.classes = [int(c) for c in np.unique(labels[index])]
-        self.members = [
-            torch.from_numpy(positions[labels[index] == c]).to(device) for c in self.classes
-        ]
+        self.members = [torch.from_numpy(positions[labels[index] == c]).to(device) for c in self.classes]
         self.sizes = torch.tensor([len(m) for m in self.members])
         self.table = torch.nn.utils.rnn.pad_sequence(self.members, batch_first=True)
 
@@ -53,10 +51,8 @@ class PatchSource:
             data = torch.from_numpy(np.asarray(stack))
         else:
             data = torch.from_numpy(np.ascontiguousarray(stack[index])).to(self.device)
-        n, h, w, c = data.shape
-        rows, columns = h // patch, w // patch
-        data = data[:, : rows * patch, : columns * patch]
-        return data.unflatten(2, (columns, patch)).unflatten(1, (rows, patch)).permute(0, 1, 3, 2, 4, 5)
+        # Two unfolds give (N, rows, columns, C, patch, patch) as a view, without copying the photographs.
+        return data.unfold(1, patch, patch).unfold(2, patch, patch)
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Return one float32 (batch, C, P, P) tensor a stack, equally turned, and labels (batch,).
@@ -74,7 +70,7 @@ class PatchSource:
         photo = self.table[which, member]
         patches = []
         for view in self.views:
-            cut = view[photo, row, column].permute(0, 3, 1, 2)
+            cut = view[photo, row, column]
             cut = cut.float() / 255 if cut.dtype == torch.uint8 else cut.float()
             patches.append(dih4(cut, element))
         return patches, labels

@@ -16,6 +16,7 @@ from benchbench.fit import Fit, FitContext
 from benchbench.forensics import ConstrainedConv
 from benchbench.learn.arrays import Role
 from benchbench.learn.classifier import BackboneName, Classifier, PreprocessorName
+from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.loop import Loop, autocast, make_schedule
 from benchbench.learn.patches import PatchSource
 from benchbench.profile import BackboneShape, Recipe
@@ -106,7 +107,7 @@ class ClassifierFit(Fit):
             residuals = context.needs["residuals"]
             stacks = [photos.images, residuals] if self.band == "low" else [residuals]
         source = PatchSource(stacks, photos.camera, train, self.patch, device)
-        network = self.build().to(device, memory_format=torch.channels_last)
+        network = self.build().to(device).to(memory_format=torch.channels_last)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.SGD(
             parameter_groups(network, recipe), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
@@ -167,10 +168,10 @@ class ClassifierFit(Fit):
             loss += float(F.cross_entropy(logits, truth, reduction="sum"))
         return correct / max(1, len(index)), -loss / max(1, len(index))
 
-    def load(
-        self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
-    ) -> Classifier:
+    def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Classifier:
         """Return the trained classifier in eval mode, its weights frozen."""
         network = self.build()
         network.load_state_dict(state)
-        return network.eval().requires_grad_(False)
+        network = network.eval().requires_grad_(False)
+        network.backbone = fold_batch_norm(network.backbone)
+        return network

@@ -107,5 +107,6 @@ def test_dual_stream_is_the_mean_log_probability_of_both_bands():
 
 
 def test_published_settings():
-    settings = {a.name: (a.adversarial_weight, a.pixel_weight, a.classifier_weight) for a in (Cama(), MislCgan(), SpocCgan())}
+    attacks = (Cama(), MislCgan(), SpocCgan())
+    settings = {a.name: (a.adversarial_weight, a.pixel_weight, a.classifier_weight) for a in attacks}
     assert settings == {"cama": (1.0, 10.0, 0.005), "misl-cgan": (1.0, 10.0, 0.01), "spoc-cgan": (0.3, 10.0, 0.01)}

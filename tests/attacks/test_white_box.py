@@ -36,9 +36,7 @@ def batch():
 
 @pytest.fixture
 def context():
-    return CraftContext(
-        device=torch.device("cpu"), known=6, seeds=(1, 2, 3, 4), cache={"evaluator": LinearEvaluator()}
-    )
+    return CraftContext(device=torch.device("cpu"), known=6, seeds=(1, 2, 3, 4), cache={"evaluator": LinearEvaluator()})
 
 
 def test_fgsm_steps_along_the_sign_of_the_gradient(batch, context):
@@ -97,8 +95,8 @@ def test_identity_returns_an_equal_copy(batch, context):
 
 
 def test_bridge_names_what_it_does_not_know():
-    with pytest.raises(UnknownNameError, match="unknown attack 'torchattacks:MIFGSMM'. Did you mean 'MIFGSM'"):
+    with pytest.raises(UnknownNameError, match=r"unknown attack 'torchattacks:MIFGSMM'. Did you mean 'MIFGSM'"):
         bridge.create("MIFGSMM", {})
-    with pytest.raises(BenchError, match="attack 'torchattacks:MIFGSM' has no parameter 'epz'. Did you mean 'eps'"):
+    with pytest.raises(BenchError, match=r"attack 'torchattacks:MIFGSM' has no parameter 'epz'. Did you mean 'eps'"):
         bridge.create("MIFGSM", {"epz": 1})
     assert {"FGSM", "PGD", "MIFGSM", "CW"} <= set(bridge.names())

@@ -8,6 +8,7 @@ from torch import nn
 
 from benchbench.errors import BenchError
 from benchbench.learn.classifier import BACKBONES, PREPROCESSORS, Classifier, make_backbone, make_preprocessor
+from benchbench.learn.folding import fold_batch_norm
 from benchbench.profile import Backbones, DenseNetShape, VggShape, load_profile
 
 PUBLISHED = Backbones()
@@ -85,3 +86,17 @@ def test_shared_keys_name_equal_computations():
 def test_a_wrong_shape_is_named():
     with pytest.raises(BenchError, match="backbone 'resnet18' cannot have a DenseNetShape"):
         make_backbone("resnet18", DenseNetShape(), 3, 6)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_folding_changes_nothing_but_rounding(backbone):
+    torch.manual_seed(0)
+    network = make_backbone(backbone, getattr(load_profile("smoke").backbones, backbone), 3, 6).train()
+    for _ in range(3):  # batch norm statistics that are not the initial ones
+        network(torch.randn(8, 3, 64, 64) * 2 + 1)
+    network.eval().requires_grad_(False)
+    x = torch.rand(2, 3, 64, 64)
+    folded = fold_batch_norm(network)
+    torch.testing.assert_close(folded(x), network(x), atol=1e-4, rtol=1e-4)
+    left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(left) < sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())

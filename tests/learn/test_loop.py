@@ -14,7 +14,7 @@ from benchbench.fit import FitContext
 from benchbench.learn.loop import Loop, make_schedule
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -26,7 +26,7 @@ def train(folder: Path, stop_after: int | None = None, scores: list[float] | Non
 
     def step(generator: torch.Generator) -> torch.Tensor:
         if stop_after is not None and calls["steps"] == stop_after:
-            raise Killed
+            raise KilledError
         calls["steps"] += 1
         x = torch.randn(16, 4, generator=generator)
         loss = nn.functional.cross_entropy(network(x), (x[:, 0] > 0).long())
@@ -61,7 +61,7 @@ def train(folder: Path, stop_after: int | None = None, scores: list[float] | Non
 @pytest.mark.parametrize("stop", [1, 10, 37, 59])
 def test_resumed_training_is_exact(tmp_path, stop):
     whole, _ = train(tmp_path / "a")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tmp_path / "b", stop_after=stop)
     resumed, _ = train(tmp_path / "b")
     assert whole.keys() == resumed.keys()

@@ -1,0 +1,169 @@
+"""Options that commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from benchbench.errors import BenchError, did_you_mean
+from benchbench.protocol import RunOptions, cores, default_cache
+
+if TYPE_CHECKING:
+    from benchbench.attack import Attack
+    from benchbench.crossing import Split
+    from benchbench.profile import Profile
+    from benchbench.source import RecipeSource
+    from benchbench.target import Target
+
+Attacks = Annotated[
+    list[str],
+    typer.Option("--attack", "-a", help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters."),
+]
+Targets = Annotated[
+    list[str],
+    typer.Option("--targets", "-t", help="Names, comma lists, globs such as 'resnet18/*/complete', or 'all'."),
+]
+ProfileName = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, paper, or the path of a TOML file.")]
+Splits = Annotated[str, typer.Option("--split", help="in: known camera models; out: unknown ones; or both.")]
+ConditionName = Annotated[str, typer.Option(help="What targets see: uint8, as a file holds it; float, as the paper.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")]
+Workers = Annotated[int, typer.Option(help="Worker processes; 0: one a core.", min=0)]
+Batch = Annotated[int, typer.Option(help="Photographs crafted and scored at a time.", min=1)]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache", help="Networks and photographs; default $BENCHBENCH_CACHE or the user's.")
+]
+Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
+Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
+Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
+Scenes = Annotated[
+    str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")
+]
+Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the options of `bench run` and `bench status` name."""
+
+    profile: Profile
+    attacks: list[Attack]
+    targets: list[Target]
+    splits: list[Split]
+    source: RecipeSource
+
+
+def request(
+    attack: list[str], targets: list[str], profile: str, split: str, data: str, rule: str | None, scenes: str | None
+) -> Request:
+    """Resolve names; an unknown one fails here, before any photograph or network.
+
+    Raises:
+        BenchError: an unknown name, parameter or split, or a folder that cannot be used.
+    """
+    from benchbench.profile import load_profile
+    from benchbench.registry import ATTACKS, TARGETS
+
+    chosen = load_profile(profile)
+    parts = splits(split)
+    found_attacks = ATTACKS.resolve(attack, chosen.attacks)
+    found_targets = TARGETS.resolve(targets)
+    return Request(chosen, found_attacks, found_targets, parts, source(data, chosen, rule, scenes))
+
+
+def splits(text: str) -> list[Split]:
+    """Parse 'in', 'out' or 'in,out'.
+
+    Raises:
+        BenchError: another word.
+    """
+    from benchbench.crossing import SPLITS
+
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [part for part in asked if part not in SPLITS]
+    if unknown or not asked:
+        raise BenchError(f"unknown split '{', '.join(unknown) or text}'; splits are in and out.")
+    return [split for split in SPLITS if split in asked]
+
+
+def condition(text: str) -> Any:
+    """Check the name of a condition.
+
+    Raises:
+        BenchError: there is no such condition.
+    """
+    from typing import get_args
+
+    from benchbench.protocol import Condition
+
+    known = get_args(Condition)
+    if text not in known:
+        raise BenchError(f"unknown condition '{text}'.{did_you_mean(text, known)}  conditions: {', '.join(known)}")
+    return text
+
+
+def source(data: str, profile: Profile, rule: str | None, scenes: str | None = None) -> RecipeSource:
+    """Return the photographs that --data, --rule and --scenes name, at the profile's size.
+
+    Raises:
+        BenchError: the folder does not exist, or an option does not go with it.
+    """
+    from benchbench.data import FolderRecipe, VirtualRecipe
+    from benchbench.source import RecipeSource
+
+    split_rule = _rule(rule or str(profile.data.get("split_rule", "device")))
+    if data in ("virtual", "virtual-neutral"):
+        changes: dict[str, Any] = {"split_rule": split_rule, "neutral": data == "virtual-neutral"}
+        if scenes is not None:
+            if not Path(scenes).is_dir():
+                raise BenchError(f"--scenes '{scenes}' is not a folder.")
+            changes |= {"scene_source": "folder", "scenes_dir": scenes}
+        return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
+    if scenes is not None:
+        raise BenchError("--scenes goes with --data virtual alone.")
+    if not Path(data).is_dir():
+        hint = did_you_mean(data, ["virtual", "virtual-neutral"])
+        raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
+    size = {"size": profile.data["size"]} if "size" in profile.data else {}
+    return RecipeSource.of(FolderRecipe(path=data, split_rule=split_rule, **size))
+
+
+def _rule(text: str) -> Literal["device", "scene"]:
+    if text == "device":
+        return "device"
+    if text == "scene":
+        return "scene"
+    raise BenchError(f"unknown split rule '{text}'; rules are device and scene.")
+
+
+def options(device: str, workers: int, batch: int, cache: Path | None, results: Path) -> RunOptions:
+    """Return where and how fast to run.
+
+    Raises:
+        BenchError: the device is not there.
+    """
+    check_device(device)
+    # A GPU is shared by few processes, each of which holds its own copy of the networks.
+    default = cores() if device == "cpu" else min(4, cores())
+    return RunOptions(
+        device=device, workers=workers or default, batch=batch, cache=cache or default_cache(), results=results
+    )
+
+
+def check_device(device: str) -> None:
+    """Look whether a device is there; 'cpu' needs no torch for that.
+
+    Raises:
+        BenchError: torch does not know it or it is not available.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"device '{device}' cannot be used: {reason}  See: bench doctor") from error

@@ -1,0 +1,87 @@
+"""bench table, bench report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbench.commands import options as opt
+from benchbench.errors import BenchError, StoreError
+
+Published = Annotated[bool, typer.Option("--published", help="Set the paper's figures beside ours.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="One data set, by name.")]
+ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One profile, by name.")]
+
+
+def table(
+    number: Annotated[str, typer.Argument(help="1 to 10, with or without a or b; clean; other; all.")],
+    published: Published = False,
+    format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
+    dataset: Dataset = None,
+    profile: ProfileOnly = None,
+    condition: Annotated[str | None, typer.Option(help="uint8 or float.")] = None,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Print one of the paper's tables from the cells.
+
+    Examples:
+
+      bench table 2a
+
+      bench table 2 --published
+
+      bench table clean --format md
+
+      bench table all --format latex > tables.tex
+    """
+    from benchbench import report
+    from benchbench.store import CellStore, file_name
+
+    if format not in report.FORMATS:
+        raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")
+    problems: list[StoreError] = []
+    cells = list(CellStore(results).cells(dataset, profile, problems=problems))
+    summary = None
+    places = {(c.dataset.name, c.profile) for c in cells}
+    if len(places) == 1:
+        name, used = places.pop()
+        summary = report.read_summary(results / file_name(name) / file_name(used) / "dataset.json")
+    tables = report.table(
+        number, cells, dataset=dataset, profile=profile, condition=condition, published=published, summary=summary
+    )
+    print("\n\n".join(report.render(each, format).rstrip("\n") for each in tables))
+    _name(problems)
+
+
+def report(
+    published: Published = False,
+    dataset: Dataset = None,
+    profile: ProfileOnly = None,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Write all tables, leaderboard.csv and cells.csv from the cells; needs no photograph, network or plugin.
+
+    Examples:
+
+      bench report
+
+      bench report --published --results results
+    """
+    from benchbench.report import write_all
+
+    problems: list[StoreError] = []
+    paths = write_all(results, dataset, profile, published, problems=problems)
+    for path in paths:
+        if path.name in ("README.md", "leaderboard.csv", "cells.csv"):
+            print(path)
+    _name(problems)
+
+
+def _name(problems: list[StoreError]) -> None:
+    for problem in problems:
+        print(f"bench: left out: {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.protocol import Protocol
+from benchbench.store import CellStore
+
+Bench = Callable[..., Any]
+Facts = Callable[[Path], dict[str, Any]]
+
+
+def test_a_second_run_finds_everything(bench: Bench, tmp_path: Path, cell_facts: Facts) -> None:
+    assert bench().sentence == "4 computed, 0 already there, 0 skipped, 0 failed"
+    before = {p: p.read_bytes() for p in (tmp_path / "a" / "r").rglob("*.json")}
+    second = bench()
+    assert second.sentence == "0 computed, 4 already there, 0 skipped, 0 failed" and second.exit_code == 0
+    assert {p: p.read_bytes() for p in (tmp_path / "a" / "r").rglob("*.json")} == before
+    assert len(cell_facts(tmp_path / "a" / "r")) == 4
+
+
+def test_batch_size_and_worker_count_do_not_matter(bench: Bench, tmp_path: Path, cell_facts: Facts) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Shift
+
+    attacks = [Shift(), Fade()]
+    bench(attacks, where="one", batch=1)
+    bench(attacks, where="sixteen", batch=16)
+    bench(attacks, where="two", batch=3, workers=2)
+    one, sixteen, two = (cell_facts(tmp_path / where / "r") for where in ("one", "sixteen", "two"))
+    assert len(one) == 8 and one == sixteen == two
+
+
+def test_an_untargeted_attack_counts_as_if_crafted_for_each_wanted_class(
+    bench: Bench, tmp_path: Path, cell_facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchbench_stega.fade import Fade
+
+    bench([Fade()], where="once")
+    monkeypatch.setattr(Fade, "card", replace(Fade.card, targeted=True))
+    bench([Fade()], where="each")
+    once, each = cell_facts(tmp_path / "once" / "r"), cell_facts(tmp_path / "each" / "r")
+    assert len(once) == 4 and once == each
+
+
+def test_clean_confusion_and_splits(bench: Bench, tmp_path: Path) -> None:
+    bench()
+    for cell in CellStore(tmp_path / "a" / "r").cells():
+        clean = np.array(cell.target.clean)
+        assert cell.split.classes == ((0, 1, 2) if cell.split.name == "in" else (3, 4))
+        assert clean.shape == (len(cell.split.classes), cell.target.classes) and clean.sum() == cell.split.images
+        counts = np.array(cell.counts)
+        assert counts.shape == (len(cell.split.classes), 3, cell.target.classes)
+        assert counts.sum() == cell.split.images * (2 if cell.split.name == "in" else 3)
+        if cell.split.name == "in":
+            assert all(counts[c, c].sum() == 0 for c in range(3)), "no class is wanted for its own photographs"
+        if cell.target.preprocessor == "rgb" and cell.split.name == "in":
+            assert clean.trace() == clean.sum()
+
+
+def test_identical_images_are_counted_apart(bench: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.shift import Shift
+
+    from benchbench.metrics import psnr_mean
+
+    bench([Shift(strength=0.0, noise=0.0)])
+    for cell in CellStore(tmp_path / "a" / "r").cells():
+        assert cell.craft.psnr_images == (0, 0, 0) and sum(cell.craft.identical) > 0 and cell.craft.clipped == 0
+        assert psnr_mean(cell) is None
+
+
+SINS = {
+    "nan": "'bad' returned NaN or infinite values on split in, batch 3.",
+    "shape": "'bad' returned shape (4, 3, 7, 8) on split in, batch 3; (4, 3, 8, 8) is expected.",
+    "range": "'bad' returned values in [-0.02, 0.",
+    "raises": "'bad' raised ValueError: third batch on split in, batch 3.",
+    "in-place": "'bad' changed its input in place on split in, batch 3; work on a copy.",
+    "seeds": "'bad' used torch's global random state on split in, batch 3; draw from context.generators() instead.",
+    "type": "'bad' returned a ndarray on split in, batch 3; a Tensor is expected.",
+    "dtype": "'bad' returned torch.float64 on split in, batch 3; float32 is expected.",
+}
+
+
+@pytest.mark.parametrize("sin", SINS)
+def test_a_misbehaving_attack_is_named_and_the_others_finish(bench: Bench, tmp_path: Path, sin: str) -> None:
+    from benchbench_stega.bad import Bad
+    from benchbench_stega.shift import Shift
+
+    summary = bench([Bad(sin=sin), Shift()], splits=("in",))
+    assert summary.exit_code == 1
+    assert summary.sentence == "2 computed, 0 already there, 0 skipped, 2 failed"
+    (reason,) = summary.failures.values()
+    assert reason.startswith(SINS[sin])
+    log = re.search(r"Traceback: (.*)$", reason)
+    assert log and "Error" in Path(log[1]).read_text()
+    assert {cell.attack.name for cell in CellStore(tmp_path / "a" / "r").cells()} == {"shift"}
+    again = bench([Bad(sin="none"), Shift()], splits=("in",))
+    assert again.sentence == "2 computed, 2 already there, 0 skipped, 0 failed"
+
+
+def test_an_attack_that_kills_its_process_is_named(bench: Bench) -> None:
+    from benchbench_stega.bad import Bad
+    from benchbench_stega.shift import Shift
+
+    summary = bench([Bad(sin="dies"), Shift()], splits=("in",), workers=2, batch=1)
+    assert summary.sentence == "2 computed, 0 already there, 0 skipped, 2 failed" and summary.exit_code == 1
+    assert summary.failures == {"bad in": "the process of 'bad in' ended with exit code 7."}
+
+
+def test_a_target_called_while_crafting_is_noticed(bench: Bench) -> None:
+    from benchbench_stega.bad import Cheat
+
+    summary = bench([Cheat()], splits=("in",))
+    (reason,) = summary.failures.values()
+    assert reason.startswith("'cheat' called a target 2 times on split in, batch 1; an attack with knowledge 'surrogate'")
+    assert not summary.computed and summary.exit_code == 1
+
+
+def test_a_white_box_attack_is_crafted_for_each_target(bench: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.bad import OpenBook
+
+    from benchbench.metrics import tsr
+
+    summary = bench([OpenBook()])
+    assert len(summary.computed) == 4 and len({cell.craft_id for cell in summary.computed}) == 4
+    cells = list(CellStore(tmp_path / "a" / "r").cells())
+    assert all(cell.craft.target_calls > 0 for cell in cells)
+    assert [tsr(c) for c in cells if c.target.preprocessor == "rgb" and c.split.name == "in"] == [1.0]
+    assert bench([OpenBook()]).sentence.startswith("0 computed, 4 already there")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fit_that_raises_skips_its_dependents_and_the_others_finish(bench: Bench, workers: int) -> None:
+    from benchbench_stega.toys import Toy
+
+    targets = [Toy(look="rgb", overlap="complete", fail=True), Toy(look="gray", overlap="partial")]
+    summary = bench(None, targets, workers=workers)
+    assert summary.sentence == "2 computed, 0 already there, 2 skipped ('centers p 3' failed), 0 failed"
+    assert summary.exit_code == 1
+    assert summary.failures["centers p 3"].startswith("'centers p 3' raised RuntimeError: no convergence.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """Made of a Toy below: a target whose network returns nonsense."""
+
+
+@pytest.mark.parametrize(("how", "complaint"), [("load", "cannot be loaded: no"), ("shape", "logits of shape (4, 7)")])
+def test_a_target_that_breaks_its_contract_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, how: str, complaint: str
+) -> None:
+    import torch
+    from benchbench_stega.toys import Toy
+
+    original = Toy.load
+
+    def load(self: Any, networks: Any, device: Any) -> Any:
+        if self.look != "rgb":
+            return original(self, networks, device)
+        if how == "load":
+            raise ValueError("no")
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(7))
+
+    monkeypatch.setattr(Toy, "load", load)
+    summary = bench(splits=("in",))
+    assert summary.sentence == "1 computed, 0 already there, 0 skipped, 1 failed" and summary.exit_code == 1
+    assert complaint in summary.failures["toy/rgb/complete"]
+
+
+def test_no_unknown_models_skips_out(bench: Bench) -> None:
+    from benchbench_stega.photographs import Colors
+
+    summary = bench(source=Colors(known=5))
+    assert summary.sentence == (
+        "2 computed, 0 already there, 2 skipped (the data set has no unknown camera models), 0 failed"
+    )
+    assert summary.exit_code == 0
+
+
+def test_the_same_attack_twice_is_an_error(bench: Bench) -> None:
+    from benchbench_stega.shift import Shift
+
+    with pytest.raises(BenchError, match="attack 'shift' is asked for twice"):
+        bench([Shift(), Shift()])
+    assert len(bench([Shift(), Shift(strength=0.1)]).computed) == 8
+
+
+def test_preprocessors_are_computed_once_for_all_that_share_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchbench_stega import toys
+
+    calls = []
+    forward = toys.Mean.forward
+    monkeypatch.setattr(toys.Mean, "forward", lambda self, x: calls.append(1) or forward(self, x))
+    targets = [toys.Toy(look=k, overlap=o) for k in ("rgb", "gray") for o in ("complete", "partial")]
+    bench(None, targets, splits=("in",), batch=100)
+    assert len(calls) == 2, "once for the clean photographs and once for the crafted ones, not four times each"
+
+
+def test_seed_and_condition_move_the_cells(bench: Bench, tmp_path: Path) -> None:
+    bench(splits=("in",))
+    for number, protocol in enumerate((Protocol(seed=1), Protocol(condition="float")), start=2):
+        assert len(bench(splits=("in",), protocol=protocol).computed) == 2
+        assert len(CellStore(tmp_path / "a" / "r").paths()) == 2 * number
+
+
+def test_dataset_json_describes_the_photographs(bench: Bench, tmp_path: Path) -> None:
+    from benchbench.report import read_summary
+
+    bench()
+    summary = read_summary(tmp_path / "a" / "r" / "colors" / "smoke" / "dataset.json")
+    assert summary is not None and summary.known == 3
+    assert [(m.camera_model, m.q, m.p, m.test) for m in summary.counts][2:4] == [("blue", 3, 3, 3), ("yellow", None, 3, 3)]
+
+
+def test_provenance_names_no_host_path_or_person(bench: Bench, tmp_path: Path) -> None:
+    import getpass
+    import socket
+
+    bench()
+    text = next(iter(CellStore(tmp_path / "a" / "r").paths())).read_text()
+    assert str(tmp_path) not in text and socket.gethostname() not in text
+    assert getpass.getuser() not in re.sub(r'"(kernel|train)?root"', "", text) or getpass.getuser() == "root"

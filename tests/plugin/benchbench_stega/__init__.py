@@ -1,0 +1,1 @@
+"""A small third-party package for benchbench's own tests."""

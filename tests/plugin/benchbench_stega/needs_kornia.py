@@ -1,0 +1,3 @@
+"""An attack whose dependency is not installed."""
+
+import kornia  # noqa: F401
