@@ -1,6 +1,7 @@
-"""Building: photographs are rendered or decoded in shards by worker processes, then joined into one memory-mapped array a role.
+"""Building: worker processes render or decode shards of photographs, then one array a role is joined from them.
 
-Whatever kills a build, `<cache>/data/<data_id>` is complete or absent, and finished shards in `<data_id>.part` are used again.
+Whatever kills a build, `<cache>/data/<data_id>` is complete or absent, and finished shards in `<data_id>.part`
+are used again.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from benchbench.data.dataset import FORMAT, Dataset
 from benchbench.data.files import sync_folder, write_atomic
 from benchbench.data.folder import FolderRecipe
 from benchbench.data.scenes import SceneSpec, render_scene
-from benchbench.data.splits import ROLES, Role, check_disjoint, is_validation
+from benchbench.data.splits import ROLES, Role, SplitRule, check_disjoint, is_validation
 from benchbench.data.virtual import Item, Shot, VirtualPhotographer, VirtualRecipe
-from benchbench.errors import BenchError, DataError
+from benchbench.errors import DataError
 from benchbench.identity import digest
 
 Recipe = VirtualRecipe | FolderRecipe
 Progress = Callable[[str, int, int], None]
+_Call = tuple[Callable[..., None], tuple[Any, ...], int]  # function, arguments, photographs
 SHARD = 8  # photographs a shard: what a killed build loses at most, a worker
 _DISTRIBUTIONS = ("numpy", "scipy", "Pillow", "rawpy", "lensfunpy", "scikit-image", "matplotlib")
 
@@ -80,6 +82,8 @@ def build(recipe: Recipe, cache_dir: Path, *, workers: int | None = None, progre
 def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int, progress: Progress) -> None:
     work.mkdir(exist_ok=True)
     photographer: Photographer
+    about: dict[str, Any]
+    calls: list[_Call]
     with _Crew(workers, progress) as crew:
         if isinstance(recipe, VirtualRecipe):
             items, scene_dir = virtual.plan(recipe), work / "scenes"
@@ -105,16 +109,9 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     written = {role: _join(role, items[role], recipe.size, recipe.seed, work, draft) for role in ROLES}
-    check_disjoint(
-        {role: written[role]["camera"] for role in ROLES},
-        {role: written[role]["device"] for role in ROLES},
-        {role: written[role]["scene"] for role in ROLES},
-        recipe.split_rule,
-    )
-    if isinstance(recipe, VirtualRecipe):
-        check_disjoint(
-            *({role: written[role][key] for role in ROLES} for key in ("camera", "device", "scene")), "scene"
-        )
+    # Virtual scenes are the roles' own under both rules.
+    rule: SplitRule = "scene" if isinstance(recipe, VirtualRecipe) else recipe.split_rule
+    check_disjoint(written, rule)
     meta = {
         "format": FORMAT,
         "data_id": identifier,
@@ -129,7 +126,7 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
     }
     write_atomic(draft / "meta.json", lambda file: file.write(json.dumps(meta, indent=1).encode()))
     sync_folder(draft)
-    os.rename(draft, root)
+    draft.rename(root)
     sync_folder(root.parent)
     shutil.rmtree(work, ignore_errors=True)
 
@@ -208,7 +205,7 @@ class _Crew:
         if self.pool is not None:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, stage: str, calls: list[tuple[Callable[..., None], tuple[Any, ...], int]], done: int) -> None:
+    def run(self, stage: str, calls: Sequence[_Call], done: int) -> None:
         """Make all calls (function, arguments, weight); `done` counts what an earlier build left."""
         total = done + sum(weight for _, _, weight in calls)
         self.progress(stage, done, total)
@@ -270,6 +267,3 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-__all__ = ["BenchError", "Recipe", "build", "data_id", "open_dataset"]

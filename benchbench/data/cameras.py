@@ -19,7 +19,9 @@ class _Part(BaseModel):
 
 
 class LensSpec(_Part):
-    """A calibrated lens of the lensfun database. focal in mm, aperture as an f-number, blur as a Gaussian sigma in px."""
+    """A calibrated lens of the lensfun database. focal in mm, aperture as an f-number, blur as a Gaussian sigma
+    in px.
+    """
 
     maker: str
     camera: str

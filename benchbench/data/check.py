@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchbench.data.folder import KNOWN_DEVICES, UNKNOWN_DEVICES, Entry, devices, read_entries, read_photo
+from benchbench.data.folder import Entry, devices, read_entries, read_photo
+from benchbench.data.splits import KNOWN_DEVICES, UNKNOWN_DEVICES
 from benchbench.errors import DataError
 
 Kind = Literal["folder", "undecodable", "too small", "not RGB", "duplicate", "no model", "few devices"]
@@ -31,10 +32,11 @@ class Finding:
 def check(
     folder: Path | str, size: int = 256, *, progress: Callable[[str, int, int], None] | None = None
 ) -> list[Finding]:
-    """List what is wrong with a folder; never raises on a bad file. `size`: side of the crop that photographs must hold, px.
+    """List what is wrong with a folder; never raises on a bad file. `size`: side of the crop that photographs
+    must hold, px.
 
-    Finds files that cannot be decoded, are too small, not RGB, or belong to no model; the same pixels twice; and models with too few
-    devices. progress: called with (stage, done, total).
+    Finds files that cannot be decoded, are too small, not RGB, or belong to no model; the same pixels twice;
+    and models with too few devices. progress: called with (stage, done, total).
     """
     root = Path(folder)
     try:

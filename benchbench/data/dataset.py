@@ -27,8 +27,9 @@ FORMAT = 1
 class Photos:
     """Photographs of one role.
 
-    images: (N, H, W, 3) uint8, memory-mapped or an array. camera: class, 0 ... known - 1 are the known models. device: number within its
-    model. scene: scene id, -1 unknown. All three (N,) int64. name: file names, Dresden style.
+    images: (N, H, W, 3) uint8, memory-mapped or an array. camera: class, 0 ... known - 1 are the known models.
+    device: number within its model. scene: scene id, -1 unknown. All three (N,) int64. name: file names,
+    Dresden style.
     """
 
     images: NDArray[np.uint8]
@@ -100,8 +101,8 @@ class Dataset:
             if not len(self.labels(role)["camera"]):
                 why = " ".join(note for note in self.meta.get("notes", ()) if note.startswith("model"))
                 raise DataError(
-                    f"data set '{self.name}' has no photographs for role '{role}': a known model needs five devices, an unknown one "
-                    f"three. {why}".strip()
+                    f"data set '{self.name}' has no photographs for role '{role}': "
+                    f"a known model needs five devices, an unknown one three. {why}".strip()
                 )
 
     def labels(self, role: Role) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,7 @@ def file_digest(path: Path) -> str:
 
 @lru_cache(maxsize=65536)
 def _digest(path: str, size: int, modified: int) -> str:
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -30,7 +30,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,7 +1,8 @@
 """A folder of real photographs: whose they are, which role they play, and how they are read.
 
-Either every file is named as in the Dresden image database, `<Make>_<Model>_<device>_<number>.JPG`, or a `manifest.csv` in the folder has the
-columns path, camera_model, device and, if known, scene. `exclude.txt` lists paths to leave out, one a line.
+Either every file is named as in the Dresden image database, `<Make>_<Model>_<device>_<number>.JPG`, or a
+`manifest.csv` in the folder has the columns path, camera_model, device and, if known, scene. `exclude.txt`
+lists paths to leave out, one a line.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ _SAME_MODEL = {"Nikon_D70s": "Nikon_D70"}  # one camera, two names [R]
 class FolderRecipe(BaseModel):
     """All that moves the pixels of a data set of real photographs.
 
-    path: the folder. size: side of the center crop, px. known: names of the models that the attacker knows; by default those with five
-    devices. The crop is the plain center, (height - size) // 2 from the top, as in the paper: it keeps no phase of Bayer or JPEG grid.
+    path: the folder. size: side of the center crop, px. known: names of the models that the attacker knows; by
+    default those with five devices. The crop is the plain center, (height - size) // 2 from the top, as in the
+    paper: it keeps no phase of Bayer or JPEG grid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +52,9 @@ class FolderRecipe(BaseModel):
 
 @dataclass(frozen=True)
 class Entry:
-    """A photograph of a folder. path: relative, with slashes; device: its name, unique within the model; scene: a name or None."""
+    """A photograph of a folder. path: relative, with slashes; device: its name, unique within the model; scene:
+    a name or None.
+    """
 
     path: str
     model: str
@@ -70,7 +74,9 @@ class Listing:
 
 
 def parse_name(name: str) -> tuple[str, str] | None:
-    """(model, device) of a Dresden file name, None if it is none. Parsed from the right: makes and models hold underscores."""
+    """(model, device) of a Dresden file name, None if it is none. Parsed from the right: makes and models hold
+    underscores.
+    """
     parts = Path(name).stem.rsplit("_", 2)
     if len(parts) != 3 or not parts[1].isdecimal() or not parts[2].isdecimal() or not parts[0].strip("_"):
         return None
@@ -79,7 +85,8 @@ def parse_name(name: str) -> tuple[str, str] | None:
 
 
 def read_entries(root: Path) -> tuple[list[Entry], dict[str, str]]:
-    """All photographs of the folder that exclude.txt does not name, by path; and what is wrong with the others, by path.
+    """All photographs of the folder that exclude.txt does not name, by path; and what is wrong with the others,
+    by path.
 
     Raises:
         DataError: no such folder, or a manifest.csv without the columns.
@@ -118,7 +125,8 @@ def _read_manifest(root: Path, excluded: set[str]) -> tuple[list[Entry], dict[st
         raise DataError(f"'{root / 'manifest.csv'}' is not a CSV file in UTF-8 ({error}).") from None
     if missing:
         raise DataError(
-            f"'{root / 'manifest.csv'}' has no column '{min(missing)}'; columns are path, camera_model, device and, if known, scene."
+            f"'{root / 'manifest.csv'}' has no column '{min(missing)}'; "
+            "columns are path, camera_model, device and, if known, scene."
         )
     for row in rows:
         fields = {
@@ -155,8 +163,8 @@ def _natural(text: str) -> list[tuple[int, int | str]]:
 def choose_models(counts: Mapping[str, int], known: tuple[str, ...] | None) -> tuple[list[str], list[str]]:
     """Known and unknown models from the number of devices of each.
 
-    As in the paper, exactly five and exactly three, if there are such; else at least five, and three or four. A folder with neither
-    has unknown models only, so that it can at least be read.
+    As in the paper, exactly five and exactly three, if there are such; else at least five, and three or four. A
+    folder with neither has unknown models only, so that it can at least be read.
 
     Raises:
         DataError: `known` names a model that is not there or has less than five devices.
@@ -167,7 +175,8 @@ def choose_models(counts: Mapping[str, int], known: tuple[str, ...] | None) -> t
                 raise DataError(f"no photograph is of model '{model}'.{did_you_mean(model, counts)}")
             if counts[model] < KNOWN_DEVICES:
                 raise DataError(
-                    f"model '{model}' has {counts[model]} devices; a known model needs {KNOWN_DEVICES}: two for q, two for p, one for test."
+                    f"model '{model}' has {counts[model]} devices; "
+                    f"a known model needs {KNOWN_DEVICES}: two for q, two for p, one for test."
                 )
         return list(known), [m for m, n in counts.items() if n >= UNKNOWN_DEVICES and m not in known]
     five = [m for m, n in counts.items() if n == KNOWN_DEVICES]
@@ -188,7 +197,8 @@ def listing(recipe: FolderRecipe) -> Listing:
     if wrong:
         path = min(wrong)
         raise DataError(
-            f"photo '{path}' {wrong[path]}. {len(wrong)} of {len(wrong) + len(entries)} photos; fix or list it in exclude.txt."
+            f"photo '{path}' {wrong[path]}. "
+            f"{len(wrong)} of {len(wrong) + len(entries)} photos; fix or list it in exclude.txt."
         )
     if not entries:
         raise DataError(f"'{recipe.path}' has no photographs ({', '.join(sorted(SUFFIXES))}).")
@@ -244,13 +254,13 @@ def _notes(
         if model not in models or (model not in known and count < UNKNOWN_DEVICES):
             use = "its photographs are left out" if model not in models else "it cannot be trained and tested on"
             plural = "device" if count == 1 else "devices"
-            notes.append(
-                f"model '{model}' has {count} {plural}, not {UNKNOWN_DEVICES} (unknown) or {KNOWN_DEVICES} (known): {use}."
-            )
+            needed = f"{UNKNOWN_DEVICES} (unknown) or {KNOWN_DEVICES} (known)"
+            notes.append(f"model '{model}' has {count} {plural}, not {needed}: {use}.")
     for role in ROLES:
         if not items[role]:
             notes.append(
-                f"role '{role}' has no photographs: a known model needs {KNOWN_DEVICES} devices, an unknown one {UNKNOWN_DEVICES}."
+                f"role '{role}' has no photographs: "
+                f"a known model needs {KNOWN_DEVICES} devices, an unknown one {UNKNOWN_DEVICES}."
             )
     return notes
 
@@ -270,14 +280,17 @@ class FolderReader:
             pixels, fault = read_photo(self.root / item.name, self.size)
             if pixels is None:
                 raise DataError(
-                    f"photo '{item.name}' {fault}. 1 of {self.total} photos; fix or list it in exclude.txt (bench data check lists all)."
+                    f"photo '{item.name}' {fault}. 1 of {self.total} photos; "
+                    "fix or list it in exclude.txt (bench data check lists all)."
                 )
             shots.append(Shot(center(pixels, self.size), item.scene, None))
         return shots
 
 
 def read_photo(file: Path, size: int) -> tuple[NDArray[np.uint8] | None, str]:
-    """The whole photograph (H, W, 3), stored orientation; or None and the rest of a sentence that says why it is of no use."""
+    """The whole photograph (H, W, 3), stored orientation; or None and the rest of a sentence that says why it
+    is of no use.
+    """
     try:
         with Image.open(file) as image:
             image.load()
@@ -307,7 +320,9 @@ def center(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def identity(recipe: FolderRecipe) -> dict[str, Any]:
-    """What the data set's digest is taken of: the recipe but for where the folder lies, the labels, and the digest of each file."""
+    """What the data set's digest is taken of: the recipe but for where the folder lies, the labels, and the
+    digest of each file.
+    """
     root = Path(recipe.path)
     entries, _ = read_entries(root)
     digests = _digests(root, [entry.path for entry in entries])

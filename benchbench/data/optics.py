@@ -1,7 +1,8 @@
 """Optics: a lens of the lensfun database as a map from photograph to scene, its vignetting, and its blur.
 
-A rendered photograph stands for the camera's whole field of view, scaled down: its half diagonal is the sensor's. Distortion,
-lateral chromatic aberration and vignetting, functions of the relative radius, are therefore the measured ones at any size.
+A rendered photograph stands for the camera's whole field of view, scaled down: its half diagonal is the
+sensor's. Distortion, lateral chromatic aberration and vignetting, functions of the relative radius, are
+therefore the measured ones at any size.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def find_lens(spec: LensSpec) -> tuple[Any, Any]:
 
 
 def calibration(spec: LensSpec) -> dict[str, list[float]]:
-    """Terms of the lens at its focal length and aperture: distortion (ptlens a, b, c), tca (poly3), vignetting (k1, k2, k3)."""
+    """Terms of the lens at its focal length and aperture: distortion (ptlens a, b, c), tca (poly3), vignetting
+    (k1, k2, k3).
+    """
     _, lens = find_lens(spec)
     found = {
         "distortion": lens.interpolate_distortion(spec.focal),

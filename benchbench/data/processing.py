@@ -15,9 +15,15 @@ Float = NDArray[np.float32]
 
 # ITU-T T.81 tables K.1 and K.2, row by row.
 _LUMINANCE = np.array([
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-]).reshape(8, 8)  # fmt: skip  # noqa: E501
+    [16, 11, 10, 16, 24, 40, 51, 61],
+    [12, 12, 14, 19, 26, 58, 60, 55],
+    [14, 13, 16, 24, 40, 57, 69, 56],
+    [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77],
+    [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101],
+    [72, 92, 95, 98, 112, 100, 103, 99],
+])  # fmt: skip
 _CHROMINANCE = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
@@ -29,22 +35,23 @@ _RGB = np.linalg.inv(_YCC).astype(np.float32)
 def process(linear: Float, camera: Camera) -> NDArray[np.uint8]:
     """Developed raw (H, W, 3), linear, white-balanced, saturation = 1 -> 8-bit picture before JPEG."""
     picture = tone_curve(color_matrix(linear, camera), camera.tone)
-    ycc = picture @ _YCC.T
+    ycc = np.asarray(picture @ _YCC.T, np.float32)
     denoise(ycc, camera.denoise)
     sharpen(ycc, camera.sharpen)
-    picture = ycc @ _RGB.T
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(ycc @ _RGB.T), 0, 255), np.uint8)
 
 
 def color_matrix(linear: Float, camera: Camera) -> Float:
     """The model's bias of white and its 3 x 3 matrix; clipped to [0, 1]."""
     red, blue = camera.white_bias
     matrix = np.array(camera.matrix, np.float32) * np.array((red, 1.0, blue), np.float32)
-    return np.clip(linear @ matrix.T, 0, 1)
+    return np.asarray(np.clip(linear @ matrix.T, 0, 1), np.float32)
 
 
 def tone_curve(linear: Float, spec: ToneSpec) -> Float:
-    """Linear [0, 1] -> gray levels: gamma, then a share `contrast` of the S-curve 3 y^2 - 2 y^3, then output black and white."""
+    """Linear [0, 1] -> gray levels: gamma, then a share `contrast` of the S-curve 3 y^2 - 2 y^3, then output
+    black and white.
+    """
     y = np.power(linear, np.float32(1 / spec.gamma))
     y += spec.contrast * (y * y * (3 - 2 * y) - y)
     black, white = np.array(spec.black, np.float32), np.array(spec.white, np.float32)
@@ -70,7 +77,9 @@ def sharpen(ycc: Float, spec: SharpenSpec) -> None:
 
 
 def _sigma_filter(y: Float, sigma: float) -> Float:
-    """Bilateral filter on 5 x 5 px with a Gaussian of 1.2 px in space and `sigma` gray levels in value (Tomasi 1998)."""
+    """Bilateral filter on 5 x 5 px with a Gaussian of 1.2 px in space and `sigma` gray levels in value (Tomasi
+    1998).
+    """
     padded = np.pad(y, 2, mode="edge")
     h, w = y.shape
     total = np.ones_like(y)
@@ -88,7 +97,9 @@ def _sigma_filter(y: Float, sigma: float) -> Float:
 
 
 def _undecimated_threshold(y: Float, strength: float) -> Float:
-    """Soft threshold on three levels of the a-trous B3-spline wavelet (Starck & Murtagh 1998), halved from level to level."""
+    """Soft threshold on three levels of the a-trous B3-spline wavelet (Starck & Murtagh 1998), halved from
+    level to level.
+    """
     kernel = np.array([1, 4, 6, 4, 1], np.float32) / 16
     low, out = y, np.zeros_like(y)
     for level in range(3):
@@ -104,7 +115,8 @@ def _undecimated_threshold(y: Float, strength: float) -> Float:
 def quantization_tables(spec: JpegSpec) -> list[list[int]]:
     """Luminance and chrominance table, 64 entries each, row by row (as Pillow's `qtables`).
 
-    libjpeg's scaling of the standard tables by quality, times (1 + tilt * (u + v) / 14), and the chrominance times `chroma`.
+    libjpeg's scaling of the standard tables by quality, times (1 + tilt * (u + v) / 14), and the chrominance
+    times `chroma`.
     """
     scale = 5000 / spec.quality if spec.quality < 50 else 200 - 2 * spec.quality
     u, v = np.meshgrid(np.arange(8), np.arange(8))

@@ -1,6 +1,7 @@
 """Scenes: linear RGB radiance before any camera. Dead leaves, packaged photographs, or a folder of the user's.
 
-A scene is an array (H, W, 3) float16, linear, of arbitrary scale (the camera meters it). q, p and test have their own scenes.
+A scene is an array (H, W, 3) float16, linear, of arbitrary scale (the camera meters it). q, p and test have
+their own scenes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from benchbench.errors import DataError
 Source = Literal["leaves", "mixed", "folder"]
 Float = NDArray[np.float32]
 
-# Photographs in the wheels of core dependencies: package, path in it, role, sha256. Public domain or CC0, see those packages.
+# Photographs in the wheels of core dependencies: package, path in it, role, sha256. Public domain or CC0, see
+# those packages.
 PACKAGED: tuple[tuple[str, str, Role, str], ...] = (
     ("skimage", "data/coffee.png", "q", "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7"),
     ("skimage", "data/rocket.jpg", "q", "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c"),
@@ -53,7 +55,8 @@ def plan_scenes(source: Source, leaves: int, directory: str | None) -> tuple[Sce
     """All scenes of a data set with their roles: 2/5 of the dead leaves to q, 2/5 to p, 1/5 to test, in turn.
 
     Raises:
-        DataError: for a folder without three readable photographs, or a packaged photograph that is not the expected one.
+        DataError: for a folder without three readable photographs, or a packaged photograph that is not the
+        expected one.
     """
     turn: tuple[Role, ...] = ("q", "p", "test", "q", "p")
     if source == "folder":
@@ -76,7 +79,8 @@ def list_scenes(directory: str | None) -> list[Path]:
     )
     if len(files) < len(ROLES):
         raise DataError(
-            f"--scenes '{directory}' has {len(files)} photographs; it takes at least {len(ROLES)}, as q, p and test share none."
+            f"--scenes '{directory}' has {len(files)} photographs; "
+            f"it takes at least {len(ROLES)}, as q, p and test share none."
         )
     return files
 
@@ -125,8 +129,9 @@ def photograph(file: Path, size: int) -> Float:
 def dead_leaves(size: int, rng: np.random.Generator) -> Float:
     """Dead leaves (Lee, Mumford & Huang 2001): opaque shapes of random place and color, radii r with density ~ r^-3.
 
-    Natural images share its statistics: edges by occlusion and scale invariance. The shapes are ellipses and rounded rectangles with a
-    soft edge of about 1 px, each shaded by a ramp and, in part, by a fractal texture. Returns (size, size, 3), linear.
+    Natural images share its statistics: edges by occlusion and scale invariance. The shapes are ellipses and
+    rounded rectangles with a soft edge of about 1 px, each shaded by a ramp and, in part, by a fractal texture.
+    Returns (size, size, 3), linear.
     """
     smallest, largest = max(size / 180, 2.0), size / 3
     # Enough leaves to hide the background about three times over: mean area ~ 2 pi smallest^2 ln(largest / smallest).
@@ -170,9 +175,11 @@ def dead_leaves(size: int, rng: np.random.Generator) -> Float:
 
 
 def leaf_colors(count: int, rng: np.random.Generator) -> Float:
-    """(count, 3) linear RGB: log-normal luminance over ~5 stops; three quarters near gray or earthy, one quarter strongly colored.
+    """(count, 3) linear RGB: log-normal luminance over ~5 stops; three quarters near gray or earthy, one
+    quarter strongly colored.
 
-    A tenth lies in deep shadow and a twentieth in glaring light, as most photographs have both: there a camera shows its black and white.
+    A tenth lies in deep shadow and a twentieth in glaring light, as most photographs have both: there a camera
+    shows its black and white.
     """
     level = np.exp(rng.normal(-1.9, 0.8, count))
     light = rng.random(count)

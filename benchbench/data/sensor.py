@@ -53,7 +53,7 @@ def expose(
     sigma = np.sqrt(spec.noise_a * np.maximum(x, 0) + spec.noise_b)
     x = x + device.offset + sigma * rng.standard_normal(x.shape, np.float32)
     raw = np.rint(x * (WHITE - BLACK) + BLACK)
-    return np.clip(raw, 0, WHITE).astype(np.uint16)
+    return np.asarray(np.clip(raw, 0, WHITE), np.uint16)
 
 
 def dng(raw: NDArray[np.uint16], cfa: str) -> BytesIO:
@@ -84,8 +84,8 @@ def develop(
 ) -> NDArray[np.float32]:
     """LibRaw: black level, white balance (R, G, B factors), demosaicing. (H, W) -> (H, W, 3) linear, saturation = 1.
 
-    The factors are divided by their minimum, so every channel clips at 1, as in a camera. LibRaw's own color matrix, gamma,
-    automatic brightness and data-dependent maximum are off.
+    The factors are divided by their minimum, so every channel clips at 1, as in a camera. LibRaw's own color
+    matrix, gamma, automatic brightness and data-dependent maximum are off.
     """
     import rawpy
 

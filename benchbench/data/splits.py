@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,9 @@ KNOWN_DEVICES, UNKNOWN_DEVICES = 5, 3
 
 
 def role_of_device(device: int, known: bool) -> Role | None:
-    """Role of the device at a place in its model's order [P, R]: known q q p p test, unknown p p test; None for further ones."""
+    """Role of the device at a place in its model's order [P, R]: known q q p p test, unknown p p test; None for
+    further ones.
+    """
     order: Sequence[Role] = ("q", "q", "p", "p", "test") if known else ("p", "p", "test")
     return order[device] if device < len(order) else None
 
@@ -32,7 +35,9 @@ def devices_of_role(role: Role, known: bool) -> tuple[int, ...]:
 
 
 def is_validation(camera: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Mark a tenth of each class's photographs, at least one of two, for validation; fixed by the seed and the class."""
+    """Mark a tenth of each class's photographs, at least one of two, for validation; fixed by the seed and the
+    class.
+    """
     mark = np.zeros(len(camera), bool)
     for c in np.unique(camera):
         index = np.flatnonzero(camera == c)
@@ -42,23 +47,17 @@ def is_validation(camera: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
     return mark
 
 
-def check_disjoint(
-    camera: dict[Role, NDArray[np.int64]],
-    device: dict[Role, NDArray[np.int64]],
-    scene: dict[Role, NDArray[np.int64]],
-    rule: SplitRule,
-) -> None:
-    """Raise DataError if two roles share a device or, under the rule `scene`, a known scene."""
-    for k, one in enumerate(ROLES):
-        for other in ROLES[k + 1 :]:
-            shared = set(zip(camera[one].tolist(), device[one].tolist(), strict=True)) & set(
-                zip(camera[other].tolist(), device[other].tolist(), strict=True)
-            )
-            if shared:
-                raise DataError(f"roles '{one}' and '{other}' share device {min(shared)[1]} of class {min(shared)[0]}.")
-            if rule == "scene":
-                scenes = (set(scene[one].tolist()) & set(scene[other].tolist())) - {-1}
-                if scenes:
-                    raise DataError(
-                        f"roles '{one}' and '{other}' share scene {min(scenes)}; split_rule 'scene' forbids it."
-                    )
+def check_disjoint(labels: Mapping[Role, Mapping[str, NDArray[np.int64]]], rule: SplitRule) -> None:
+    """Raise DataError if two roles share a device or, under the rule `scene`, a known scene.
+
+    labels: for each role its arrays camera, device and scene.
+    """
+    devices = {r: set(zip(labels[r]["camera"].tolist(), labels[r]["device"].tolist(), strict=True)) for r in ROLES}
+    scenes = {r: set(labels[r]["scene"].tolist()) - {-1} for r in ROLES}
+    for one, other in combinations(ROLES, 2):
+        if shared := devices[one] & devices[other]:
+            camera, device = min(shared)
+            raise DataError(f"roles '{one}' and '{other}' share device {device} of class {camera}.")
+        if rule == "scene" and scenes[one] & scenes[other]:
+            scene = min(scenes[one] & scenes[other])
+            raise DataError(f"roles '{one}' and '{other}' share scene {scene}; split_rule 'scene' forbids it.")

@@ -1,6 +1,7 @@
 """Virtual cameras: twelve camera models that photograph known scenes, so that every trace is known.
 
-    scene -> crop, scale, Dih4 -> optics -> exposure, illuminant -> sensor -> LibRaw -> processing -> JPEG -> decoded photograph
+    scene -> crop, scale, Dih4 -> optics -> exposure, illuminant -> sensor -> LibRaw -> processing -> JPEG ->
+    decoded photograph
 
 Follows the formation model of the Cama paper (figures 1 and 2, eq. 6-9). Models and units: cameras.toml.
 """
@@ -35,9 +36,10 @@ Float = NDArray[np.float32]
 class VirtualRecipe(BaseModel):
     """All that moves the pixels of a virtual data set.
 
-    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: dead-leaves scenes over all roles. *_per_device,
-    test_per_class: photographs. neutral: one camera for every class (control). photo_share: share of photographs that show a packaged
-    photograph when scene_source is `mixed`. scenes_dir: the user's photographs, with scene_source `folder`.
+    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: dead-leaves scenes over all roles.
+    *_per_device, test_per_class: photographs. neutral: one camera for every class (control). photo_share: share
+    of photographs that show a packaged photograph when scene_source is `mixed`. scenes_dir: the user's
+    photographs, with scene_source `folder`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,7 +120,9 @@ def labels(recipe: VirtualRecipe) -> tuple[Camera, ...]:
 
 
 def identity(recipe: VirtualRecipe) -> dict[str, Any]:
-    """What the data set's digest is taken of: the recipe, the cameras and their lens calibrations, the scene photographs."""
+    """What the data set's digest is taken of: the recipe, the cameras and their lens calibrations, the scene
+    photographs.
+    """
     facts: dict[str, Any] = recipe.model_dump(mode="json", exclude={"scenes_dir"})
     used = dict.fromkeys(cameras(recipe))
     facts["rendering"] = RENDERING
@@ -171,7 +175,9 @@ def choose_view(
 
 
 def look(scene: NDArray[np.floating[Any]], view: View, size: int, margin: int) -> Float:
-    """The ideal picture of the window, with `margin` px around the frame: (size + 2 margin, same, 3), mean luminance 1."""
+    """The ideal picture of the window, with `margin` px around the frame: (size + 2 margin, same, 3), mean
+    luminance 1.
+    """
     left, top, side = view.window
     px = side / (size + 2 * margin)  # scene px per frame px; the margin is taken from the window
     full = size + 2 * margin

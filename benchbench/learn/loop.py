@@ -34,8 +34,14 @@ def make_schedule(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """Return a per-step learning-rate schedule; `milestones` are in steps, one peak rate a parameter group."""
     if kind == "one-cycle":
+        total = max(steps, 4)
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, learning_rates, total_steps=max(steps, 2), pct_start=0.25, cycle_momentum=False
+            # At least two steps of warm-up: torch divides by the length of the phase less one.
+            optimizer,
+            learning_rates,
+            total_steps=total,
+            pct_start=max(0.25, 2 / total),
+            cycle_momentum=False,
         )
     return torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones) if kind == "step" else [], gamma)
 

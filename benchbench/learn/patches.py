@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,7 +49,10 @@ class PatchSource:
 
     def _grid(self, stack: np.ndarray, patch: int, index: np.ndarray) -> Tensor:
         if self.device.type == "cpu":
-            data = torch.from_numpy(np.asarray(stack))
+            with warnings.catch_warnings():
+                # The memory map is read-only, and nothing here writes.
+                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+                data = torch.from_numpy(np.asarray(stack))
         else:
             data = torch.from_numpy(np.ascontiguousarray(stack[index])).to(self.device)
         # Two unfolds give (N, rows, columns, C, patch, patch) as a view, without copying the photographs.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,8 @@ def test_a_white_box_attack_is_crafted_for_each_target(bench: Bench, tmp_path: P
     assert len(summary.computed) == 4 and len({cell.craft_id for cell in summary.computed}) == 4
     cells = list(CellStore(tmp_path / "a" / "r").cells())
     assert all(cell.craft.target_calls > 0 for cell in cells)
-    assert [tsr(c) for c in cells if c.target.preprocessor == "rgb" and c.split.name == "in"] == [1.0]
+    (rate,) = (tsr(c) for c in cells if c.target.preprocessor == "rgb" and c.split.name == "in")
+    assert rate is not None and rate > 0.8
     assert bench([OpenBook()]).sentence.startswith("0 computed, 4 already there")
 
 
@@ -145,11 +146,6 @@ def test_a_fit_that_raises_skips_its_dependents_and_the_others_finish(bench: Ben
     assert summary.sentence == "2 computed, 0 already there, 2 skipped ('centers p 3' failed), 0 failed"
     assert summary.exit_code == 1
     assert summary.failures["centers p 3"].startswith("'centers p 3' raised RuntimeError: no convergence.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broken:
-    """Made of a Toy below: a target whose network returns nonsense."""
 
 
 @pytest.mark.parametrize(("how", "complaint"), [("load", "cannot be loaded: no"), ("shape", "logits of shape (4, 7)")])

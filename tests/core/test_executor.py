@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import pytest
+
+from benchbench.errors import BenchError
+from benchbench.executors.jobs import Job, Outcome, Queue
+from benchbench.executors.local import run_jobs
+from benchbench.executors.meter import Meter
+
+
+def multiply(a: int, b: int, progress: Any) -> int:
+    progress(1, 2, "half")
+    return a * b
+
+
+def fail(progress: Any) -> None:
+    raise BenchError("a reason.")
+
+
+def bug(progress: Any) -> None:
+    raise KeyError("oops")
+
+
+def die(progress: Any) -> None:
+    os._exit(3)
+
+
+def unpicklable(progress: Any) -> Any:
+    return lambda: None
+
+
+def job(key: str, call: Any, *needs: str, cost: float = 1.0) -> Job:
+    return Job(key=key, label=key.upper(), call=call, needs=frozenset(needs), cost=cost)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, workers: int) -> None:
+    import operator
+
+    jobs = [
+        job("fine", partial(operator.truth)),
+        job("bad", partial(operator.truediv, 0)),
+        job("child", partial(operator.truth), "bad"),
+        job("grandchild", partial(operator.truth), "child", "fine"),
+        job("after", partial(operator.truth), "fine"),
+    ]
+    outcomes = {o.key: o for o in run_jobs(jobs, workers=workers, on_progress=lambda *_: None)}
+    assert set(outcomes) == {"fine", "bad", "child", "grandchild", "after"}
+    assert outcomes["fine"].value is True and outcomes["after"].error is None
+    assert outcomes["bad"].error is not None and outcomes["bad"].error.startswith("'BAD' raised TypeError")
+    assert "Traceback" in outcomes["bad"].detail
+    assert outcomes["child"] == Outcome(key="child", error="'BAD' failed", blocked=True)
+    assert outcomes["grandchild"].blocked
+
+
+def test_errors_in_this_process() -> None:
+    seen: list[Any] = []
+    jobs = [job("a", partial(multiply, 6, 7)), job("b", fail), job("c", bug)]
+    a, b, c = run_jobs(jobs, workers=0, on_progress=lambda *message: seen.append(message))
+    assert a.value == 42 and seen == [("a", 1, 2, "half")]
+    assert b.error == "a reason." and c.error == "'C' raised KeyError: 'oops'."
+
+
+def test_what_cannot_travel_is_an_error_of_that_job(plugin: Any) -> None:
+    import operator
+
+    jobs = [job("lambda", lambda progress: 1), job("fine", partial(operator.truth))]
+    outcomes = {o.key: o for o in run_jobs(jobs, workers=2, on_progress=lambda *_: None)}
+    assert "cannot be sent to a worker process" in str(outcomes["lambda"].error) and outcomes["fine"].value is True
+
+
+def test_the_longest_chain_starts_first() -> None:
+    queue = Queue([job("short", fail), job("root", fail), job("long", fail, cost=2.0), job("leaf", fail, "root", cost=5)])
+    order = []
+    while (taken := queue.take()) is not None:
+        order.append(taken.key)
+    assert order == ["root", "long", "short"] and queue
+    queue.finish(Outcome(key="root"))
+    assert queue.take() == queue.jobs["leaf"] and not queue
+
+
+def test_meter_weighs_by_cost() -> None:
+    shown: list[tuple[int, int, str]] = []
+    meter = Meter([job("a", fail, cost=3.0), job("b", fail)], lambda *m: shown.append(m))
+    meter.progress("a", 1, 2, "loss 0.3")
+    meter.finish(Outcome(key="b"))
+    assert shown == [(375, 1000, "A loss 0.3"), (625, 1000, "A loss 0.3")]
