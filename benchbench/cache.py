@@ -1,10 +1,10 @@
 """Networks, arrays and photographs on disk: deletable, since every part of it can be computed again.
 
-    <cache>/data/<data_id>/       photographs (benchbench.data)
-            fits/<fit_id>/        record.json, state.safetensors, NAME.npy; complete, or absent
-            work/<fit_id>/        checkpoint.pt and the unfinished folder of a fit that runs or was stopped
-            clean/<id>.json       confusion matrices of targets on unattacked photographs
-            logs/                 tracebacks of what failed
+<cache>/data/<data_id>/       photographs (benchbench.data)
+        fits/<fit_id>/        record.json, state.safetensors, NAME.npy; complete, or absent
+        work/<fit_id>/        checkpoint.pt and the unfinished folder of a fit that runs or was stopped
+        clean/<id>.json       confusion matrices of targets on unattacked photographs
+        logs/                 tracebacks of what failed
 """
 
 from __future__ import annotations

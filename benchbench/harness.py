@@ -271,9 +271,7 @@ def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, fl
     }
 
 
-def _run_fits(
-    plan: Plan, source: Source, options: RunOptions, display: Display, summary: RunSummary
-) -> dict[str, str]:
+def _run_fits(plan: Plan, source: Source, options: RunOptions, display: Display, summary: RunSummary) -> dict[str, str]:
     """Run the missing fits; return those that failed or were blocked, with the reason, by fit_id."""
     from benchbench.executors.local import run_jobs
 

@@ -25,6 +25,8 @@ State = Literal["present", "missing", "skipped"]
 
 SECONDS_PER_COST = 1 / 2500
 """One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
+_TELLING = 2.0
+"""A shorter fit is mostly overhead and says nothing of the pace."""
 SECONDS_PER_CRAFT = 0.03
 SECONDS_PER_SCORE = 0.004
 """One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
@@ -163,7 +165,7 @@ def measured_rate(cache: Cache) -> float:
     """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
     cost = seconds = 0.0
     for _, record in cache.records():
-        if record.get("cost"):
+        if record.get("cost") and record["seconds"] > _TELLING:
             cost += record["cost"]
             seconds += record["seconds"]
     return seconds / cost if cost and seconds else SECONDS_PER_COST
@@ -202,9 +204,7 @@ def _fits_of(cells: Sequence[PlannedCell], setup: Setup) -> dict[str, Fit]:
     return collect(roots, setup.data_id)
 
 
-def _crossing_seconds(
-    missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int
-) -> float:
+def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
     targets: dict[tuple[int, Split], int] = {}
     attacks = {id(cell.attack): cell.attack for cell in missing}
     for cell in missing:

@@ -138,9 +138,7 @@ class Registry(Generic[T]):
         changed: T = dataclasses.replace(cast(Any, instance), **values)
         return changed
 
-    def resolve(
-        self, texts: str | Iterable[str], defaults: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> list[T]:
+    def resolve(self, texts: str | Iterable[str], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> list[T]:
         """Return the instances that comma lists, globs and 'all' name; each once, in the order of their naming.
 
         Raises:
@@ -173,8 +171,7 @@ class Registry(Generic[T]):
             matches = [n for n in names if fnmatchcase(n, spec.name)]
         if not matches:
             raise UnknownNameError(
-                f"{self.option} '{spec.name}' matches none of {len(names)} {self.kind}s."
-                f"  See: bench list {self.kind}s"
+                f"{self.option} '{spec.name}' matches none of {len(names)} {self.kind}s.  See: bench list {self.kind}s"
             )
         return matches
 

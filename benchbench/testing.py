@@ -1,9 +1,9 @@
 """What a plugin author runs: does an attack or a target keep its contract?
 
-    from benchbench.testing import check_attack
+from benchbench.testing import check_attack
 
-    def test_my_attack():
-        check_attack(MyAttack(), networks={"evaluator": my_small_network})
+def test_my_attack():
+    check_attack(MyAttack(), networks={"evaluator": my_small_network})
 """
 
 from __future__ import annotations

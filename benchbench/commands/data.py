@@ -56,17 +56,23 @@ def info(
 
 
 @app.command()
-def check(folder: Annotated[Path, typer.Argument(help="A folder of photographs.")]) -> None:
+def check(
+    folder: Annotated[Path, typer.Argument(help="A folder of photographs.")],
+    profile: opt.ProfileName = "quick",
+) -> None:
     """Say what is wrong with a folder before anything trains: a sentence a finding; exit code 1 if there is any.
 
-    Example: bench data check ~/photos/dresden
+    The profile says how large photographs must be.
+
+    Example: bench data check ~/photos/dresden --profile paper
     """
     from benchbench.data import check as check_folder
+    from benchbench.profile import load_profile
 
-    findings = check_folder(folder)
+    findings = check_folder(folder, int(load_profile(profile).data.get("size", 256)))
     for finding in findings:
         print(finding)
-    print(f"{len(findings)} findings." if findings else "nothing wrong.")
+    print(f"findings: {len(findings)}" if findings else "nothing wrong.")
     raise typer.Exit(1 if findings else 0)
 
 
@@ -104,8 +110,8 @@ def export(
     """
     from benchbench.data import export as export_dataset
 
-    export_dataset(_opened(data, profile, rule, scenes, cache), directory)
-    print(directory)
+    count = export_dataset(_opened(data, profile, rule, scenes, cache), directory)
+    print(f"{count} photographs in {directory}")
 
 
 def _opened(data: str, profile: str, rule: str | None, scenes: str | None, cache: Path | None) -> Dataset:
@@ -114,9 +120,7 @@ def _opened(data: str, profile: str, rule: str | None, scenes: str | None, cache
     return opt.source(data, load_profile(profile), rule, scenes).open(cache or default_cache())
 
 
-def _built(
-    data: str, profile: str, rule: str | None, scenes: str | None, workers: int, cache: Path | None
-) -> Dataset:
+def _built(data: str, profile: str, rule: str | None, scenes: str | None, workers: int, cache: Path | None) -> Dataset:
     from benchbench.display import display
     from benchbench.harness import photograph_share
     from benchbench.profile import load_profile

@@ -38,9 +38,7 @@ CacheFolder = Annotated[
 Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
 Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
-Scenes = Annotated[
-    str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")
-]
+Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
 
 

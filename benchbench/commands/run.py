@@ -173,7 +173,8 @@ def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
 
 def _print_failures(summary: RunSummary) -> None:
     for name, reason in list(summary.failures.items())[:_SHOWN]:
-        print(f"bench: {name}: {reason}", file=sys.stderr)
+        named = name.split()[0] in reason
+        print(f"bench: {reason if named else f'{name}: {reason}'}", file=sys.stderr)
     if len(summary.failures) > _SHOWN:
         print(f"bench: and {len(summary.failures) - _SHOWN} more", file=sys.stderr)
 

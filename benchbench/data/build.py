@@ -13,6 +13,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -43,7 +45,8 @@ _DISTRIBUTIONS = ("numpy", "scipy", "Pillow", "rawpy", "lensfunpy", "scikit-imag
 class Photographer(Protocol):
     """Takes photographs: the virtual cameras or the reader of a folder."""
 
-    def __call__(self, items: Sequence[Item], /) -> list[Shot]: ...
+    def __call__(self, items: Sequence[Item], /) -> list[Shot]:
+        """The photographs of `items`, in order."""
 
 
 def data_id(recipe: Recipe) -> str:
@@ -250,6 +253,16 @@ def _start_worker() -> None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(1)
+    # Ctrl-C is the driver's to handle; and a worker whose driver was killed would wait for calls for ever.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_driver, daemon=True).start()
+
+
+def _follow_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)
 
 
 def _cores() -> int:

@@ -27,6 +27,7 @@ class LensSpec(_Part):
     camera: str
     focal: Positive
     aperture: Positive
+    aspect: Positive
     blur: NotNegative
 
 

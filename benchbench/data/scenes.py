@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from benchbench.data.seeds import stream
 from benchbench.data.splits import ROLES, Role
@@ -21,6 +22,9 @@ from benchbench.errors import DataError
 
 Source = Literal["leaves", "mixed", "folder"]
 Float = NDArray[np.float32]
+
+SOFTNESS = 1.5
+"""Gaussian blur of dead leaves, sigma in scene px (0.6 to 1.3 px of a photograph)."""
 
 # Photographs in the wheels of core dependencies: package, path in it, role, sha256. Public domain or CC0, see
 # those packages.
@@ -171,7 +175,8 @@ def dead_leaves(size: int, rng: np.random.Generator) -> Float:
         shade = np.exp(np.float32(rough[k]) * grain + np.float32(ramp[k, 0]) * dx / a + np.float32(ramp[k, 1]) * dy / b)
         window = image[y0:y1, x0:x1]
         window += alpha[:, :, None] * (shade[:, :, None] * color[k] - window)
-    return image
+    # Photographs of the world are soft at the pixel: their spectrum falls off well before the sampling limit.
+    return np.asarray(gaussian_filter(image, (SOFTNESS, SOFTNESS, 0), mode="nearest"), np.float32)
 
 
 def leaf_colors(count: int, rng: np.random.Generator) -> Float:
@@ -181,7 +186,7 @@ def leaf_colors(count: int, rng: np.random.Generator) -> Float:
     A tenth lies in deep shadow and a twentieth in glaring light, as most photographs have both: there a camera
     shows its black and white.
     """
-    level = np.exp(rng.normal(-1.9, 0.8, count))
+    level = np.exp(rng.normal(-1.9, 0.55, count))
     light = rng.random(count)
     level *= np.where(light < 0.10, 0.01, np.where(light > 0.95, 8.0, 1.0))
     spread = np.where(rng.random(count) < 0.25, 0.6, 0.10)

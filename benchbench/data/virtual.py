@@ -9,7 +9,7 @@ Follows the formation model of the Cama paper (figures 1 and 2, eq. 6-9). Models
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ from benchbench.data.scenes import SceneSpec, Source, plan_scenes
 from benchbench.data.seeds import stream
 from benchbench.data.splits import ROLES, Role, SplitRule, devices_of_role
 
-RENDERING = 1  # raise when the code renders other pixels from the same recipe
+RENDERING = 3  # raise when the code renders other pixels from the same recipe
 _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 Count = Annotated[int, Field(ge=1)]
@@ -128,7 +128,7 @@ def identity(recipe: VirtualRecipe) -> dict[str, Any]:
     facts["rendering"] = RENDERING
     facts["cameras"] = [camera.model_dump(mode="json") for camera in used]
     facts["names"] = [camera.name for camera in labels(recipe)]
-    facts["lenses"] = [calibration(camera.lens) for camera in used]
+    facts["lenses"] = [asdict(calibration(camera.lens)) for camera in used]
     if recipe.scene_source == "folder":
         from benchbench.data.files import file_digest
 
@@ -242,10 +242,10 @@ class VirtualPhotographer:
         shapes = {s.id: _load_scene(self.scene_dir, s.id).shape[:2] for s in available}
         view = choose_view(self.recipe, item, available, shapes)
         camera, label = cameras(self.recipe)[item.camera], labels(self.recipe)[item.camera]
-        device = _device(self.recipe, item.camera, item.device)
+        unit = device(self.recipe, item.camera, item.device)
         noise = stream(self.recipe.seed, "noise", item.camera, item.device, item.number)
         scene = _load_scene(self.scene_dir, view.scene)
-        return take(camera, device, scene, view, noise, make=label.make, model=label.model)
+        return take(camera, unit, scene, view, noise, make=label.make, model=label.model)
 
 
 @lru_cache(maxsize=8)
@@ -260,7 +260,7 @@ def _load_scene(scene_dir: Path, scene: int) -> NDArray[np.float16]:
 
 
 @lru_cache(maxsize=4)
-def _device(recipe: VirtualRecipe, camera: int, device: int) -> sensor.Device:
+def device(recipe: VirtualRecipe, camera: int, number: int) -> sensor.Device:
     """The device of a class. The control has one device for all: even PRNU must not tell classes apart."""
-    key = ("neutral",) if recipe.neutral else (labels(recipe)[camera].name, device)
+    key = ("neutral",) if recipe.neutral else (labels(recipe)[camera].name, number)
     return sensor.make_device(cameras(recipe)[camera].sensor, recipe.size, stream(recipe.seed, "device", *key))

@@ -35,7 +35,7 @@ class Outcome:
     blocked: bool = False
     """It never ran, because a job that it needs failed."""
     detail: str = ""
-    """The traceback of an error that is not a BenchError."""
+    """The traceback, unless the sentence says all there is to say."""
 
 
 OnProgress = Callable[[str, int, int, str], None]
@@ -47,7 +47,7 @@ def attempt(job: Job, progress: Progress) -> Outcome:
     try:
         return Outcome(key=job.key, value=job.call(progress))
     except BenchError as error:
-        return Outcome(key=job.key, error=str(error), detail=_detail(error))
+        return Outcome(key=job.key, error=str(error), detail=_detail(error) if error.__cause__ else "")
     except Exception as error:  # the work of strangers; it is reported, and the other jobs go on
         text = f"'{job.label}' raised {type(error).__name__}: {error}."
         return Outcome(key=job.key, error=text, detail=_detail(error))

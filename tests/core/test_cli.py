@@ -13,6 +13,26 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
+def here(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process, which has imported torch already."""
+    from benchbench.cli import main
+    from benchbench.registry import ATTACKS, TARGETS
+
+    for registry in (ATTACKS, TARGETS):
+        monkeypatch.setattr(registry, "_memo", None)  # other tests may have loaded it without the plugin
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(caught.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
 def cli(plugin: Path, tmp_path: Path) -> Run:
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "benchbench.cli", *arguments]
@@ -49,9 +69,9 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["table", "2a", "--format", "word"], "bench: unknown format 'word'; formats are "),
     ],
 )
-def test_a_wrong_word_is_one_sentence_and_exit_code_2(cli: Run, arguments: list[str], message: str) -> None:
+def test_a_wrong_word_is_one_sentence_and_exit_code_2(here: Run, arguments: list[str], message: str) -> None:
     more = ["--targets", "toy/rgb/complete"] if arguments[0] == "run" and "--targets" not in arguments else []
-    done = cli(*arguments, *more)
+    done = here(*arguments, *more)
     assert done.returncode == 2 and done.stderr.startswith(message), done.stderr
     assert "Traceback" not in done.stderr
 
@@ -61,24 +81,24 @@ def test_not_loaded_plugins_are_named_with_an_unknown_one(cli: Run) -> None:
     assert "  not loaded: stega (benchbench-stega 0.2): No module named 'kornia'" in done.stderr
 
 
-def test_lists(cli: Run) -> None:
-    attacks = cli("list", "attacks").stdout
+def test_lists(here: Run) -> None:
+    attacks = here("list", "attacks").stdout
     assert "shift" in attacks and "strength=0.6" in attacks and "benchbench-stega 0.2" in attacks
     assert "toybox: Shove" in attacks and "not loaded: stega" in attacks
-    assert "toy/gray/partial" in cli("list", "targets").stdout
-    assert "tsr" in cli("list", "metrics").stdout and "smoke" in cli("list", "profiles").stdout
-    assert "none built yet" in cli("list", "datasets", "--cache", "c").stdout
+    assert "toy/gray/partial" in here("list", "targets").stdout
+    assert "tsr" in here("list", "metrics").stdout and "smoke" in here("list", "profiles").stdout
+    assert "none built yet" in here("list", "datasets", "--cache", "c").stdout
 
 
-def test_doctor_names_the_plugin_that_failed(cli: Run) -> None:
-    done = cli("doctor", "--cache", "c")
+def test_doctor_names_the_plugin_that_failed(here: Run) -> None:
+    done = here("doctor", "--cache", "c")
     assert done.returncode == 1 and "not loaded: stega (benchbench-stega 0.2)" in done.stdout
     assert "torch " in done.stdout and "free" in done.stdout
 
 
-def test_report_on_nothing_and_a_version(cli: Run) -> None:
-    assert cli("--version").stdout.startswith("benchbench ")
-    assert cli("table", "2a").returncode == 0
+def test_report_on_nothing_and_a_version(here: Run) -> None:
+    assert here("--version").stdout.startswith("benchbench ")
+    assert here("table", "2a").returncode == 0
 
 
 @pytest.mark.slow

@@ -74,7 +74,9 @@ def test_what_cannot_travel_is_an_error_of_that_job(plugin: Any) -> None:
 
 
 def test_the_longest_chain_starts_first() -> None:
-    queue = Queue([job("short", fail), job("root", fail), job("long", fail, cost=2.0), job("leaf", fail, "root", cost=5)])
+    queue = Queue(
+        [job("short", fail), job("root", fail), job("long", fail, cost=2.0), job("leaf", fail, "root", cost=5)]
+    )
     order = []
     while (taken := queue.take()) is not None:
         order.append(taken.key)

@@ -98,8 +98,9 @@ def test_a_misbehaving_attack_is_named_and_the_others_finish(bench: Bench, tmp_p
     assert summary.sentence == "2 computed, 0 already there, 0 skipped, 2 failed"
     (reason,) = summary.failures.values()
     assert reason.startswith(SINS[sin])
-    log = re.search(r"Traceback: (.*)$", reason)
-    assert log and "Error" in Path(log[1]).read_text()
+    log = re.search(r"  Traceback: (.*)$", reason)
+    assert (log is not None) == (sin == "raises"), "a contract's own sentence says all there is to say"
+    assert log is None or "ValueError: third batch" in Path(log[1]).read_text()
     assert {cell.attack.name for cell in CellStore(tmp_path / "a" / "r").cells()} == {"shift"}
     again = bench([Bad(sin="none"), Shift()], splits=("in",))
     assert again.sentence == "2 computed, 2 already there, 0 skipped, 0 failed"
@@ -119,7 +120,7 @@ def test_a_target_called_while_crafting_is_noticed(bench: Bench) -> None:
 
     summary = bench([Cheat()], splits=("in",))
     (reason,) = summary.failures.values()
-    assert reason.startswith("'cheat' called a target 2 times on split in, batch 1; an attack with knowledge 'surrogate'")
+    assert reason.startswith("'cheat' called a target 2 times on split in, batch 1; an attack with knowledge ")
     assert not summary.computed and summary.exit_code == 1
 
 
@@ -188,9 +189,7 @@ def test_the_same_attack_twice_is_an_error(bench: Bench) -> None:
     assert len(bench([Shift(), Shift(strength=0.1)]).computed) == 8
 
 
-def test_preprocessors_are_computed_once_for_all_that_share_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_preprocessors_are_computed_once_for_all_that_share_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchbench_stega import toys
 
     calls = []
@@ -214,7 +213,8 @@ def test_dataset_json_describes_the_photographs(bench: Bench, tmp_path: Path) ->
     bench()
     summary = read_summary(tmp_path / "a" / "r" / "colors" / "smoke" / "dataset.json")
     assert summary is not None and summary.known == 3
-    assert [(m.camera_model, m.q, m.p, m.test) for m in summary.counts][2:4] == [("blue", 3, 3, 3), ("yellow", None, 3, 3)]
+    rows = [(m.camera_model, m.q, m.p, m.test) for m in summary.counts]
+    assert rows[2:4] == [("blue", 3, 3, 3), ("yellow", None, 3, 3)]
 
 
 def test_provenance_names_no_host_path_or_person(bench: Bench, tmp_path: Path) -> None:

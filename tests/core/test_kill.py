@@ -68,7 +68,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert start(tmp_path / "whole", workers).communicate()[0].startswith("16 computed")
     duration = time.monotonic() - begun
     rng, kills = random.Random(workers), 0
-    for _ in range(4):
+    for _ in range(2):
         process = start(tmp_path / "torn", workers)
         time.sleep(rng.uniform(0.4, 0.95) * duration)
         if process.poll() is None:

@@ -32,12 +32,13 @@ def test_a_run_equals_a_plain_loop_over_saved_images(bench: Callable[..., Any], 
 
     source = Colors()
     album, known = source.open(tmp_path), source.known
-    targets = [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial"), Toy(look="rgb", overlap="partial")]
+    looks = (("rgb", "complete"), ("gray", "partial"), ("rgb", "partial"))
+    targets = [Toy(look=look, overlap=overlap) for look, overlap in looks]
     bench([Shift(), Fade()], targets)
-    centers = {
-        role: np.stack([album.photos(role).images[album.photos(role).camera == c].mean((0, 1, 2)) for c in range(n)]) / 255
-        for role, n in (("q", 3), ("p", 5))
-    }
+    centers = {}
+    for role, n in (("q", 3), ("p", 5)):
+        seen = album.photos(role)
+        centers[role] = np.stack([seen.images[seen.camera == c].mean((0, 1, 2)) for c in range(n)]) / 255
     cells = {(c.attack.name, c.target.name, c.split.name): c for c in CellStore(tmp_path / "a" / "r").cells()}
     assert len(cells) == 12
     photos = album.photos("test")
@@ -79,7 +80,8 @@ def test_a_run_equals_a_plain_loop_over_saved_images(bench: Callable[..., Any], 
                 usr = np.mean([np.mean(v) for v in misses.values()])
                 expected = None if split == "out" and target.overlap == "complete" else pytest.approx(usr, abs=1e-12)
                 assert metrics.usr(cell) == expected
-                assert metrics.psnr_mean(cell) == pytest.approx(np.mean([np.mean(v) for v in decibels.values()]), abs=1e-6)
+                mean = np.mean([np.mean(v) for v in decibels.values()])
+                assert metrics.psnr_mean(cell) == pytest.approx(mean, abs=1e-6)
                 assert sum(map(sum, (row for rows in cell.counts for row in rows))) == len(files)
 
 

@@ -63,9 +63,7 @@ class Colors:
 
     def facts(self, cache: Path) -> Facts:
         album = self.open(cache)
-        return Facts(
-            self.data_id, album.name, album.camera_models, self.known, self.size, album.photos("test").camera
-        )
+        return Facts(self.data_id, album.name, album.camera_models, self.known, self.size, album.photos("test").camera)
 
     def build(self, cache: Path, workers: int, progress: object) -> Album:
         return self.open(cache)

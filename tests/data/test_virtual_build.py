@@ -1,0 +1,248 @@
+"""Building virtual data sets: the same pixels whatever builds them, disjoint roles, resumption after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchbench.data import VirtualRecipe, build, contact_sheet, data_id, export, open_dataset, virtual
+from benchbench.data.build import SHARD
+from benchbench.data.cameras import camera_table
+from benchbench.data.processing import quantization_tables
+from benchbench.data.scenes import PACKAGED, plan_scenes
+from benchbench.data.splits import ROLES, check_disjoint, is_validation
+from benchbench.errors import BenchError, DataError
+
+TINY = VirtualRecipe(size=64, scenes=5, q_per_device=4, p_per_device=4, test_per_class=4)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def dataset(cache):
+    return build(TINY, cache, workers=2)
+
+
+def fingerprints(dataset):
+    return {role: dataset.fingerprint(role) for role in ROLES}
+
+
+def test_one_worker_renders_the_same_pixels_as_two(dataset, tmp_path):
+    seen = []
+    alone = build(TINY, tmp_path, workers=1, progress=lambda *now: seen.append(now))
+    assert fingerprints(alone) == fingerprints(dataset) and alone.data_id == dataset.data_id == data_id(TINY)
+    assert ("photographs", 0, 192) in seen and seen[-1] == ("photographs", 192, 192)
+    assert np.array_equal(alone.photos("p").images, dataset.photos("p").images)
+
+
+def test_building_again_opens_what_is_there(dataset, cache):
+    calls = []
+    again = build(TINY, cache, progress=lambda *now: calls.append(now))
+    assert not calls and fingerprints(again) == fingerprints(dataset)
+    assert not list((cache / "data").glob("*.part"))
+
+
+def test_opening_what_is_not_there_says_so(tmp_path):
+    with pytest.raises(BenchError, match="holds no finished data set; build it"):
+        open_dataset(tmp_path, "0" * 32)
+
+
+def test_roles_and_devices_are_those_of_the_protocol(dataset):
+    devices = {"q": ({0, 1}, set()), "p": ({2, 3}, {0, 1}), "test": ({4}, {2})}
+    for role, (known, unknown) in devices.items():
+        photos = dataset.photos(role)
+        assert photos.images.shape[1:] == (64, 64, 3) and photos.images.dtype == np.uint8
+        assert set(photos.device[photos.camera < 6].tolist()) == known
+        assert set(photos.device[photos.camera >= 6].tolist()) == unknown
+    assert len(dataset.photos("q")) == 6 * 2 * 4 and len(dataset.photos("p")) == 12 * 2 * 4
+    assert len(dataset.photos("test")) == 12 * 4
+    assert dataset.camera_models[0] == "Aster_A100" and len(dataset.camera_models) == 12 and dataset.known == 6
+
+
+def test_no_device_scene_or_photograph_has_two_roles(dataset):
+    labels = {role: dataset.labels(role) for role in ROLES}
+    check_disjoint(labels, "scene")
+    pixels = [image.tobytes() for role in ROLES for image in dataset.photos(role).images]
+    names = [name for role in ROLES for name in dataset.photos(role).name]
+    assert len(set(pixels)) == len(pixels) and len(set(names)) == len(names)
+    files = {role: {s.file for s in plan_scenes("mixed", 5, None) if s.file and s.role == role} for role in ROLES}
+    assert not files["q"] & files["p"] and not files["p"] & files["test"] and not files["q"] & files["test"]
+    assert all(files.values()) and sum(map(len, files.values())) == len(PACKAGED)
+
+
+def test_shared_devices_and_scenes_are_refused(dataset):
+    labels = {role: dict(dataset.labels(role)) for role in ROLES}
+    labels["test"]["scene"] = labels["p"]["scene"][: len(labels["test"]["scene"])]
+    check_disjoint(labels, "device")
+    with pytest.raises(DataError, match="roles 'p' and 'test' share scene"):
+        check_disjoint(labels, "scene")
+    labels["q"]["device"] = labels["q"]["device"] + 2
+    with pytest.raises(DataError, match="roles 'q' and 'p' share device 2"):
+        check_disjoint(labels, "device")
+
+
+def test_a_tenth_of_each_class_validates(dataset):
+    parts = {part: set(dataset.photos("q", part).name) for part in ("train", "validation", "all")}
+    assert parts["train"] | parts["validation"] == parts["all"] and not parts["train"] & parts["validation"]
+    mark = is_validation(np.repeat(np.arange(3), 50), seed=0)
+    assert mark.reshape(3, 50).sum(axis=1).tolist() == [5, 5, 5]
+    assert not np.array_equal(mark, is_validation(np.repeat(np.arange(3), 50), seed=1))
+
+
+def test_known_models_alone_stay_memory_mapped(dataset):
+    known = dataset.photos("p", known_only=True)
+    assert known.camera.max() == 5 and len(known) == 48
+    assert isinstance(known.images, np.memmap) and isinstance(dataset.photos("p").images, np.memmap)
+    some = known.subset([1, 5])
+    assert some.name == (known.name[1], known.name[5]) and np.array_equal(some.images[1], known.images[5])
+
+
+def test_the_identity_follows_what_moves_pixels_and_nothing_else(tmp_path):
+    changes = {"size": 72, "scenes": 6, "q_per_device": 5, "seed": 1, "neutral": True, "split_rule": "scene"}
+    ids = {data_id(TINY.model_copy(update={key: value})) for key, value in changes.items()}
+    assert len(ids | {data_id(TINY)}) == len(changes) + 1
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(3):
+            Image.new("RGB", (300, 200), (50 * k, 99, 9)).save(tmp_path / name / f"{k}.png")
+    recipes = [TINY.model_copy(update={"scene_source": "folder", "scenes_dir": str(tmp_path / n)}) for n in "ab"]
+    assert data_id(recipes[0]) == data_id(recipes[1]) != data_id(TINY)
+
+
+def test_scenes_of_the_users_own(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for k in range(5):
+        Image.fromarray(rng.integers(0, 256, (150, 200, 3), np.uint8)).save(folder / f"{k}.png")
+    recipe = VirtualRecipe(
+        size=32, scene_source="folder", scenes_dir=str(folder), q_per_device=1, p_per_device=1, test_per_class=1,
+        known=2, unknown=1,
+    )  # fmt: skip
+    dataset = build(recipe, tmp_path, workers=1)
+    assert {role: set(dataset.photos(role).scene.tolist()) <= expected for role, expected in
+            {"q": {0, 3}, "p": {1, 4}, "test": {2}}.items()} == dict.fromkeys(ROLES, True)  # fmt: skip
+    assert dataset.camera_models == ("Aster_A100", "Borealis_B20", "Gale_G1")
+
+
+@pytest.mark.parametrize("missing", ["nowhere", None])
+def test_a_bad_folder_of_scenes_is_one_sentence(tmp_path, missing):
+    recipe = TINY.model_copy(update={"scene_source": "folder", "scenes_dir": missing and str(tmp_path / missing)})
+    with pytest.raises(DataError, match=r"--scenes '.*' is not a folder\."):
+        build(recipe, tmp_path)
+    (tmp_path / "one").mkdir()
+    Image.new("RGB", (99, 99)).save(tmp_path / "one" / "a.png")
+    with pytest.raises(DataError, match="has 1 photographs; it takes at least 3"):
+        data_id(TINY.model_copy(update={"scene_source": "folder", "scenes_dir": str(tmp_path / "one")}))
+
+
+def test_the_control_takes_every_photograph_with_one_camera(tmp_path):
+    recipe = TINY.model_copy(update={"neutral": True, "q_per_device": 1, "p_per_device": 1, "test_per_class": 1})
+    dataset = build(recipe, tmp_path, workers=1)
+    assert dataset.camera_models == tuple(c.name for c in camera_table().camera) and dataset.name == "virtual-neutral"
+    export(dataset, tmp_path / "files")
+    tables = set()
+    for file in (tmp_path / "files").glob("*.JPG"):
+        with Image.open(file) as image:
+            tables.add(tuple(image.quantization[0]))
+    assert tables == {tuple(quantization_tables(camera_table().neutral.jpeg)[0])}
+
+
+def test_exported_files_are_the_photographs(dataset, tmp_path):
+    count = export(dataset, tmp_path)
+    assert count == 192 and len(list(tmp_path.glob("*.JPG"))) == 192
+    photos = dataset.photos("test")
+    for k in range(0, len(photos), 7):
+        camera = camera_table().camera[int(photos.camera[k])]
+        assert photos.name[k] == f"{camera.name}_{photos.device[k]}_{photos.name[k].rsplit('_', 1)[1]}"
+        with Image.open(tmp_path / photos.name[k]) as image:
+            assert np.array_equal(np.asarray(image), photos.images[k])
+            assert [list(t) for t in image.quantization.values()] == quantization_tables(camera.jpeg)
+            assert (image.getexif()[0x010F], image.getexif()[0x0110]) == (camera.make, camera.model)
+
+
+def test_a_contact_sheet_shows_every_model(dataset, tmp_path):
+    contact_sheet(dataset, tmp_path / "sheet.png", columns=4, thumbnail=32)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (128, 12 * 50) and len(sheet.getcolors(100000) or ()) > 1000
+
+
+def test_models_differ_in_color_and_in_residual(dataset):
+    """Nearest class mean on whole photographs; a network does far better, but chance would show here."""
+    train, test = dataset.photos("p"), dataset.photos("test")
+
+    def low(images):
+        x = images.reshape(len(images), -1, 3).astype(float)
+        return np.concatenate([np.quantile(x, q, axis=1) for q in (0.01, 0.99)], axis=1)
+
+    def high(images):
+        x = images.astype(float)
+        d = [np.abs(x[:, :, k:] - x[:, :, :-k]).mean(axis=(1, 2)) for k in (1, 2, 3)]
+        return np.log(np.stack([d[0] / d[1], d[1] / d[2]], axis=1).reshape(len(x), -1) + 1e-6)
+
+    for features in (low, high):
+        a, b = features(np.asarray(train.images)), features(np.asarray(test.images))
+        mean = np.stack([a[train.camera == c].mean(axis=0) for c in range(12)])
+        spread = np.mean([a[train.camera == c].std(axis=0) for c in range(12)], axis=0)
+        guess = np.linalg.norm((b[:, None] - mean) / spread, axis=2).argmin(axis=1)
+        assert (guess == test.camera).mean() > 3 / 12, features.__name__
+
+
+SCRIPT = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    from benchbench.data import VirtualRecipe, build
+    if __name__ == "__main__":
+        build(VirtualRecipe.model_validate_json(sys.argv[1]), Path(sys.argv[2]), workers=2)
+""")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process group")
+def test_a_killed_build_leaves_nothing_half_valid_and_goes_on(tmp_path):
+    recipe = VirtualRecipe(size=64, scenes=5, q_per_device=16, p_per_device=16, test_per_class=16, known=3, unknown=2)
+    (tmp_path / "driver.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "driver.py"), recipe.model_dump_json(), str(tmp_path)]
+    process = subprocess.Popen(command, start_new_session=True)
+    work = tmp_path / "data" / f"{data_id(recipe)}.part"
+    deadline = time.monotonic() + 60
+    while len(list(work.glob("*.npz"))) < 2 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()  # the driver alone: its workers must follow by themselves
+    assert process.wait() == -signal.SIGKILL
+    with pytest.raises(DataError):
+        open_dataset(tmp_path, data_id(recipe))
+    kept = {f: f.stat().st_mtime_ns for f in work.glob("*.npz")}
+    assert kept
+    seen = []
+
+    def watch(stage, done, total):
+        seen.append((stage, done))
+        assert all(f.stat().st_mtime_ns == kept[f] for f in kept if f.exists())
+
+    resumed = build(recipe, tmp_path, workers=1, progress=watch)
+    assert next(done for stage, done in seen if stage == "photographs") >= len(kept) * SHARD * 0.5
+    (tmp_path / "fresh").mkdir()
+    assert fingerprints(resumed) == fingerprints(build(recipe, tmp_path / "fresh", workers=2))
+
+
+def test_importing_the_package_loads_neither_torch_nor_the_raw_converter():
+    slow = {"torch", "rawpy", "lensfunpy", "tifffile", "skimage"}
+    code = f"import sys, benchbench.data; print(sorted({slow} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_plan_counts_match_the_recipe():
+    counts = {role: len(items) for role, items in virtual.plan(VirtualRecipe()).items()}
+    assert counts == {"q": 6 * 2 * 50, "p": 12 * 2 * 25, "test": 12 * 25}
