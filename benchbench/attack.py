@@ -157,9 +157,7 @@ def craft(
     if not isinstance(result, torch.Tensor):
         raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
     if result.shape != x.shape:
-        raise AttackError(
-            f"'{attack.name}' returned shape {tuple(result.shape)}{place}; {tuple(x.shape)} is expected."
-        )
+        raise AttackError(f"'{attack.name}' returned shape {tuple(result.shape)}{place}; {tuple(x.shape)} is expected.")
     if result.dtype != torch.float32:
         raise AttackError(f"'{attack.name}' returned {result.dtype}{place}; float32 is expected.")
     result = result.detach()
