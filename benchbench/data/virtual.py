@@ -39,7 +39,8 @@ class VirtualRecipe(BaseModel):
     size: side of the square photographs, px, a multiple of 8 >= 32. scenes: dead-leaves scenes over all roles.
     *_per_device, test_per_class: photographs. neutral: one camera for every class (control). photo_share: share
     of photographs that show a packaged photograph when scene_source is `mixed`. scenes_dir: the user's
-    photographs, with scene_source `folder`.
+    photographs, with scene_source `folder`. q_counts, p_counts: photographs of each camera model over its devices of
+    that role, in place of *_per_device.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +50,8 @@ class VirtualRecipe(BaseModel):
     q_per_device: Count = 50
     p_per_device: Count = 25
     test_per_class: Count = 25
+    q_counts: tuple[Count, ...] | None = None
+    p_counts: tuple[Count, ...] | None = None
     split_rule: SplitRule = "device"
     seed: int = 0
     neutral: bool = False
@@ -62,6 +65,16 @@ class VirtualRecipe(BaseModel):
     def _check_source(self) -> VirtualRecipe:
         if (self.scene_source == "folder") != (self.scenes_dir is not None):
             raise ValueError("scenes_dir goes with scene_source 'folder', and only with it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> VirtualRecipe:
+        for name, counts, models in (
+            ("q_counts", self.q_counts, self.known),
+            ("p_counts", self.p_counts, self.known + self.unknown),
+        ):
+            if counts is not None and len(counts) != models:
+                raise ValueError(f"{name} has {len(counts)} numbers for {models} camera models")
         return self
 
     @property
@@ -145,10 +158,17 @@ def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
     """All photographs, ordered by role, class, device and number."""
     items: dict[Role, list[Item]] = {role: [] for role in ROLES}
     per_device = {"q": recipe.q_per_device, "p": recipe.p_per_device, "test": recipe.test_per_class}
+    per_model = {"q": recipe.q_counts, "p": recipe.p_counts, "test": None}
     for role in ROLES:
         for k, camera in enumerate(labels(recipe)):
-            for device in devices_of_role(role, k < recipe.known):
-                for number in range(per_device[role]):
+            devices = devices_of_role(role, k < recipe.known)
+            counts = per_model[role]
+            for i, device in enumerate(devices):
+                # A model's photographs are spread evenly over its devices, the first taking what is left over.
+                photographs = (
+                    per_device[role] if counts is None else (counts[k] + len(devices) - 1 - i) // len(devices)
+                )
+                for number in range(photographs):
                     items[role].append(Item(role, k, device, number, f"{camera.name}_{device}_{number}.JPG"))
     return items
 
