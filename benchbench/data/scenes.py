@@ -23,8 +23,8 @@ from benchbench.errors import DataError
 Source = Literal["leaves", "mixed", "folder"]
 Float = NDArray[np.float32]
 
-SOFTNESS = 1.5
-"""Gaussian blur of dead leaves, sigma in scene px (0.6 to 1.3 px of a photograph)."""
+SOFTNESS = 1.2
+"""Gaussian blur of dead leaves, sigma in scene px (0.5 to 1.0 px of a photograph)."""
 
 # Photographs in the wheels of core dependencies: package, path in it, role, sha256. Public domain or CC0, see
 # those packages.
