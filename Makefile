@@ -6,11 +6,13 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys;
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROFILE ?= quick
+# Not results/: that folder holds the reference results, and a run there would find nothing left to do.
+RESULTS ?= runs
 
 .PHONY: bench test lint types tests check-python clean
 
 bench: $(VENV)/.installed
-	$(BIN)/bench run --attack all --targets all --profile $(PROFILE)
+	$(BIN)/bench run --attack all --targets all --profile $(PROFILE) --results $(RESULTS)
 
 test: lint types tests
 
