@@ -115,7 +115,7 @@ class GeneratorFit(Fit):
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.Adam(generator_network.parameters(), recipe.learning_rate, recipe.betas),
-            "critic": torch.optim.Adam(critic.parameters(), min(recipe.learning_rate, 2e-4), recipe.betas),
+            "critic": torch.optim.Adam(critic.parameters(), recipe.discriminator_learning_rate, recipe.betas),
         }
         schedules = {
             k: make_schedule(o, recipe.schedule, [o.param_groups[0]["lr"]], steps * recipe.epochs)

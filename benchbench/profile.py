@@ -107,6 +107,7 @@ class CganRecipe(Section):
     patches_per_epoch: int = 10_000
     schedule: Literal["constant", "one-cycle"] = "constant"
     discriminator_channels: int = 64
+    discriminator_learning_rate: float = 2e-4
     validate_every: int = 5
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: int = 60

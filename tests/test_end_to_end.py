@@ -11,7 +11,14 @@ import pytest
 
 from benchbench.store import CellStore
 
-SOME = ["--attack", "cama,pgd,noise,identity", "--targets", "resnet18/hp/*,densenet100/ww/partial", "--profile", "smoke"]
+SOME = [
+    "--attack",
+    "cama,pgd,noise,identity",
+    "--targets",
+    "resnet18/hp/*,densenet100/ww/partial",
+    "--profile",
+    "smoke",
+]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

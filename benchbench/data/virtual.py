@@ -165,9 +165,7 @@ def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
             counts = per_model[role]
             for i, device in enumerate(devices):
                 # A model's photographs are spread evenly over its devices, the first taking what is left over.
-                photographs = (
-                    per_device[role] if counts is None else (counts[k] + len(devices) - 1 - i) // len(devices)
-                )
+                photographs = per_device[role] if counts is None else (counts[k] + len(devices) - 1 - i) // len(devices)
                 for number in range(photographs):
                     items[role].append(Item(role, k, device, number, f"{camera.name}_{device}_{number}.JPG"))
     return items
