@@ -9,7 +9,7 @@ PROFILE ?= quick
 # Not results/: that folder holds the reference results, and a run there would find nothing left to do.
 RESULTS ?= runs
 
-.PHONY: bench test lint types tests check-python clean
+.PHONY: bench benchmark test lint types tests check-python clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack all --targets all --profile $(PROFILE) --results $(RESULTS)
@@ -39,6 +39,9 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.installed
+
+benchmark: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/signal_processing.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

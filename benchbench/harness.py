@@ -207,6 +207,9 @@ def run(
         if dataset.data_id != plan.setup.data_id:
             raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
         display.update("photographs", 1, 1, "ready")
+        # A folder may lack a role; say so before anything trains on it.
+        roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
+        dataset.require(*dict.fromkeys(role for role in roles if role is not None))
         write_summary(dataset, profile, options.results)
         broken = _run_fits(plan, source, options, display, summary)
         ready = _without(missing, broken, plan, summary)
