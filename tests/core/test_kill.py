@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from benchbench.harness import run
@@ -26,6 +27,8 @@ from benchbench_stega.shift import Shift
 from benchbench_stega.toys import Toy
 
 if __name__ == "__main__":
+    # Python leaves Ctrl-C alone where its parent ignored it, as background shells do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     root, workers = Path(sys.argv[1]), int(sys.argv[2])
     delay = 0.04
     targets = [Toy(look=k, overlap=o, steps=10, delay=delay) for k in ("rgb", "gray") for o in ("complete", "partial")]
