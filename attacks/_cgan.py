@@ -38,17 +38,32 @@ def wrong_labels(labels: Tensor, classes: int, generator: torch.Generator) -> Te
     return (labels + shift) % classes
 
 
+def critic_groups(critic: PatchCritic, rate: float) -> list[dict[str, Any]]:
+    """Return Adam's groups: a tenth of the rate on constrained filters (protocol.md, CC)."""
+    if critic.constrained is None:
+        return [{"params": list(critic.parameters())}]
+    constrained = list(critic.constrained.parameters())
+    others = [p for p in critic.parameters() if all(p is not c for c in constrained)]
+    return [{"params": others}, {"params": constrained, "lr": rate / 10}]
+
+
 class Losses(nn.Module):
     """The weights of the generator's loss; a module, so that an adapted pixel weight is part of the checkpoint."""
 
     pixel: Tensor
     psnr: Tensor
+    offset: Tensor
 
     def __init__(self, pixel_weight: float, goal: float | None) -> None:
         super().__init__()
         self.goal = goal
         self.register_buffer("pixel", torch.tensor(pixel_weight))
         self.register_buffer("psnr", torch.tensor(goal or 0.0))
+        self.register_buffer("offset", torch.tensor(0.0))
+
+    def correct(self, psnr: float) -> None:
+        """Aim so that whole photographs, found at `psnr` dB, reach the goal: patches differ from them by an offset."""
+        self.offset.copy_(psnr - self.psnr)
 
     def adapt(self, x: Tensor, y: Tensor) -> None:
         """Move the pixel weight towards the PSNR goal (dual ascent on a constraint, instead of a grid of runs)."""
@@ -56,13 +71,15 @@ class Losses(nn.Module):
             return
         mse = ((x - y) / 2).square().mean((1, 2, 3)).clamp_min(1e-8)
         self.psnr.lerp_((-10 * mse.log10()).mean(), 0.05)
-        self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.psnr).clamp(-5, 5)))
+        self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.offset - self.psnr).clamp(-5, 5)))
         self.pixel.clamp_(0.05, 1000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorFit(Fit):
     """Trains one generator on q against a frozen evaluator and a critic."""
+
+    version: ClassVar[int] = 2
 
     name: str
     shape: GeneratorShape
@@ -108,17 +125,23 @@ class GeneratorFit(Fit):
         source = PatchSource(stacks, photos.camera, train, self.patch, device)
         evaluator = make_evaluator({k: v for k, v in context.needs.items() if k != "remosaiced"}).to(device)
         generator_network = ImageToImage(self.shape, self.classes, bounded=True).to(device)
-        critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic).to(device)
+        critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic, recipe.discriminator_gain).to(
+            device
+        )
         for module in (generator_network, critic, evaluator):
             module.to(memory_format=torch.channels_last)
         losses = Losses(self.pixel_weight, self.psnr).to(device)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.Adam(generator_network.parameters(), recipe.learning_rate, recipe.betas),
-            "critic": torch.optim.Adam(critic.parameters(), recipe.discriminator_learning_rate, recipe.betas),
+            "critic": torch.optim.Adam(
+                critic_groups(critic, recipe.discriminator_learning_rate),
+                recipe.discriminator_learning_rate,
+                recipe.betas,
+            ),
         }
         schedules = {
-            k: make_schedule(o, recipe.schedule, [o.param_groups[0]["lr"]], steps * recipe.epochs)
+            k: make_schedule(o, recipe.schedule, [g["lr"] for g in o.param_groups], steps * recipe.epochs)
             for k, o in optimizers.items()
         }
         adversarial = self.adversarial_weight > 0
@@ -165,6 +188,7 @@ class GeneratorFit(Fit):
             images, labels = self._held_out(context.data, validation)
             success, psnr = self.evaluate(generator_network, evaluator, images, labels, context)
             context.facts.update(evaluator_success=success, psnr_held_out=psnr, pixel_weight=float(losses.pixel))
+            losses.correct(psnr)
             if self.psnr is not None and psnr < self.psnr - 1:
                 # An epoch over the distortion budget is no candidate, however often it succeeds.
                 return (float(np.mean(success)) - 1,)
@@ -227,7 +251,7 @@ class Cgan(Attack):
     Attributes:
         adversarial_weight, pixel_weight, classifier_weight: weights of the least-squares critic, of the L1 distance
             in [-1, 1] and of each evaluator stream's NLL.
-        psnr: when set, the pixel weight adapts in training until the mean PSNR on patches is this many dB.
+        psnr: when set, the pixel weight adapts in training until the mean PSNR of held-out photographs is this many dB.
     """
 
     adversarial_weight: float = 1.0

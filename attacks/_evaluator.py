@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class ResidualNetworkFit(Fit):
 
     Source: Andrews et al. 2020, section 3.2; MSE, Adam 1e-4, weight decay 5e-4.
     """
+
+    version: ClassVar[int] = 2
 
     shape: GeneratorShape
     recipe: ResidualRecipe

@@ -95,6 +95,9 @@ class GeneratorShape(Section):
     """full-resolution only: fold this many pixels a side into channels first."""
     skip: bool = False
     """Add the input to the output instead of learning to copy it."""
+    chroma_blur: float = 0.0
+    """Sigma, px, of a Gaussian on the output's Cb and Cr. Cameras write color at a lower resolution than brightness;
+    without it, a generator that trains for thousands of steps leaves color noise that no camera makes."""
 
 
 class CganRecipe(Section):
@@ -108,6 +111,8 @@ class CganRecipe(Section):
     schedule: Literal["constant", "one-cycle"] = "constant"
     discriminator_channels: int = 64
     discriminator_learning_rate: float = 2e-4
+    discriminator_gain: float = 1.0
+    """Factor on the residuals that the discriminator's first layer makes."""
     validate_every: int = 5
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: int = 60

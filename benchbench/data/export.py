@@ -19,8 +19,8 @@ from benchbench.errors import DataError
 def export(dataset: Dataset, directory: Path | str, *, progress: Callable[[str, int, int], None] | None = None) -> int:
     """Write the virtual cameras' own JPEG files and a manifest.csv; return their number.
 
-    The files decode to the data set's pixels exactly. The manifest adds the role and the scene, which names
-    cannot tell.
+    The center crops of the decoded files are the data set's pixels exactly. The manifest adds the role and the
+    scene, which names cannot tell.
 
     Raises:
         DataError: the data set is a folder of real photographs, which are files already.

@@ -24,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchbench.data.files import file_digest, write_atomic
+from benchbench.data.processing import center
 from benchbench.data.seeds import stream
 from benchbench.data.splits import KNOWN_DEVICES, ROLES, UNKNOWN_DEVICES, Role, SplitRule, role_of_device
 from benchbench.data.virtual import Item, Shot
@@ -311,12 +312,6 @@ def read_photo(file: Path, size: int) -> tuple[NDArray[np.uint8] | None, str]:
     except Exception as error:  # whatever a damaged file makes a decoder raise is a fact about the file
         why = "truncated file" if "truncated" in str(error).lower() else str(error).rstrip(".") or type(error).__name__
         return None, f"cannot be decoded ({why})"
-
-
-def center(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Plain center crop (size, size, 3)."""
-    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
-    return np.ascontiguousarray(pixels[top : top + size, left : left + size])
 
 
 def identity(recipe: FolderRecipe) -> dict[str, Any]:

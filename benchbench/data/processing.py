@@ -141,3 +141,9 @@ def decode(jpeg: bytes) -> NDArray[np.uint8]:
     """(H, W, 3) uint8."""
     with Image.open(BytesIO(jpeg)) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def center(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Plain center crop (size, size, 3)."""
+    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
+    return np.ascontiguousarray(pixels[top : top + size, left : left + size])

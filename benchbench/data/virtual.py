@@ -9,7 +9,7 @@ Follows the formation model of the Cama paper (figures 1 and 2, eq. 6-9). Models
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,8 +26,11 @@ from benchbench.data.scenes import SceneSpec, Source, plan_scenes
 from benchbench.data.seeds import stream
 from benchbench.data.splits import ROLES, Role, SplitRule, devices_of_role
 
-RENDERING = 3  # raise when the code renders other pixels from the same recipe
+RENDERING = 4  # raise when the code renders other pixels from the same recipe
 _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
+BORDER = 8
+"""Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can
+begin anywhere in the grid of blocks."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 Count = Annotated[int, Field(ge=1)]
 Float = NDArray[np.float32]
@@ -101,6 +104,8 @@ class View:
 
     window: (left, top, side) in scene px, scaled to the frame. dihedral: 0-7. stops: exposure compensation.
     illuminant, estimate: R and B relative to G, the true light and what automatic white balance takes it for.
+    trim: rows and columns that the frame loses at each side before JPEG, so that the grid of JPEG blocks lies
+    elsewhere in each photograph's centre crop: what frames of many sizes and shapes do to a set of real ones.
     """
 
     scene: int
@@ -109,11 +114,12 @@ class View:
     stops: float
     illuminant: tuple[float, float]
     estimate: tuple[float, float]
+    trim: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A photograph taken. pixels: (H, W, 3) uint8, decoded from jpeg."""
+    """A photograph taken. pixels: (H, W, 3) uint8, decoded from jpeg (its centre crop, in a data set)."""
 
     pixels: NDArray[np.uint8]
     scene: int
@@ -189,7 +195,9 @@ def choose_view(
     illuminant = (float(np.exp(warmth)), float(np.exp(-warmth + tint)))
     missed = np.exp(rng.normal(0, 0.015, 2))
     estimate = (illuminant[0] * float(missed[0]), illuminant[1] * float(missed[1]))
-    return View(scene.id, (left, top, side), int(rng.integers(8)), float(rng.normal(0, 0.25)), illuminant, estimate)
+    dihedral, stops = int(rng.integers(8)), float(rng.normal(0, 0.25))
+    trim = (int(rng.integers(BORDER)), int(rng.integers(BORDER)))
+    return View(scene.id, (left, top, side), dihedral, stops, illuminant, estimate, trim)
 
 
 def look(scene: NDArray[np.floating[Any]], view: View, size: int, margin: int) -> Float:
@@ -240,7 +248,9 @@ def take(
     guess = response * np.array((view.estimate[0], 1.0, view.estimate[1]), np.float32)
     r, g, b = (float(v) for v in 1 / guess)
     linear = sensor.develop(raw, camera.sensor.cfa, camera.demosaic, (r, g, b))
-    jpeg = processing.encode(processing.process(linear, camera), camera, make=make, model=model)
+    (rows, columns), picture = view.trim, processing.process(linear, camera)
+    picture = picture[rows : size - rows, columns : size - columns]
+    jpeg = processing.encode(picture, camera, make=make, model=model)
     return Shot(processing.decode(jpeg), view.scene, jpeg)
 
 
@@ -263,7 +273,8 @@ class VirtualPhotographer:
         unit = device(self.recipe, item.camera, item.device)
         noise = stream(self.recipe.seed, "noise", item.camera, item.device, item.number)
         scene = _load_scene(self.scene_dir, view.scene)
-        return take(camera, unit, scene, view, noise, make=label.make, model=label.model)
+        shot = take(camera, unit, scene, view, noise, make=label.make, model=label.model)
+        return replace(shot, pixels=processing.center(shot.pixels, self.recipe.size))
 
 
 @lru_cache(maxsize=8)
@@ -279,6 +290,10 @@ def _load_scene(scene_dir: Path, scene: int) -> NDArray[np.float16]:
 
 @lru_cache(maxsize=4)
 def device(recipe: VirtualRecipe, camera: int, number: int) -> sensor.Device:
-    """The device of a class. The control has one device for all: even PRNU must not tell classes apart."""
+    """The device of a class, its sensor `BORDER` px larger than the photographs on each side.
+
+    The control has one device for all: even PRNU must not tell classes apart.
+    """
     key = ("neutral",) if recipe.neutral else (labels(recipe)[camera].name, number)
-    return sensor.make_device(cameras(recipe)[camera].sensor, recipe.size, stream(recipe.seed, "device", *key))
+    side = recipe.size + 2 * BORDER
+    return sensor.make_device(cameras(recipe)[camera].sensor, side, stream(recipe.seed, "device", *key))

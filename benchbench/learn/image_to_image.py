@@ -72,10 +72,37 @@ def _full_resolution(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
     layers: list[nn.Module] = [nn.PixelUnshuffle(fold)] if fold > 1 else []
     width = in_channels * fold**2
     for _ in range(shape.blocks):
-        layers += [nn.Conv2d(width, c, 3, padding=1, bias=False), nn.BatchNorm2d(c), nn.ReLU()]
+        layers += [nn.Conv2d(width, c, 3, padding=1, padding_mode="reflect", bias=False), nn.BatchNorm2d(c), nn.ReLU()]
         width = c
-    layers += [nn.Conv2d(c, 3 * fold**2, 3, padding=1)]
+    layers += [nn.Conv2d(c, 3 * fold**2, 3, padding=1, padding_mode="reflect")]
     return nn.Sequential(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
+
+
+class ChromaBlur(nn.Module):
+    """A Gaussian on Cb and Cr (ITU-R BT.601), brightness untouched.
+
+    Args:
+        sigma: px, more than 0. The kernel ends at three sigma.
+
+    Shape:
+        (N, 3, H, W) -> (N, 3, H, W), in any linear scale; the image is reflected at its borders.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.radius = max(1, round(3 * sigma))
+        line = torch.exp(-0.5 * (torch.arange(-self.radius, self.radius + 1) / sigma) ** 2)
+        line = line / line.sum()
+        self.register_buffer("kernel", (line[:, None] * line[None, :]).expand(3, 1, -1, -1).clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Blur."""
+        # Color is what is left beside brightness: blurring R - Y, G - Y and B - Y blurs Cb and Cr.
+        luma = 0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:]
+        color = nn.functional.pad(x - luma, [self.radius] * 4, mode="reflect")
+        return luma + nn.functional.conv2d(color, self.kernel.to(x.dtype), groups=3)
 
 
 class ImageToImage(nn.Module):
@@ -93,6 +120,7 @@ class ImageToImage(nn.Module):
         self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
         body = _johnson if shape.kind == "johnson" else _full_resolution
         self.body: nn.Module = body(shape, 3 + planes)
+        self.chroma = ChromaBlur(shape.chroma_blur) if shape.chroma_blur > 0 else nn.Identity()
         self.apply(_normal_init)
         if shape.skip:
             # The network starts as the identity: it need not learn to copy.
@@ -107,10 +135,10 @@ class ImageToImage(nn.Module):
         if target is not None:
             inputs = torch.cat([inputs, planes(target, self.planes, inputs)], dim=1)
         y = cast(Tensor, self.body(inputs))[..., :h, :w]
-        if self.skip:
-            y = y + x
-            return y.clamp(-1, 1) if self.bounded else y
-        return torch.tanh(y) if self.bounded else y
+        y = cast(Tensor, self.chroma(y + x if self.skip else y))
+        if self.bounded:
+            return y.clamp(-1, 1) if self.skip else torch.tanh(y)
+        return y
 
 
 def frozen(shape: GeneratorShape, planes: int, bounded: bool, state: dict[str, Tensor]) -> ImageToImage:
@@ -134,11 +162,13 @@ class PatchCritic(nn.Module):
     Args:
         first: 'cc' puts a constrained convolution before it (Cama, MISL), 'rgb+fd' finite differences beside the
             image (SpoC).
+        gain: factor on the residuals that this first layer makes. They are some hundredths of the condition planes
+            that join them, so with a gain of 1 (the paper's) it takes many steps until the critic sees them.
     """
 
-    def __init__(self, classes: int, channels: int, first: Literal["cc", "rgb+fd"]) -> None:
+    def __init__(self, classes: int, channels: int, first: Literal["cc", "rgb+fd"], gain: float = 1.0) -> None:
         super().__init__()
-        self.classes = classes
+        self.classes, self.gain = classes, gain
         self.constrained = ConstrainedConv() if first == "cc" else None
         self.differences = FiniteDifferences() if first == "rgb+fd" else None
         c = channels
@@ -158,8 +188,8 @@ class PatchCritic(nn.Module):
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Return a map of scores (N, 1, h, w): 1 for 'a photograph of this label'."""
         if self.constrained is not None:
-            x = self.constrained(x)
+            x = self.constrained(x) * self.gain
         elif self.differences is not None:
-            x = torch.cat([x, self.differences(x)], dim=1)
+            x = torch.cat([x, self.differences(x) * self.gain], dim=1)
         features = self.stem(x)
         return cast(Tensor, self.body(torch.cat([features, planes(label, self.classes, features)], dim=1)))

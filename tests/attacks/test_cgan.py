@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
+from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.classifier import Classifier
-from benchbench.learn.image_to_image import ImageToImage, PatchCritic, planes
+from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic, planes
 from benchbench.profile import GeneratorShape, ResNetShape
-from benchbench_attacks._cgan import Losses, wrong_labels
+from benchbench_attacks._cgan import Losses, critic_groups, wrong_labels
 from benchbench_attacks._evaluator import DualStream
 from benchbench_attacks.cama import Cama
 from benchbench_attacks.misl_cgan import MislCgan
@@ -110,3 +113,49 @@ def test_published_settings():
     attacks = (Cama(), MislCgan(), SpocCgan())
     settings = {a.name: (a.adversarial_weight, a.pixel_weight, a.classifier_weight) for a in attacks}
     assert settings == {"cama": (1.0, 10.0, 0.005), "misl-cgan": (1.0, 10.0, 0.01), "spoc-cgan": (0.3, 10.0, 0.01)}
+
+
+def test_chroma_blur_is_a_gaussian_on_cb_and_cr_alone():
+    torch.manual_seed(0)
+    x, sigma = torch.rand(2, 3, 21, 30), 0.6
+    to_ycc = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    before, after = (np.einsum("kc,nchw->nkhw", to_ycc, t.double().numpy()) for t in (x, ChromaBlur(sigma)(x)))
+    assert np.allclose(after[:, 0], before[:, 0], atol=1e-5)
+    expected = gaussian_filter(before[:, 1:], (0, 0, sigma, sigma), mode="mirror", truncate=2 / sigma)
+    assert np.allclose(after[:, 1:], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", ["cc", "rgb+fd"])
+def test_gain_multiplies_the_critics_residuals(first):
+    torch.manual_seed(0)
+    plain, loud = PatchCritic(3, 4, first), PatchCritic(3, 4, first, gain=5.0)
+    loud.load_state_dict(plain.state_dict())
+    # A gain of 5 on the residuals is a stem whose weights for them are five times as large.
+    residuals = slice(0, 3) if first == "cc" else slice(3, 9)
+    with torch.no_grad():
+        plain.stem[0].weight[:, residuals] *= 5
+    x, label = torch.rand(4, 3, 40, 40), torch.tensor([0, 1, 2, 0])
+    assert torch.allclose(plain(x, label), loud(x, label), atol=1e-4)
+    assert isinstance(plain.constrained, ConstrainedConv) is (first == "cc")
+    assert isinstance(plain.differences, FiniteDifferences) is (first == "rgb+fd")
+
+
+def test_constrained_filters_of_the_critic_learn_at_a_tenth_of_the_rate():
+    critic = PatchCritic(3, 4, "cc")
+    groups = critic_groups(critic, 1e-3)
+    assert [p is critic.constrained.weight for p in groups[1]["params"]] == [True] and groups[1]["lr"] == 1e-4
+    assert sum(len(g["params"]) for g in groups) == len(list(critic.parameters()))
+
+
+def test_the_goal_is_that_of_whole_photographs():
+    """Patches at 36 dB whose photographs come out at 38 are at the goal of 38."""
+    losses = Losses(10.0, goal=38.0)
+    x = torch.zeros(1, 3, 8, 8)
+    y = torch.full_like(x, 2 * 10 ** (-36 / 20))
+    for _ in range(200):
+        losses.adapt(x, y)
+    assert abs(float(losses.psnr) - 36) < 0.01 and float(losses.pixel) > 10
+    losses.correct(38.0)
+    settled = float(losses.pixel)
+    losses.adapt(x, y)
+    assert abs(float(losses.pixel) / settled - 1) < 1e-4

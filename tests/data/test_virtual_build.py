@@ -166,13 +166,18 @@ def test_exported_files_are_the_photographs(dataset, tmp_path):
     count = export(dataset, tmp_path)
     assert count == 192 and len(list(tmp_path.glob("*.JPG"))) == 192
     photos = dataset.photos("test")
+    starts = set()
     for k in range(0, len(photos), 7):
         camera = camera_table().camera[int(photos.camera[k])]
         assert photos.name[k] == f"{camera.name}_{photos.device[k]}_{photos.name[k].rsplit('_', 1)[1]}"
         with Image.open(tmp_path / photos.name[k]) as image:
-            assert np.array_equal(np.asarray(image), photos.images[k])
+            top, left = (image.height - 64) // 2, (image.width - 64) // 2
+            assert np.array_equal(np.asarray(image)[top : top + 64, left : left + 64], photos.images[k])
+            starts.add((top, left))
             assert [list(t) for t in image.quantization.values()] == quantization_tables(camera.jpeg)
             assert (image.getexif()[0x010F], image.getexif()[0x0110]) == (camera.make, camera.model)
+    # The crops begin all over the grid of JPEG blocks.
+    assert len(starts) > 5 and all(1 <= v <= virtual.BORDER for start in starts for v in start)
 
 
 def test_a_contact_sheet_shows_every_model(dataset, tmp_path):
