@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench import __version__
-from benchbench.commands import data, doctor, listing, run, tables
+from benchbench.commands import data, doctor, listing, plugin, run, tables
 from benchbench.errors import BenchError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command()(tables.report)
 app.command()(doctor.doctor)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
+app.add_typer(plugin.check, name="check")
+app.add_typer(plugin.new, name="new")
 
 
 def _version(asked: bool) -> None:
