@@ -269,9 +269,10 @@ class Cgan(Attack):
                 raise ValueError(f"{name} is {value}; a finite weight of at least 0 is expected")
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return the generator; its evaluator is among its own needs."""
+        """Return the generator and its evaluator."""
         profile = setup.profile
-        return {
+        evaluators = evaluator_fits(self.evaluator, setup)
+        return evaluators | {
             "generator": GeneratorFit(
                 name=self.name,
                 shape=profile.generator,
@@ -280,7 +281,7 @@ class Cgan(Attack):
                 classes=setup.known,
                 critic=self.critic,
                 evaluator=self.evaluator,
-                evaluators=tuple(evaluator_fits(self.evaluator, setup).items()),
+                evaluators=tuple(evaluators.items()),
                 adversarial_weight=self.adversarial_weight,
                 pixel_weight=self.pixel_weight,
                 classifier_weight=self.classifier_weight,
@@ -296,3 +297,11 @@ class Cgan(Attack):
         with torch.inference_mode():
             changed: Tensor = generator(remosaic(x) * 2 - 1, target)
             return ((changed + 1) / 2).clamp(0, 1)
+
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
+        """Return what the evaluator that the generator was trained against says."""
+        if "evaluator" not in context.cache:
+            networks = {name: found for name, found in context.networks.items() if name != "generator"}
+            context.cache["evaluator"] = make_evaluator(networks).to(context.device)
+        logits: Tensor = context.cache["evaluator"](x)
+        return logits

@@ -27,6 +27,12 @@ def evaluator_of(context: CraftContext) -> nn.Module:
     return module
 
 
+def surrogate_logits(x: Tensor, context: CraftContext) -> Tensor:
+    """Return log E(x), (N, known), of the dual-stream evaluator."""
+    logits: Tensor = evaluator_of(context)(x)
+    return logits
+
+
 @dataclass(frozen=True, kw_only=True)
 class EpsilonFit(Fit):
     """Bisection for the epsilon at which an attack's mean PSNR on held-out q photographs is `psnr` dB.

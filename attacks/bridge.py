@@ -16,7 +16,7 @@ from benchbench.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.fit import Fit, Setup
 
 from ._evaluator import evaluator_fits
-from ._white_box import evaluator_of
+from ._white_box import evaluator_of, surrogate_logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,10 @@ class TorchAttack(Attack):
                     torch.manual_seed(seed)
                     results.append(attack(x[i : i + 1].clone(), target[i : i + 1]))
         return torch.cat(results).clamp(0, 1)
+
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
+        """Return what Cama's evaluator says."""
+        return surrogate_logits(x, context)
 
 
 class Bridge:

@@ -15,7 +15,7 @@ from benchbench.attack import Attack, AttackCard, CraftContext
 from benchbench.fit import Fit, Setup
 
 from ._evaluator import evaluator_fits
-from ._white_box import evaluator_of
+from ._white_box import evaluator_of, surrogate_logits
 
 
 def ddn(
@@ -103,3 +103,7 @@ class Ddn(Attack):
         """Run the algorithm on the evaluator."""
         with torch.enable_grad():
             return ddn(evaluator_of(context), x, target, self.steps, self.gamma, self.start_norm)
+
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
+        """Return what Cama's evaluator says."""
+        return surrogate_logits(x, context)

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchbench.attack import Attack, AttackCard, CraftContext
 from benchbench.fit import Fit, Setup
 
-from ._white_box import calibrated_fits, evaluator_of
+from ._white_box import calibrated_fits, evaluator_of, surrogate_logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +48,7 @@ class Fgsm(Attack):
         attack.set_mode_targeted_by_label(quiet=True)
         with torch.enable_grad():
             return cast(Tensor, attack(x, target))
+
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
+        """Return what Cama's evaluator says."""
+        return surrogate_logits(x, context)

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchbench.attack import Attack, AttackCard, CraftContext
 from benchbench.fit import Fit, Setup
 
-from ._white_box import calibrated_fits, evaluator_of
+from ._white_box import calibrated_fits, evaluator_of, surrogate_logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,3 +68,7 @@ class Pgd(Attack):
                     torch.manual_seed(seed)
                     results.append(attack(x[i : i + 1], target[i : i + 1]))
             return torch.cat(results)
+
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
+        """Return what Cama's evaluator says."""
+        return surrogate_logits(x, context)

@@ -13,7 +13,7 @@ from benchbench.attack import Attack
 from benchbench.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
 from benchbench.crossing import ANY, Crossed, Trials, true_classes
 from benchbench.fit import Setup
-from benchbench.identity import plain
+from benchbench.identity import plain, source_digest
 from benchbench.plan import Plan, PlannedCell, attack_fits, target_fits
 from benchbench.target import Target
 
@@ -28,6 +28,7 @@ def make_cell(
     plan: Plan,
     dataset: Dataset,
     provenance: Mapping[str, Any],
+    view: int,
 ) -> Cell:
     """Return the cell of one target from all parts of its crossing, in order.
 
@@ -38,15 +39,16 @@ def make_cell(
         plan: setup and protocol.
         dataset: the photographs.
         provenance: see `benchbench.provenance`.
+        view: which of the crossing's views the cell is of.
     """
     setup, target = plan.setup, planned.target
     classes = true_classes(setup.known, setup.classes, planned.split)
     joined = Trials(
         *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
     )
-    predicted = np.concatenate([part.predicted[target.name] for part in parts])
-    decibels = np.concatenate([part.psnr for part in parts])
+    predicted = np.concatenate([part.views[view].predicted[target.name] for part in parts])
     table = counts(joined, predicted, classes, setup.known, target.classes(setup))
+    true, outcomes = by_photograph(joined, predicted, setup.known)
     return Cell(
         cell_id=planned.cell_id,
         profile=setup.profile.name,
@@ -62,12 +64,14 @@ def make_cell(
         split=SplitPart(
             name=planned.split,
             fingerprint=dataset.fingerprint("test"),
-            images=len(np.unique(joined.image)),
+            images=len(true),
             classes=tuple(classes),
+            true=true,
         ),
-        protocol=plain(plan.protocol),
-        craft=_craft_part(planned, parts, joined, decibels, setup.known),
+        protocol=plain(planned.protocol),
+        craft=_craft_part(planned, parts, joined, setup.known, view),
         counts=tuple(tuple(tuple(row) for row in rows) for rows in table.tolist()),
+        predicted=outcomes,
         provenance=dict(provenance),
     )
 
@@ -93,6 +97,28 @@ def counts(
     return table
 
 
+def by_photograph(
+    trials: Trials, predicted: NDArray[np.int64], known: int
+) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """Return the true class of each photograph, and its predicted classes by wanted class, the true one left out.
+
+    Args:
+        trials: (N,) each field; the trials of a photograph follow one another, wanted classes ascending.
+        predicted: (N,).
+        known: number of classes that can be wanted.
+    """
+    true: list[int] = []
+    outcomes: list[list[int]] = []
+    last = -1
+    for image, label, wanted, found in zip(trials.image, trials.true, trials.wanted, predicted, strict=True):
+        if image != last:
+            true.append(int(label))
+            outcomes.append([])
+            last = image
+        outcomes[-1] += [int(found)] * (known - (label < known) if wanted == ANY else 1)
+    return tuple(true), tuple(tuple(found) for found in outcomes)
+
+
 def wanted_mask(trials: Trials, wanted: int) -> NDArray[np.bool_]:
     """Mark the trials that stand for wanted class `wanted`."""
     mask: NDArray[np.bool_] = (trials.wanted == wanted) | ((trials.wanted == ANY) & (trials.true != wanted))
@@ -107,8 +133,10 @@ def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
         version=card.version,
         knowledge=card.knowledge,
         control=card.control,
+        baseline=card.baseline,
         params=spec["params"],
         fits=attack_fits(attack, setup),
+        source=source_digest(attack),
     )
 
 
@@ -123,22 +151,33 @@ def _target_part(target: Target, setup: Setup, clean: Sequence[Sequence[int]]) -
         params=spec["params"],
         classes=target.classes(setup),
         fits=target_fits(target, setup),
+        source=source_digest(target),
         clean=tuple(tuple(row) for row in clean),
     )
 
 
-def _craft_part(
-    planned: PlannedCell, parts: Sequence[Crossed], trials: Trials, decibels: NDArray[np.float64], known: int
-) -> CraftPart:
-    by_class = [decibels[wanted_mask(trials, wanted)] for wanted in range(known)]
+def _craft_part(planned: PlannedCell, parts: Sequence[Crossed], trials: Trials, known: int, view: int) -> CraftPart:
+    from benchbench.distortion import Distortion
+
+    views = [part.views[view] for part in parts]
+    measured = Distortion.joined([v.distortion for v in views if v.distortion is not None])
+    masks = [wanted_mask(trials, wanted) for wanted in range(known)]
+    by_class = [measured.psnr[mask] for mask in masks]
     changed = [found[np.isfinite(found)] for found in by_class]
-    values = sum(part.values for part in parts)
+    values = sum(v.values for v in views)
+    said = [v.surrogate for v in views if v.surrogate is not None]
+    surrogate = np.concatenate(said) if len(said) == len(views) else None
     return CraftPart(
         craft_id=planned.craft_id,
         psnr_sum=tuple(math.fsum(found) for found in changed),
         psnr_images=tuple(len(found) for found in changed),
         identical=tuple(len(found) - len(finite) for found, finite in zip(by_class, changed, strict=True)),
-        clipped=sum(part.clipped for part in parts) / values if values else 0.0,
+        ssim_sum=None if np.isnan(measured.ssim).any() else tuple(math.fsum(measured.ssim[mask]) for mask in masks),
+        l1_sum=tuple(math.fsum(measured.l1[mask]) for mask in masks),
+        surrogate_hits=None
+        if surrogate is None
+        else tuple(int((surrogate[mask] == wanted).sum()) for wanted, mask in enumerate(masks)),
+        clipped=sum(v.clipped for v in views) / values if values else 0.0,
         target_calls=sum(part.target_calls for part in parts),
         facts=plain(parts[0].facts),
     )

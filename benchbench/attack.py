@@ -35,6 +35,8 @@ class AttackCard:
     """False: the result does not depend on the wanted label, so it is crafted once a photograph."""
     control: bool = False
     """identity and noise: rows that show what doing nothing scores."""
+    baseline: bool = False
+    """A plain filter: it aims at nobody, takes no rank, and tables show it when asked."""
     paper: str = ""
     licence: str = "Apache-2.0"
 
@@ -98,6 +100,17 @@ class Attack(ABC):
         Returns:
             A finite float32 tensor of the shape of `x`, in [0, 1].
         """
+
+    def surrogate(self, x: torch.Tensor, context: CraftContext) -> torch.Tensor | None:
+        """Return the attack's own evaluator's logits, (N, known), for photographs, or None where it has none.
+
+        The harness records how often this network is fooled, so that a reader can tell an attack that fails from one
+        that does not transfer. It never shows in TSR or USR.
+
+        Args:
+            x: float32 (N, 3, H, W) in [0, 1].
+        """
+        return None
 
     @final
     def spec(self) -> dict[str, Any]:

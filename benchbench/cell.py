@@ -1,4 +1,8 @@
-"""A cell: the facts of one attack against one target on one split. Tables and pages are functions of cells."""
+"""A cell: the facts of one attack against one target on one split. Tables and pages are functions of cells.
+
+Schema 2 keeps the outcome of each photograph (`predicted`), so that intervals know that one photograph gives several
+correlated trials and two attacks can be compared photograph by photograph.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Part(BaseModel):
@@ -33,9 +37,12 @@ class AttackPart(Part):
     version: int
     knowledge: str
     control: bool
+    baseline: bool
     params: dict[str, Any]
     fits: dict[str, str]
     """Fit ids by name."""
+    source: str = ""
+    """Digest of the attack's source files, so that a change without a new version is noticed. Not an identity."""
 
 
 class TargetPart(Part):
@@ -49,6 +56,8 @@ class TargetPart(Part):
     params: dict[str, Any]
     classes: int
     fits: dict[str, str]
+    source: str = ""
+    """Digest of the target's source files."""
     clean: tuple[tuple[int, ...], ...]
     """Confusion matrix on the unattacked test photographs of this split: [true model of the split][predicted class]."""
 
@@ -61,6 +70,8 @@ class SplitPart(Part):
     images: int
     classes: tuple[int, ...]
     """The true classes of this split, in the order of the first axis of `counts`."""
+    true: tuple[int, ...]
+    """True class of each photograph, in the order of `Cell.predicted`."""
 
 
 class CraftPart(Part):
@@ -73,6 +84,12 @@ class CraftPart(Part):
     """Changed images, per wanted class."""
     identical: tuple[int, ...]
     """Images that came out unchanged (infinite PSNR), per wanted class; counted apart."""
+    ssim_sum: tuple[float, ...] | None
+    """Sum of the structural similarity over all images, per wanted class; None: smaller than its window."""
+    l1_sum: tuple[float, ...]
+    """Sum of the mean absolute difference in gray levels over all images, per wanted class."""
+    surrogate_hits: tuple[int, ...] | None
+    """Images that the attack's own evaluator takes for the wanted class, per wanted class; None: it has none."""
     clipped: float
     """Share of the values that stand at 0 or 1 and did not before."""
     target_calls: int
@@ -95,5 +112,23 @@ class Cell(Part):
     craft: CraftPart
     counts: tuple[tuple[tuple[int, ...], ...], ...]
     """counts[true][wanted][predicted]: true in the order of `split.classes`, wanted 0 to known - 1, predicted class."""
+    predicted: tuple[tuple[int, ...], ...]
+    """Predicted class by photograph, and by wanted class in ascending order, the true one left out."""
     provenance: dict[str, Any]
     """git commit, package versions, device, seconds, UTC. Not part of any identity."""
+
+
+def tabulate(cell: Cell) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Return counts[true][wanted][predicted] of a cell's outcomes.
+
+    Raises:
+        ValueError: there are more or fewer outcomes than photographs and wanted classes.
+        IndexError: a class that the target does not have.
+    """
+    known = cell.dataset.known
+    table = [[[0] * cell.target.classes for _ in range(known)] for _ in cell.split.classes]
+    for true, found in zip(cell.split.true, cell.predicted, strict=True):
+        row = table[cell.split.classes.index(true)]
+        for wanted, predicted in zip((w for w in range(known) if w != true), found, strict=True):
+            row[wanted][predicted] += 1
+    return tuple(tuple(tuple(line) for line in rows) for rows in table)

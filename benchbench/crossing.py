@@ -6,7 +6,7 @@ A crossing returns facts per trial (one photograph, one wanted class), so that p
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,6 @@ from benchbench.attack import Attack, CraftContext, craft, image_seed
 from benchbench.cache import Cache
 from benchbench.errors import AttackError
 from benchbench.fit import Fit, Progress, Setup, silent
-from benchbench.metrics import psnr
 from benchbench.protocol import Protocol
 from benchbench.source import Source
 from benchbench.target import Target
@@ -27,7 +26,9 @@ from benchbench.target import Target
 if TYPE_CHECKING:
     import torch
 
-    from benchbench.data import Photos
+    from benchbench.conditions import JpegTables
+    from benchbench.data import Dataset, Photos
+    from benchbench.distortion import Distortion
     from benchbench.scoring import CallCounter, Panel
 
 Split = Literal["in", "out"]
@@ -73,22 +74,43 @@ def trials(camera: NDArray[np.int64], known: int, split: Split, targeted: bool =
     return Trials(table[:, 0], table[:, 1], table[:, 2])
 
 
-def is_targeted(attack: Attack | None) -> bool:
-    """Say whether results depend on the wanted class; clean photographs (None) do not."""
-    return attack is not None and attack.card.targeted
+def is_targeted(attack: Attack | None, protocols: Iterable[Protocol] = ()) -> bool:
+    """Say whether results depend on the wanted class.
+
+    Those of clean photographs (None) do not; those of every attack do where the wanted camera's JPEG tables are used.
+    """
+    if attack is None:
+        return False
+    return attack.card.targeted or any(protocol.condition == "jpeg-target" for protocol in protocols)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One way to judge what was crafted: a protocol, and the targets that are to see it."""
+
+    protocol: Protocol
+    targets: tuple[str, ...]
+    """Names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
-    """A job: one attack (None: the photographs as they are) on trials start to stop of one split."""
+    """A job: one attack (None: the photographs as they are) on trials start to stop of one split.
+
+    Crafting is the same for all views, which differ in budget and condition alone.
+    """
 
     attack: Attack | None
     targets: tuple[Target, ...]
+    views: tuple[View, ...]
     split: Split
     start: int
     stop: int
+    targeted: bool
+    """False: one trial a photograph stands for every wanted class."""
     setup: Setup
-    protocol: Protocol
+    seed: int
+    """`Protocol.seed` of all views."""
     source: Source
     cache: Path
     device: str
@@ -96,18 +118,28 @@ class Crossing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crossed:
-    """What came of a crossing; arrays over its trials."""
+class Viewed:
+    """What came of one view; arrays over the crossing's trials."""
 
-    trials: Trials
-    psnr: NDArray[np.float64]
-    """dB against the original, infinite where unchanged; empty for clean photographs."""
+    distortion: Distortion | None
+    """Of what the attacker handed over, against the original; None for clean photographs."""
     predicted: Mapping[str, NDArray[np.int64]]
     """Predicted class by target."""
+    surrogate: NDArray[np.int64] | None
+    """Class predicted by the attack's own evaluator, where it has one."""
     clipped: int
     """Values that stand at 0 or 1 and did not before."""
     values: int
     """Values in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossed:
+    """What came of a crossing."""
+
+    trials: Trials
+    views: tuple[Viewed, ...]
+    """In the order of `Crossing.views`."""
     target_calls: int
     facts: Mapping[str, Any]
     failures: Mapping[str, str]
@@ -143,8 +175,9 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
 
     began = time.perf_counter()
     device = torch.device(job.device)
-    photos = job.source.open(job.cache).photos("test")
-    every = trials(photos.camera, job.setup.known, job.split, is_targeted(job.attack))
+    dataset = job.source.open(job.cache)
+    photos = dataset.photos("test")
+    every = trials(photos.camera, job.setup.known, job.split, job.targeted)
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 
@@ -155,40 +188,29 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
         context.networks = networks(job.attack.fits(job.setup), job.setup, job.cache, device)
         if white_box and panel.targets:
             context.networks = {**context.networks, "target": next(iter(panel.targets.values()))}
-
-    psnrs: list[float] = []
-    predicted: dict[str, list[NDArray[np.int64]]] = {}
-    clipped = values = 0
+    eyes = [_Eye(job, view, context, dataset) for view in job.views]
     try:
         for start in range(0, len(mine), job.batch):
             rows = slice(start, start + job.batch)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
-            x = _tensor(photos.images[batch.image], device)
+            x = changed = _tensor(photos.images[batch.image], device)
             if job.attack is not None:
                 where = f"split {job.split}, batch {(job.start + start) // job.batch + 1}"
                 with counter.watch():
-                    crafted = _craft(job, job.attack, photos, batch, x, context, where)
+                    changed = _craft(job, job.attack, photos, batch, x, context, where)
                 if counter.calls and not white_box:
                     raise AttackError(
                         f"'{job.attack.name}' called a target {counter.calls} times on {where}; "
                         f"an attack with knowledge '{job.attack.card.knowledge}' never sees one."
                     )
-                seen = condition(crafted, job.protocol)
-                psnrs += _psnr(x, seen, job.protocol)
-                clipped += int((((seen == 0) & (x != 0)) | ((seen == 1) & (x != 1))).sum())
-                values += seen.numel()
-                x = seen
-            for name, classes in panel.classify(x).items():
-                predicted.setdefault(name, []).append(classes)
+            for eye in eyes:
+                eye.look(x, changed, batch, panel)
             progress(min(start + job.batch, len(mine)), len(mine), "")
     finally:
         counter.close()
     return Crossed(
         trials=mine,
-        psnr=np.array(psnrs, dtype=np.float64),
-        predicted={name: np.concatenate(found) for name, found in predicted.items() if name not in panel.failures},
-        clipped=clipped,
-        values=values,
+        views=tuple(eye.viewed(panel.failures) for eye in eyes),
         target_calls=counter.calls,
         facts={n: v for n, v in context.networks.items() if isinstance(v, (bool, int, float, str))},
         failures=panel.failures,
@@ -196,9 +218,64 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     )
 
 
-def condition(x: torch.Tensor, protocol: Protocol) -> torch.Tensor:
-    """Return what a target sees of crafted photographs: rounded to 8 bits, or as they are."""
-    return x.mul(255).round_().clamp_(0, 255).div_(255) if protocol.condition == "uint8" else x
+class _Eye:
+    """Judges crafted photographs under one view, batch by batch."""
+
+    def __init__(self, job: Crossing, view: View, context: CraftContext, dataset: Dataset) -> None:
+        self._job, self._view, self._context = job, view, context
+        self._distortion: list[Distortion] = []
+        self._predicted: dict[str, list[NDArray[np.int64]]] = {}
+        self._surrogate: list[NDArray[np.int64]] = []
+        self._clipped = self._values = 0
+        self._tables: Mapping[int, JpegTables] = {}
+        if view.protocol.condition == "jpeg-target":
+            from benchbench.conditions import camera_tables
+
+            self._tables = camera_tables(dataset)
+
+    def look(self, x: torch.Tensor, changed: torch.Tensor, batch: Trials, panel: Panel) -> None:
+        """Take a batch of originals and of what the attack made of them."""
+        attack = self._job.attack
+        shown = x
+        if attack is not None:
+            from benchbench.conditions import crafted, seen
+            from benchbench.distortion import distortion
+
+            handed = crafted(x, changed, self._view.protocol)
+            self._distortion.append(distortion(x, handed, rounded=self._view.protocol.condition != "float"))
+            self._clipped += int((((handed == 0) & (x != 0)) | ((handed == 1) & (x != 1))).sum())
+            self._values += handed.numel()
+            shown = seen(handed, batch.wanted, self._view.protocol, self._tables)
+            self._ask_surrogate(attack, shown)
+        for name, classes in panel.classify(shown, self._view.targets).items():
+            self._predicted.setdefault(name, []).append(classes)
+
+    def _ask_surrogate(self, attack: Attack, shown: torch.Tensor) -> None:
+        import torch
+
+        try:
+            with torch.no_grad():
+                logits = attack.surrogate(shown, self._context)
+            if logits is None:
+                return
+            expected = (len(shown), self._job.setup.known)
+            if tuple(logits.shape) != expected:
+                raise ValueError(f"logits of shape {tuple(logits.shape)}; {expected} is expected")
+        except Exception as error:  # a stranger's code may raise anything
+            raise AttackError(f"surrogate() of '{attack.name}' raised {type(error).__name__}: {error}.") from error
+        self._surrogate.append(logits.argmax(dim=1).cpu().numpy())
+
+    def viewed(self, failures: Mapping[str, str]) -> Viewed:
+        """Return what was seen, without targets that failed."""
+        from benchbench.distortion import Distortion
+
+        return Viewed(
+            distortion=Distortion.joined(self._distortion) if self._job.attack is not None else None,
+            predicted={n: np.concatenate(found) for n, found in self._predicted.items() if n not in failures},
+            surrogate=np.concatenate(self._surrogate) if self._surrogate else None,
+            clipped=self._clipped,
+            values=self._values,
+        )
 
 
 def _craft(
@@ -212,12 +289,14 @@ def _craft(
 ) -> torch.Tensor:
     import torch
 
+    # An attack that is not targeted still gets a valid class, by the contract; its result may not depend on it, nor
+    # on whether this crossing has a trial for every class.
+    free = ((batch.true == 0) % job.setup.known).astype(np.int64)
+    wanted = batch.wanted if attack.card.targeted else free
     context.seeds = tuple(
-        image_seed(job.protocol.seed, attack.name, photos.name[image], int(wanted))
-        for image, wanted in zip(batch.image, batch.wanted, strict=True)
+        image_seed(job.seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
+        for image, label in zip(batch.image, batch.wanted, strict=True)
     )
-    # An attack that is not targeted still gets a valid class, by the contract; its result may not depend on it.
-    wanted = np.where(batch.wanted == ANY, (batch.true == 0) % job.setup.known, batch.wanted)
     source, target = (torch.from_numpy(labels).to(x.device) for labels in (batch.true, wanted))
     return craft(attack, x, source, target, context, where)
 
@@ -228,17 +307,6 @@ def _tensor(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
 
     nchw = np.ascontiguousarray(np.asarray(images).transpose(0, 3, 1, 2))
     return torch.from_numpy(nchw).to(device).float().div_(255)
-
-
-def _psnr(x: torch.Tensor, seen: torch.Tensor, protocol: Protocol) -> list[float]:
-    """Return the PSNR of each image in dB, of integer grey levels where the targets see 8 bits."""
-    import torch
-
-    original, shown = x.to(torch.float64).mul(255), seen.to(torch.float64).mul(255)
-    if protocol.condition == "uint8":
-        original, shown = original.round(), shown.round()
-    squared = (shown - original).square().flatten(1).sum(dim=1)
-    return [psnr(float(error), x[0].numel()) for error in squared.cpu()]
 
 
 def _panel(job: Crossing, device: torch.device) -> tuple[Panel, CallCounter]:

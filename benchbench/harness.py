@@ -138,7 +138,7 @@ def plan_run(
     targets: Sequence[Target],
     splits: Sequence[Split],
     *,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     profile: Profile,
     source: Source,
     options: RunOptions,
@@ -147,7 +147,8 @@ def plan_run(
     """Find out what a run would do, without making photographs, networks or cells.
 
     Args:
-        seed: of the networks' training; `protocol.seed` is that of crafting.
+        protocols: how crafted photographs are judged; they are crafted once for all that share a seed.
+        seed: of the networks' training; `Protocol.seed` is that of crafting.
 
     Raises:
         BenchError: see `benchbench.plan.make_plan`.
@@ -158,7 +159,7 @@ def plan_run(
         targets,
         splits,
         setup=facts.setup(profile, seed),
-        protocol=protocol,
+        protocols=protocols,
         facts=facts,
         store=CellStore(options.results),
         cache=Cache(options.cache),
@@ -171,7 +172,7 @@ def run(
     targets: Sequence[Target],
     splits: Sequence[Split] = ("in", "out"),
     *,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     profile: Profile,
     source: Source,
     options: RunOptions,
@@ -188,12 +189,12 @@ def run(
     """
     display = display or Quiet()
     plan, facts = plan_run(
-        attacks, targets, splits, protocol=protocol, profile=profile, source=source, options=options, seed=seed
+        attacks, targets, splits, protocols=protocols, profile=profile, source=source, options=options, seed=seed
     )
     summary = RunSummary(
         present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
     )
-    missing = plan.having("missing")
+    missing = plan.wanted
     if not missing:
         return summary
     CellStore(options.results).clean()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 IDENTITY_VERSION = 1
@@ -75,3 +77,20 @@ def craft_id(
 def cell_id(craft: str, target: Mapping[str, Any], fits: Mapping[str, str]) -> str:
     """Return H(craft_id, target spec, its fit ids)."""
     return digest("cell", {"craft": craft, "target": target, "fits": fits})
+
+
+def source_digest(thing: object) -> str:
+    """Return 16 hexadecimal digits over the source files of the class of `thing` and of its bases outside benchbench.
+
+    An empty string where a source cannot be read, as of a class typed into a prompt.
+    """
+    total = hashlib.sha256()
+    for kind in type(thing).__mro__:
+        if kind.__module__.split(".")[0] in ("benchbench", "builtins", "abc"):
+            continue
+        try:
+            path = inspect.getsourcefile(kind)
+            total.update(Path(path or "").read_bytes())
+        except (OSError, TypeError):
+            return ""
+    return total.hexdigest()[:16]

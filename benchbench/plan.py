@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 from benchbench.attack import Attack
 from benchbench.cache import Cache
-from benchbench.crossing import SPLITS, Split, trials, true_classes
-from benchbench.errors import BenchError
+from benchbench.cell import Cell
+from benchbench.crossing import SPLITS, Split, is_targeted, trials, true_classes
+from benchbench.errors import BenchError, StoreError
 from benchbench.fit import Fit, Setup, collect
-from benchbench.identity import cell_id, craft_id, digest
+from benchbench.identity import cell_id, craft_id, digest, plain, source_digest
 from benchbench.protocol import Protocol
 from benchbench.source import Facts
 from benchbench.store import CellStore
 from benchbench.target import Target
 
-State = Literal["present", "missing", "skipped"]
+State = Literal["present", "missing", "stale", "skipped"]
+"""stale: a cell is there, of something that has changed since; a run computes the place again."""
+STATES: tuple[State, ...] = ("present", "missing", "stale", "skipped")
 
 SECONDS_PER_COST = 1 / 1200
 """One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
@@ -39,12 +42,15 @@ class PlannedCell:
     attack: Attack
     target: Target
     split: Split
+    protocol: Protocol
     craft_id: str
     cell_id: str
     path: Path
     state: State
     reason: str = ""
-    """Why it is skipped."""
+    """Why it is skipped or stale."""
+    note: str = ""
+    """What a reader should know of a cell that is present."""
 
     @property
     def label(self) -> str:
@@ -57,7 +63,6 @@ class Plan:
     """The cells asked for, in order, and the fits that the missing ones need, parents first."""
 
     setup: Setup
-    protocol: Protocol
     cells: tuple[PlannedCell, ...]
     fits: Mapping[str, Fit] = field(default_factory=dict)
     """By fit_id: all that missing cells need."""
@@ -68,9 +73,14 @@ class Plan:
     costs: Mapping[str, float] = field(default_factory=dict)
     """Estimated seconds by fit_id, of the missing fits."""
 
-    def having(self, state: State) -> list[PlannedCell]:
-        """Return the cells in one state."""
-        return [cell for cell in self.cells if cell.state == state]
+    def having(self, *states: State) -> list[PlannedCell]:
+        """Return the cells in any of these states."""
+        return [cell for cell in self.cells if cell.state in states]
+
+    @property
+    def wanted(self) -> list[PlannedCell]:
+        """Return the cells that a run computes."""
+        return self.having("missing", "stale")
 
 
 def attack_fits(attack: Attack, setup: Setup) -> dict[str, str]:
@@ -107,7 +117,7 @@ def make_plan(
     splits: Sequence[Split],
     *,
     setup: Setup,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     facts: Facts,
     store: CellStore,
     cache: Cache,
@@ -121,37 +131,44 @@ def make_plan(
     _check(attacks, targets, splits)
     ids_attack = [attack_fits(a, setup) for a in attacks]
     ids_target = [target_fits(t, setup) for t in targets]
+    sources = {id(thing): source_digest(thing) for thing in (*attacks, *targets)}
     cells = []
     for a, attack in enumerate(attacks):
-        for split in splits:
-            reason = _why_not(setup, facts.camera, split)
-            for t, target in enumerate(targets):
-                ids = {"attack": ids_attack[a], "target": ids_target[t]}
-                craft, cell = identities(attack, target, split, setup, protocol, ids)
-                path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
-                state: State = "skipped" if reason else "missing"
-                if not reason and path.exists() and store.read(path).cell_id == cell:
-                    state = "present"
-                cells.append(
-                    PlannedCell(
-                        attack=attack,
-                        target=target,
-                        split=split,
-                        craft_id=craft,
-                        cell_id=cell,
-                        path=path,
-                        state=state,
-                        reason=reason,
+        for protocol in protocols:
+            for split in splits:
+                reason = _why_not(setup, facts, split, protocol)
+                for t, target in enumerate(targets):
+                    ids = {"attack": ids_attack[a], "target": ids_target[t]}
+                    craft, cell = identities(attack, target, split, setup, protocol, ids)
+                    path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
+                    state: State = "skipped" if reason else "missing"
+                    why, note = reason, ""
+                    if not reason and path.exists() and (found := store.read(path)).cell_id == cell:
+                        state = "present"
+                        note = _moved(found, sources[id(attack)], sources[id(target)])
+                    elif not reason and (why := _outdated(store, path, attack, target, setup, protocol, ids)):
+                        state = "stale"
+                    cells.append(
+                        PlannedCell(
+                            attack=attack,
+                            target=target,
+                            split=split,
+                            protocol=protocol,
+                            craft_id=craft,
+                            cell_id=cell,
+                            path=path,
+                            state=state,
+                            reason=why,
+                            note=note,
+                        )
                     )
-                )
-    missing = [cell for cell in cells if cell.state == "missing"]
+    missing = [cell for cell in cells if cell.state in ("missing", "stale")]
     fits = _fits_of(missing, setup)
     absent = {fit_id: fit for fit_id, fit in fits.items() if not cache.has(fit_id)}
     rate = measured_rate(cache) if absent else SECONDS_PER_COST
     costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
     return Plan(
         setup=setup,
-        protocol=protocol,
         cells=tuple(cells),
         fits=fits,
         missing_fits=frozenset(absent),
@@ -187,12 +204,66 @@ def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequenc
             raise BenchError(f"{kind} '{name}' is asked for twice in one run.")
 
 
-def _why_not(setup: Setup, camera: NDArray[np.int64], split: Split) -> str:
+def _why_not(setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> str:
+    """Return why cells of a split cannot be computed on these photographs, or an empty string."""
     classes = true_classes(setup.known, setup.classes, split)
     if not classes:
         return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
-    lacking = [c for c in classes if not bool((camera == c).any())]
-    return f"no test photographs of class {lacking[0]}" if lacking else ""
+    lacking = [c for c in classes if not bool((facts.camera == c).any())]
+    if lacking:
+        return f"no test photographs of class {lacking[0]}"
+    if protocol.condition == "jpeg-target":
+        unknown = [c for c in range(setup.known) if c not in facts.jpeg_models]
+        if unknown:
+            return f"the JPEG tables of '{facts.camera_models[unknown[0]]}' are not known: no JPEG file of it in q"
+    return ""
+
+
+def _moved(cell: Cell, attack: str, target: str) -> str:
+    """Return what has changed in the source files since a cell was computed, without a new version."""
+    kinds = (
+        ("attack", cell.attack.name, cell.attack.source, attack),
+        ("target", cell.target.name, cell.target.source, target),
+    )
+    changed = [f"{kind} '{name}'" for kind, name, then, now in kinds if then and now and then != now]
+    return f"the source of {' and '.join(changed)} has changed since" if changed else ""
+
+
+def _outdated(
+    store: CellStore,
+    path: Path,
+    attack: Attack,
+    target: Target,
+    setup: Setup,
+    protocol: Protocol,
+    ids: Mapping[str, Mapping[str, str]],
+) -> str:
+    """Return why the cell that stands in this place is no longer the one wanted; an empty string if none stands there.
+
+    The newest cell with the same parameters and protocol is the one to blame; an unreadable one is not.
+    """
+    reasons = []
+    for other in sorted(path.parent.glob(f"{path.name.rsplit('-', 1)[0]}-????????.json")):
+        try:
+            cell = store.read(other)
+        except StoreError:
+            continue
+        if cell.attack.params != attack.spec()["params"] or cell.protocol != plain(protocol):
+            continue
+        if cell.dataset.data_id != setup.data_id:
+            why = "the photographs have changed"
+        elif cell.attack.version != attack.card.version:
+            why = f"attack '{attack.name}' has version {attack.card.version}, the cell {cell.attack.version}"
+        elif cell.target.version != target.card.version:
+            why = f"target '{target.name}' has version {target.card.version}, the cell {cell.target.version}"
+        elif cell.attack.fits != ids["attack"]:
+            why = f"the networks of attack '{attack.name}' have another recipe or seed"
+        elif cell.target.fits != ids["target"]:
+            why = f"the networks of target '{target.name}' have another recipe or seed"
+        else:
+            why = f"the parameters of target '{target.name}' have changed"
+        reasons.append((str(cell.provenance.get("utc", "")), why))
+    return max(reasons)[1] if reasons else ""
 
 
 def _fits_of(cells: Sequence[PlannedCell], setup: Setup) -> dict[str, Fit]:
@@ -204,13 +275,18 @@ def _fits_of(cells: Sequence[PlannedCell], setup: Setup) -> dict[str, Fit]:
     return collect(roots, setup.data_id)
 
 
+def craft_key(cell: PlannedCell) -> str:
+    """Return what cells share whose photographs are crafted once: all of craft_id but how they are judged."""
+    white_box = cell.target.name if cell.attack.card.knowledge == "white-box" else ""
+    return digest("shared", {"attack": cell.attack.spec(), "split": cell.split, "seed": cell.protocol.seed}) + white_box
+
+
 def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
-    targets: dict[tuple[int, Split], int] = {}
-    attacks = {id(cell.attack): cell.attack for cell in missing}
+    together: dict[str, list[PlannedCell]] = {}
     for cell in missing:
-        key = (id(cell.attack), cell.split)
-        targets[key] = targets.get(key, 0) + 1
-    return sum(
-        crossing_seconds(len(trials(camera, setup.known, split, attacks[which].card.targeted)), count, size)
-        for (which, split), count in targets.items()
-    )
+        together.setdefault(craft_key(cell), []).append(cell)
+    total = 0.0
+    for mine in together.values():
+        targeted = is_targeted(mine[0].attack, (cell.protocol for cell in mine))
+        total += crossing_seconds(len(trials(camera, setup.known, mine[0].split, targeted)), len(mine), size)
+    return total

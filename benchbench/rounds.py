@@ -14,12 +14,12 @@ import numpy as np
 from benchbench.assemble import make_cell
 from benchbench.attack import Attack
 from benchbench.cache import Cache
-from benchbench.crossing import Crossed, Crossing, Split, cross, is_targeted, trials, true_classes
+from benchbench.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials, true_classes
 from benchbench.executors.jobs import Job, Outcome
 from benchbench.executors.meter import Meter
 from benchbench.fit import Progress
-from benchbench.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits
-from benchbench.protocol import RunOptions
+from benchbench.plan import Plan, PlannedCell, clean_id, craft_key, crossing_seconds, target_fits
+from benchbench.protocol import Protocol, RunOptions
 from benchbench.provenance import provenance
 from benchbench.source import Source
 from benchbench.store import CellStore
@@ -39,8 +39,11 @@ class _Group:
     key: str
     attack: Attack | None
     split: Split
+    seed: int
     targets: tuple[Target, ...]
+    views: tuple[View, ...]
     cells: tuple[PlannedCell, ...]
+    targeted: bool
     total: int
     parts: dict[int, Crossed | None]
     error: str | None = None
@@ -85,26 +88,36 @@ class Crossings:
             targets = {cell.target.name: cell.target for cell in cells if cell.split == split}
             absent = tuple(t for t in targets.values() if self._cache.clean_matrix(self._clean_id(t, split)) is None)
             if absent:
-                yield self._group(f"clean/{split}", None, split, absent, ())
+                view = View(protocol=Protocol(), targets=tuple(t.name for t in absent))
+                yield self._group(f"clean/{split}", None, split, 0, absent, (view,), ())
 
     def _craft_groups(self, cells: Sequence[PlannedCell]) -> Iterator[_Group]:
         together: dict[str, list[PlannedCell]] = {}
         for cell in cells:
-            together.setdefault(cell.craft_id, []).append(cell)  # a white-box attack has one a target
-        for craft_id, mine in together.items():
-            targets = tuple(cell.target for cell in mine)
-            yield self._group(craft_id, mine[0].attack, mine[0].split, targets, tuple(mine))
+            together.setdefault(craft_key(cell), []).append(cell)
+        for key, mine in together.items():
+            protocols = list(dict.fromkeys(cell.protocol for cell in mine))
+            views = tuple(
+                View(protocol=p, targets=tuple(cell.target.name for cell in mine if cell.protocol == p))
+                for p in protocols
+            )
+            targets = tuple({cell.target.name: cell.target for cell in mine}.values())
+            first = mine[0]
+            yield self._group(key, first.attack, first.split, first.protocol.seed, targets, views, tuple(mine))
 
     def _group(
         self,
         key: str,
         attack: Attack | None,
         split: Split,
+        seed: int,
         targets: tuple[Target, ...],
+        views: tuple[View, ...],
         cells: tuple[PlannedCell, ...],
     ) -> _Group:
-        total = len(trials(self._camera, self.plan.setup.known, split, is_targeted(attack)))
-        return _Group(key, attack, split, targets, cells, total, {})
+        targeted = is_targeted(attack, (view.protocol for view in views))
+        total = len(trials(self._camera, self.plan.setup.known, split, targeted))
+        return _Group(key, attack, split, seed, targets, views, cells, targeted, total, {})
 
     def _jobs(self) -> list[Job]:
         wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
@@ -128,17 +141,20 @@ class Crossings:
         crossing = Crossing(
             attack=group.attack,
             targets=group.targets,
+            views=group.views,
             split=group.split,
             start=start,
             stop=stop,
+            targeted=group.targeted,
             setup=self.plan.setup,
-            protocol=self.plan.protocol,
+            seed=group.seed,
             source=self.source,
             cache=self.options.cache,
             device=self.options.device,
             batch=self.options.batch,
         )
-        cost = crossing_seconds(stop - start, len(group.targets), self.dataset.size)
+        looks = sum(len(view.targets) for view in group.views)
+        cost = crossing_seconds(stop - start, looks, self.dataset.size)
         call = partial(cross, crossing)
         return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs)
 
@@ -175,7 +191,8 @@ class Crossings:
                 self.failed.append((cell, self.failures.setdefault(name, reason)))
             else:
                 facts = provenance(self.options.device, math.fsum(part.seconds for part in parts))
-                self._store.write(make_cell(cell, parts, clean, self.plan, self.dataset, facts))
+                view = [v.protocol for v in group.views].index(cell.protocol)
+                self._store.write(make_cell(cell, parts, clean, self.plan, self.dataset, facts, view))
                 yield cell
 
     def _keep_clean(self, group: _Group, parts: Sequence[Crossed], failures: dict[str, str]) -> None:
@@ -184,7 +201,7 @@ class Crossings:
         for target in group.targets:
             if target.name not in failures:
                 table = np.zeros((len(classes), target.classes(self.plan.setup)), np.int64)
-                predicted = np.concatenate([part.predicted[target.name] for part in parts])
+                predicted = np.concatenate([part.views[0].predicted[target.name] for part in parts])
                 np.add.at(table, (true - classes[0], predicted), 1)
                 self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table.tolist())
 

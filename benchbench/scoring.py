@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,17 +26,20 @@ class Panel:
         self.classes = dict(classes)
         self.failures: dict[str, str] = {}
 
-    def classify(self, x: torch.Tensor) -> Predictions:
+    def classify(self, x: torch.Tensor, names: Collection[str] | None = None) -> Predictions:
         """Return the predicted classes, int64 (N,), by target.
 
         Args:
             x: float32 (N, 3, H, W) in [0, 1].
+            names: of the targets to ask; None asks all.
         """
         found: Predictions = {}
         features: dict[str, torch.Tensor] = {}
         x = x.contiguous(memory_format=torch.channels_last)  # once, not once a network
         with torch.no_grad():
             for name, module in list(self.targets.items()):
+                if names is not None and name not in names:
+                    continue
                 try:
                     logits = self._logits(module, x, features)
                     self._check(name, logits, len(x))

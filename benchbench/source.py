@@ -32,6 +32,8 @@ class Facts:
     size: int
     camera: NDArray[np.int64]
     """True class of each test photograph."""
+    jpeg_models: frozenset[int] = frozenset()
+    """Known classes whose JPEG quantization tables can be read."""
 
     def setup(self, profile: Profile, seed: int) -> Setup:
         """Return what attacks and targets are told before they name their fits."""
@@ -90,7 +92,10 @@ class RecipeSource:
             models = tuple(camera.name for camera in virtual.labels(self.recipe))
             items = virtual.plan(self.recipe)
         camera = np.array([item.camera for item in items["test"]], np.int64)
-        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera)
+        firsts = {item.camera: item.name for item in reversed(items["q"])}
+        real = isinstance(self.recipe, FolderRecipe)
+        jpegs = frozenset(c for c, name in firsts.items() if c < known and (not real or is_jpeg(name)))
+        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs)
 
     def build(self, cache: Path, workers: int, progress: BuildProgress) -> Dataset:
         """Render or decode what is missing and open it."""
@@ -107,6 +112,8 @@ class RecipeSource:
 
 def facts_of(dataset: Dataset) -> Facts:
     """Describe a finished data set."""
+    q = dataset.photos("q")
+    rows = {c: int(rows[0]) for c in range(dataset.known) if len(rows := np.flatnonzero(q.camera == c))}
     return Facts(
         dataset.data_id,
         dataset.name,
@@ -114,4 +121,10 @@ def facts_of(dataset: Dataset) -> Facts:
         dataset.known,
         dataset.size,
         np.asarray(dataset.photos("test").camera, np.int64),
+        frozenset(c for c, row in rows.items() if dataset.jpeg("q", row) is not None),
     )
+
+
+def is_jpeg(name: str) -> bool:
+    """Say whether a file name is a JPEG's."""
+    return name.lower().endswith((".jpg", ".jpeg"))

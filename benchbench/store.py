@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchbench.cell import SCHEMA, Cell
+from benchbench.cell import SCHEMA, Cell, tabulate
 from benchbench.errors import StoreError
 from benchbench.identity import cell_id, craft_id, digest
 
@@ -108,6 +108,8 @@ class CellStore:
         """
         if identify(cell) != (cell.craft.craft_id, cell.cell_id):
             raise StoreError(f"cell '{cell.cell_id}' does not have the identity that its record gives; this is a bug.")
+        if not _consistent(cell):
+            raise StoreError(f"the counts of cell '{cell.cell_id}' do not follow from its outcomes; this is a bug.")
         record = cell.model_dump(mode="json")
         record["content"] = digest("content", record)
         path = self.path_of(cell)
@@ -133,6 +135,8 @@ class CellStore:
         schema = record.get("schema_version")
         if isinstance(schema, int) and schema > SCHEMA:
             raise StoreError(f"{path} has schema {schema}; this benchbench reads up to {SCHEMA}. Upgrade benchbench.")
+        if schema != SCHEMA:
+            raise StoreError(f"{path} has schema {schema}, of an older benchbench; this one reads {SCHEMA}. {_REMEDY}")
         content = record.pop("content", None)
         try:
             cell = Cell.model_validate(record)
@@ -144,6 +148,8 @@ class CellStore:
             raise StoreError(f"{path} was changed after it was written: its numbers do not match its digest. {_REMEDY}")
         if identify(cell) != (cell.craft.craft_id, cell.cell_id):
             raise StoreError(f"{path} was changed after it was written: its record gives another cell_id. {_REMEDY}")
+        if not _consistent(cell):
+            raise StoreError(f"{path} contradicts itself: its counts do not follow from its outcomes. {_REMEDY}")
         return cell
 
     def find(self, cell_id: str) -> Cell | None:
@@ -186,6 +192,13 @@ class CellStore:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE:
                     path.unlink()
+
+
+def _consistent(cell: Cell) -> bool:
+    try:
+        return tabulate(cell) == cell.counts
+    except (ValueError, IndexError):
+        return False
 
 
 def _content(record: Mapping[str, Any]) -> str | None:

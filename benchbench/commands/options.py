@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchbench.attack import Attack
     from benchbench.crossing import Split
     from benchbench.profile import Profile
+    from benchbench.protocol import Protocol
     from benchbench.source import RecipeSource
     from benchbench.target import Target
 
@@ -28,7 +29,22 @@ Targets = Annotated[
 ]
 ProfileName = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, paper, or the path of a TOML file.")]
 Splits = Annotated[str, typer.Option("--split", help="in: known camera models; out: unknown ones; or both.")]
-ConditionName = Annotated[str, typer.Option(help="What targets see: uint8, as a file holds it; float, as the paper.")]
+Conditions = Annotated[
+    str,
+    typer.Option(
+        "--condition",
+        help="What targets see: uint8, as a file holds it; float, unrounded as in the paper; jpeg-90, jpeg-75;"
+        " jpeg-target, with the wanted camera's quantization tables. A comma list, or 'all'.",
+    ),
+]
+Budgets = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        help="native: each attack's own distortion; a number of dB: every perturbation is rescaled to that PSNR."
+        " A comma list, e.g. 'native,35'.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")]
 Workers = Annotated[int, typer.Option(help="Worker processes; 0: one a core.", min=0)]
 Batch = Annotated[int, typer.Option(help="Photographs crafted and scored at a time.", min=1)]
@@ -86,20 +102,42 @@ def splits(text: str) -> list[Split]:
     return [split for split in SPLITS if split in asked]
 
 
-def condition(text: str) -> Any:
-    """Check the name of a condition.
+def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
+    """Return every condition under every budget.
 
     Raises:
-        BenchError: there is no such condition.
+        BenchError: an unknown condition, or a budget that is neither 'native' nor a number of dB.
     """
     from typing import get_args
 
-    from benchbench.protocol import Condition
+    from benchbench.protocol import Condition, Protocol
 
     known = get_args(Condition)
-    if text not in known:
-        raise BenchError(f"unknown condition '{text}'.{did_you_mean(text, known)}  conditions: {', '.join(known)}")
-    return text
+    names = _words(conditions)
+    names = list(known) if names == ["all"] else names
+    for name in names:
+        if name not in known:
+            raise BenchError(f"unknown condition '{name}'.{did_you_mean(name, known)}  conditions: {', '.join(known)}")
+    if not names:
+        raise BenchError(f"--condition is empty; conditions are {', '.join(known)}.")
+    levels = [_budget(word) for word in _words(budgets)]
+    if not levels:
+        raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
+    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]  # type: ignore[arg-type]
+    return list(dict.fromkeys(found))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _budget(word: str) -> float | None:
+    if word == "native":
+        return None
+    try:
+        return float(word.lower().removesuffix("db"))
+    except ValueError:
+        raise BenchError(f"--budget '{word}'; 'native' or a number of dB is expected.") from None
 
 
 def source(data: str, profile: Profile, rule: str | None, scenes: str | None = None) -> RecipeSource:

@@ -27,7 +27,8 @@ def run(
     targets: opt.Targets = ["all"],  # noqa: B006  # typer reads the default, nothing changes it
     profile: opt.ProfileName = "quick",
     split: opt.Splits = "in,out",
-    condition: opt.ConditionName = "uint8",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
     data: opt.Data = "virtual",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
@@ -54,14 +55,14 @@ def run(
 
       bench run --attack all --profile smoke
 
+      bench run --attack all --targets 'resnet18/*/complete' --condition all --budget native,35
+
       bench run --attack cama --data ~/photos/dresden --profile paper --device cuda
 
       bench run --attack cama --dry-run
     """
-    from benchbench.protocol import Protocol
-
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
-    protocol = Protocol(condition=opt.condition(condition), seed=seed)
+    protocols = opt.protocols(condition, budget, seed)
     options = opt.options(device, workers, batch, cache, results)
     from benchbench.harness import plan_run
     from benchbench.harness import run as run_all
@@ -71,7 +72,7 @@ def run(
             asked.attacks,
             asked.targets,
             asked.splits,
-            protocol=protocol,
+            protocols=protocols,
             profile=asked.profile,
             source=asked.source,
             options=options,
@@ -86,7 +87,7 @@ def run(
             asked.attacks,
             asked.targets,
             asked.splits,
-            protocol=protocol,
+            protocols=protocols,
             profile=asked.profile,
             source=asked.source,
             options=options,
@@ -108,7 +109,8 @@ def status(
     targets: opt.Targets = ["all"],  # noqa: B006
     profile: opt.ProfileName = "quick",
     split: opt.Splits = "in,out",
-    condition: opt.ConditionName = "uint8",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
     data: opt.Data = "virtual",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
@@ -116,7 +118,11 @@ def status(
     cache: opt.CacheFolder = None,
     results: opt.Results = Path("results"),
 ) -> None:
-    """Say which cells are present, missing or skipped, and what the missing ones need.
+    """Say which cells are present, missing, stale or skipped, why, and what the missing and stale ones need.
+
+    Stale: a cell is there, but of another version, of other photographs or of networks with another recipe; `bench run`
+    computes it again. A cell whose attack's or target's source file has changed without a new version stays, and is
+    named.
 
     Examples:
 
@@ -125,7 +131,6 @@ def status(
       bench status --profile smoke --attack cama --targets 'resnet18/*'
     """
     from benchbench.harness import plan_run
-    from benchbench.protocol import Protocol
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     options = opt.options("cpu", 0, 16, cache, results)
@@ -133,39 +138,48 @@ def status(
         asked.attacks,
         asked.targets,
         asked.splits,
-        protocol=Protocol(condition=opt.condition(condition), seed=seed),
+        protocols=opt.protocols(condition, budget, seed),
         profile=asked.profile,
         source=asked.source,
         options=options,
         seed=seed,
     )
+    from benchbench.plan import STATES
+
     rows = []
-    for name in dict.fromkeys(cell.attack.name for cell in plan.cells):
-        for part in asked.splits:
-            states = Counter(c.state for c in plan.cells if c.attack.name == name and c.split == part)
-            rows.append((name, part, *(str(states[state]) for state in ("present", "missing", "skipped"))))
-    print(columns(("attack", "split", "present", "missing", "skipped"), rows))
+    places = dict.fromkeys((c.attack.name, c.protocol.condition, c.protocol.track, c.split) for c in plan.cells)
+    for place in places:
+        count = Counter(
+            c.state for c in plan.cells if (c.attack.name, c.protocol.condition, c.protocol.track, c.split) == place
+        )
+        rows.append((*place, *(str(count[state]) for state in STATES)))
+    print(columns(("attack", "condition", "budget", "split", *STATES), rows))
     _print_plan(plan, facts, options)
 
 
 def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
     from benchbench.display import duration
     from benchbench.harness import stage_seconds
+    from benchbench.plan import STATES, State
 
     count = Counter(cell.state for cell in plan.cells)
     print(
         f"{facts.name}, profile {plan.setup.profile.name}, {facts.size} px, {len(facts.camera)} test photographs of "
         f"{len(facts.camera_models)} camera models, {facts.known} known to the attacker"
     )
-    print(f"cells: {count['present']} present, {count['missing']} missing, {count['skipped']} skipped")
-    for reason in dict.fromkeys(cell.reason for cell in plan.having("skipped")):
-        print(f"  skipped: {reason}")
+    print("cells: " + ", ".join(f"{count[state]} {state}" for state in STATES))
+    told: tuple[State, ...] = ("stale", "skipped")
+    for state in told:
+        for reason, cells in Counter(cell.reason for cell in plan.having(state)).items():
+            print(f"  {state}: {reason} ({cells} cells)")
+    for note, cells in Counter(cell.note for cell in plan.having("present") if cell.note).items():
+        print(f"  present, but {note} ({cells} cells); raise the version if results move")
     have = len(plan.fits) - len(plan.missing_fits)
-    print(f"fits the missing cells need: {have} present, {len(plan.missing_fits)} missing")
+    print(f"fits that missing and stale cells need: {have} present, {len(plan.missing_fits)} missing")
     for fit_id in plan.fits:
         if fit_id in plan.missing_fits:
             print(f"  {plan.fits[fit_id].label}  ({duration(plan.costs[fit_id])} on one core)")
-    if count["missing"]:
+    if plan.wanted:
         seconds = stage_seconds(plan, facts, options)
         parts = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
         print(f"estimate with {options.workers} workers: {duration(sum(seconds.values()))} ({parts})")

@@ -113,10 +113,15 @@ class Dataset:
         return self._labels[role]
 
     def jpeg(self, role: Role, index: int) -> bytes | None:
-        """The JPEG file of a photograph as its virtual camera wrote it; None for a folder of real ones."""
+        """The JPEG file of a photograph as its camera wrote it; None where it is none, or lies there no more."""
         path = self.root / f"{role}.jpegs"
         if not path.is_file():
-            return None
+            folder, name = self.meta["recipe"].get("path"), str(self.labels(role)["name"][index])
+            try:
+                content = (Path(folder) / name).read_bytes() if folder else b""
+            except OSError:
+                return None
+            return content if content[:2] == b"\xff\xd8" else None
         start, stop = (int(v) for v in self.labels(role)["jpeg"][index : index + 2])
         with path.open("rb") as file:
             file.seek(start)

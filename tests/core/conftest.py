@@ -29,7 +29,7 @@ def bench(plugin: Path, tmp_path: Path) -> Callable[..., RunSummary]:
         where: str = "a",
         workers: int = 1,
         batch: int = 4,
-        protocol: Protocol | None = None,
+        protocols: list[Protocol] | None = None,
         source: Any = None,
         **more: Any,
     ) -> RunSummary:
@@ -38,7 +38,7 @@ def bench(plugin: Path, tmp_path: Path) -> Callable[..., RunSummary]:
             attacks or [Shift()],
             targets or [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")],
             splits,  # type: ignore[arg-type]
-            protocol=protocol or Protocol(),
+            protocols=protocols or [Protocol()],
             profile=load_profile("smoke"),
             source=source or Colors(),
             options=options,

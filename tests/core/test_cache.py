@@ -99,7 +99,7 @@ def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> No
         root = Path({str(tmp_path)!r})
         options = RunOptions(workers=1, cache=root / "c", results=root / "r")
         target = Toy(look="rgb", overlap="complete", steps=10, delay=0.1)
-        print(run([Fade()], [target], protocol=Protocol(), profile=load_profile("smoke"), source=Colors(),
+        print(run([Fade()], [target], protocols=[Protocol()], profile=load_profile("smoke"), source=Colors(),
                   options=options).sentence)
         """
     command = [sys.executable, "-c", textwrap.dedent(code)]

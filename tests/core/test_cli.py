@@ -118,7 +118,7 @@ def test_a_whole_run_on_virtual_cameras(cli: Run, tmp_path: Path) -> None:
     assert "0 computed, 16 already there" in cli(*run).stdout
     assert time.monotonic() - began < 20
     status = cli("status", "--attack", "shift,fade", *where).stdout
-    assert "cells: 16 present, 0 missing, 0 skipped" in status
+    assert "cells: 16 present, 0 missing, 0 stale, 0 skipped" in status
     assert "shift" in cli("table", "other", "--results", "r").stdout.lower()
     assert cli("report", "--results", "r").returncode == 0
     assert "virtual" in cli("list", "datasets", "--cache", "c").stdout

@@ -203,7 +203,7 @@ def test_preprocessors_are_computed_once_for_all_that_share_them(bench: Bench, m
 def test_seed_and_condition_move_the_cells(bench: Bench, tmp_path: Path) -> None:
     bench(splits=("in",))
     for number, protocol in enumerate((Protocol(seed=1), Protocol(condition="float")), start=2):
-        assert len(bench(splits=("in",), protocol=protocol).computed) == 2
+        assert len(bench(splits=("in",), protocols=[protocol]).computed) == 2
         assert len(CellStore(tmp_path / "a" / "r").paths()) == 2 * number
 
 
@@ -225,3 +225,92 @@ def test_provenance_names_no_host_path_or_person(bench: Bench, tmp_path: Path) -
     text = next(iter(CellStore(tmp_path / "a" / "r").paths())).read_text()
     assert str(tmp_path) not in text and socket.gethostname() not in text
     assert getpass.getuser() not in re.sub(r'"(kernel|train)?root"', "", text) or getpass.getuser() == "root"
+
+
+def test_conditions_and_budgets_judge_the_same_photographs(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_facts: Callable[[Path], dict[str, Any]]
+) -> None:
+    """Together in one run they are crafted once and give the cells that a run of each alone gives."""
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Shift
+
+    from benchbench.metrics import psnr_mean
+
+    protocols = [Protocol(), Protocol(condition="float"), Protocol(condition="jpeg-75"), Protocol(budget=30.0)]
+    crafted = []
+    perturb = Shift.perturb
+    monkeypatch.setattr(Shift, "perturb", lambda self, x, *more: crafted.append(len(x)) or perturb(self, x, *more))
+    assert len(bench([Shift(), Fade()], protocols=protocols, where="together").computed) == 32
+    once = sum(crafted)
+    for protocol in protocols:
+        assert len(bench([Shift(), Fade()], protocols=[protocol], where="apart").computed) == 8
+    assert sum(crafted) == 5 * once
+    assert cell_facts(tmp_path / "together") == cell_facts(tmp_path / "apart")
+    for cell in CellStore(tmp_path / "together" / "r").cells():
+        if cell.protocol["budget"] is not None:
+            level = psnr_mean(cell)
+            assert level == pytest.approx(30.0, abs=0.2), "8 px photographs: rounding makes steps"
+
+
+def test_jpeg_of_a_camera_without_files_is_skipped_with_the_reason(bench: Bench) -> None:
+    summary = bench(protocols=[Protocol(), Protocol(condition="jpeg-target")])
+    assert summary.sentence == (
+        "4 computed, 0 already there, 4 skipped (the JPEG tables of 'red' are not known: no JPEG file of it in q), "
+        "0 failed"
+    )
+
+
+def test_stale_cells_say_what_has_changed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    from benchbench_stega.photographs import Colors
+    from benchbench_stega.shift import Shift
+
+    from benchbench.harness import plan_run
+    from benchbench.profile import load_profile
+    from benchbench.protocol import RunOptions
+
+    bench(splits=("in",))
+
+    def reasons(source: Any = None, targets: Any = None) -> set[tuple[str, str]]:
+        from benchbench_stega.toys import Toy
+
+        plan, _ = plan_run(
+            [Shift()],
+            targets or [Toy(look="rgb", overlap="complete")],
+            ["in"],
+            protocols=[Protocol()],
+            profile=load_profile("smoke"),
+            source=source or Colors(),
+            options=RunOptions(cache=tmp_path / "a" / "c", results=tmp_path / "a" / "r"),
+        )
+        return {(c.state, c.reason or c.note) for c in plan.cells}
+
+    from benchbench_stega.toys import Toy
+
+    assert reasons() == {("present", "")}
+    assert reasons(Colors(each=4)) == {("stale", "the photographs have changed")}
+    recipe = "the networks of target 'toy/rgb/complete' have another recipe or seed"
+    assert reasons(targets=[Toy(look="rgb", overlap="complete", steps=5)]) == {("stale", recipe)}
+    monkeypatch.setattr("benchbench.plan.source_digest", lambda thing: "another")
+    changed = "the source of attack 'shift' and target 'toy/rgb/complete' has changed since"
+    assert reasons() == {("present", changed)}
+    monkeypatch.setattr(Shift, "card", dataclasses.replace(Shift.card, version=2))
+    assert reasons() == {("stale", "attack 'shift' has version 2, the cell 1")}
+    assert bench(splits=("in",)).sentence == "2 computed, 0 already there, 0 skipped, 0 failed"
+
+
+def test_the_attacks_own_evaluator_is_asked(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Shift
+
+    monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: context.networks["centers"](x))
+    bench([Shift(strength=1.0), Fade()], splits=("in",))
+    hits = {c.attack.name: c.craft.surrogate_hits for c in CellStore(tmp_path / "a" / "r").cells()}
+    assert hits["fade"] is None and hits["shift"] is not None
+    assert sum(hits["shift"]) > 0.8 * 18, "three classes, three photographs, two wrong classes each"
+    monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: x.mean())
+    summary = bench([Shift(), Fade()], splits=("out",))
+    (reason,) = summary.failures.values()
+    assert reason.startswith("surrogate() of 'shift' raised ValueError: logits of shape (); (4, 3) is expected.")
+    assert len(summary.computed) == 2 and summary.exit_code == 1

@@ -11,9 +11,9 @@ from benchbench.identity import canonical_json, cell_id, craft_id, digest
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.store import CellStore, identify
 
-MOVES_NUMBERS = {"condition", "seed", "version"}
+MOVES_NUMBERS = {"budget", "condition", "seed", "version"}
 MUST_NOT_MOVE_NUMBERS = {"device", "workers", "batch", "cache", "results", "quiet"}
-OTHER = {"condition": "float", "seed": 7, "version": 99}
+OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99}
 
 
 def test_every_field_is_classified() -> None:
@@ -48,8 +48,8 @@ def test_identities_are_stable() -> None:
     """These stand in published cells. A change here makes every one of them another cell."""
     spec = {"name": "pgd", "version": 1, "params": {"epsilon": 0.03, "steps": 20}}
     craft = craft_id(spec, {"evaluator": "ab"}, "d" * 32, "in", Protocol())
-    assert craft == "e89fec386508c9e9ce8d78eef4b421fc"
-    assert cell_id(craft, spec, {"classifier": "cd"}) == "37e19f8ca8aa75f158866b9c04e78db7"
+    assert craft == "0b90edb8dd06e646d401ef64d670b5fb"
+    assert cell_id(craft, spec, {"classifier": "cd"}) == "5d3d5661b66c7b25f8c5a44cb4334a83"
 
 
 def test_whole_floats_and_integers_are_one_value() -> None:

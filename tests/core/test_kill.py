@@ -33,8 +33,8 @@ if __name__ == "__main__":
     delay = 0.04
     targets = [Toy(look=k, overlap=o, steps=10, delay=delay) for k in ("rgb", "gray") for o in ("complete", "partial")]
     options = RunOptions(workers=workers, cache=root / "c", results=root / "r", batch=2)
-    summary = run([Shift(steps=10, delay=delay), Fade()], targets, protocol=Protocol(), profile=load_profile("smoke"),
-                  source=Colors(each=6), options=options)
+    summary = run([Shift(steps=10, delay=delay), Fade()], targets, protocols=[Protocol()],
+                  profile=load_profile("smoke"), source=Colors(each=6), options=options)
     print(summary.sentence)
 """
 

@@ -102,7 +102,7 @@ def test_psnr_equals_scikit_image(x: Any, y: Any) -> None:
 
 
 def test_psnr_of_the_float_condition(bench: Callable[..., Any], tmp_path: Path) -> None:
-    bench(protocol=Protocol(condition="float"), where="float")
+    bench(protocols=[Protocol(condition="float")], where="float")
     bench(where="uint8")
     (one, *_), (other, *_) = (list(CellStore(tmp_path / w / "r").cells()) for w in ("float", "uint8"))
     assert one.cell_id != other.cell_id

@@ -91,7 +91,7 @@ def test_a_newer_schema_is_named(store: CellStore) -> None:
     edit(path, lambda r: r.update(schema_version=3))
     with pytest.raises(StoreError) as caught:
         store.read(path)
-    assert str(caught.value) == f"{path} has schema 3; this benchbench reads up to 1. Upgrade benchbench."
+    assert str(caught.value) == f"{path} has schema 3; this benchbench reads up to 2. Upgrade benchbench."
 
 
 def test_a_run_refuses_a_damaged_cell_and_loses_nothing(store: CellStore, bench: Callable[..., Any]) -> None:

@@ -38,6 +38,15 @@ def counts(split: str, classes: int, tsr: float, usr: float) -> list[list[list[i
     return [table[t] for t in true]
 
 
+def outcomes(true: tuple[int, ...], table: list[list[list[int]]]) -> tuple[tuple[int, ...], ...]:
+    """Deal counts out to 100 photographs a class, in order."""
+    found = []
+    for t, rows in zip(true, table, strict=True):
+        lines = [[c for c, n in enumerate(rows[w]) for _ in range(n)] for w in range(KNOWN) if w != t]
+        found += list(zip(*lines, strict=True))
+    return tuple(found)
+
+
 def make(
     attack: str = "cama",
     target: str = "resnet18/rgb/complete",
@@ -49,11 +58,13 @@ def make(
     params: dict[str, Any] | None = None,
     title: str | None = None,
     control: bool = False,
+    baseline: bool = False,
     version: int = 1,
     profile: str = "quick",
     dataset: str = "virtual",
     data_id: str = "d" * 32,
     condition: str = "uint8",
+    budget: float | None = None,
     clean: float = 0.98,
     utc: str = "2026-01-01T00:00:00+00:00",
 ) -> Cell:
@@ -69,8 +80,9 @@ def make(
         row[(t + 1) % classes] += PER_CLASS - right
         confusion.append(tuple(row))
     trials = [sum(PER_CLASS for t in true if t != w) for w in range(KNOWN)]
+    table = counts(split, classes, tsr, usr)
     spec = {"attack": attack, "params": params or {}, "version": version, "split": split, "data": data_id}
-    craft = digest("craft", spec | {"protocol": condition})
+    craft = digest("craft", spec | {"protocol": condition, "budget": budget})
     return Cell(
         cell_id=digest("cell", {"craft": craft, "target": target, "utc": utc}),
         profile=profile,
@@ -87,6 +99,7 @@ def make(
             version=version,
             knowledge="none" if control else "surrogate",
             control=control,
+            baseline=baseline,
             params=params or {},
             fits={},
         ),
@@ -101,18 +114,28 @@ def make(
             fits={},
             clean=tuple(confusion),
         ),
-        split=SplitPart(name=split, fingerprint=f"f{split}", images=PER_CLASS * len(true), classes=true),
-        protocol={"condition": condition, "seed": 0, "version": 1},
+        split=SplitPart(
+            name=split,
+            fingerprint=f"f{split}",
+            images=PER_CLASS * len(true),
+            classes=true,
+            true=tuple(t for t in true for _ in range(PER_CLASS)),
+        ),
+        protocol={"condition": condition, "budget": budget, "seed": 0, "version": 1},
         craft=CraftPart(
             craft_id=craft,
             psnr_sum=tuple((psnr or 0.0) * n for n in trials),
             psnr_images=tuple(0 if psnr is None else n for n in trials),
             identical=tuple(n if psnr is None else 0 for n in trials),
+            ssim_sum=tuple(0.9 * n for n in trials),
+            l1_sum=tuple(2.0 * n for n in trials),
+            surrogate_hits=None if control else tuple(trials),
             clipped=0.0,
             target_calls=0,
             facts={},
         ),
-        counts=counts(split, classes, tsr, usr),
+        counts=tuple(tuple(tuple(row) for row in rows) for rows in table),
+        predicted=outcomes(true, table),
         provenance={"utc": utc},
     )
 

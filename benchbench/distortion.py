@@ -1,0 +1,140 @@
+"""What an attack did to photographs: PSNR, SSIM and mean absolute difference of each; and scaling to a PSNR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchbench.metrics import PEAK, psnr
+
+WINDOW, SIGMA = 11, 1.5
+"""SSIM's Gaussian window, px (Wang et al. 2004)."""
+TOLERANCE = 0.001
+"""dB by which a rescaled photograph may miss its budget, where rounding allows to hit it at all."""
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """One value a photograph, float64 (N,)."""
+
+    psnr: NDArray[np.float64]
+    """dB, infinite where nothing changed."""
+    ssim: NDArray[np.float64]
+    """Structural similarity, 1 where nothing changed; NaN for photographs smaller than its window."""
+    l1: NDArray[np.float64]
+    """Mean absolute difference in gray levels."""
+
+    @classmethod
+    def joined(cls, parts: list[Distortion]) -> Distortion:
+        """Return all parts, one after another."""
+        names = ("psnr", "ssim", "l1")
+        return cls(*(np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)]) for name in names))
+
+
+def distortion(x: Tensor, y: Tensor, *, rounded: bool) -> Distortion:
+    """Measure what turned `x` into `y`.
+
+    Args:
+        x, y: (N, 3, H, W) in [0, 1].
+        rounded: both are 8-bit photographs, so that gray levels are whole numbers.
+    """
+    before, after = (t.to(torch.float64).mul(PEAK) for t in (x, y))
+    if rounded:
+        before, after = before.round(), after.round()
+    error = (after - before).flatten(1)
+    squared = error.square().sum(dim=1).cpu()
+    return Distortion(
+        psnr=np.array([psnr(float(e), error.shape[1]) for e in squared], dtype=np.float64),
+        ssim=_similarity(x, y),
+        l1=error.abs().mean(dim=1).cpu().numpy(),
+    )
+
+
+def _similarity(x: Tensor, y: Tensor) -> NDArray[np.float64]:
+    if min(x.shape[-2:]) < WINDOW:
+        return np.full(len(x), np.nan)
+    found: NDArray[np.float64] = ssim(x, y).double().cpu().numpy()
+    return found
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Return the structural similarity of each pair, (N,): the mean over colors and over all whole windows.
+
+    Source: Wang et al. 2004, equation 13, with an 11 x 11 Gaussian window, K1 = 0.01, K2 = 0.03.
+
+    Args:
+        x, y: (N, 3, H, W) in [0, 1], at least 11 px a side.
+    """
+    n, channels, h, w = x.shape
+    if min(h, w) < WINDOW:
+        raise ValueError(f"photographs of {h}x{w} px; SSIM needs at least {WINDOW}x{WINDOW}")
+    places = torch.arange(WINDOW, device=x.device, dtype=torch.float32) - WINDOW // 2
+    row = torch.exp(-places.square() / (2 * SIGMA**2))
+    row = row / row.sum()
+    # Values around 0 keep the differences of squares exact enough in float32.
+    x, y = x.float() - 0.5, y.float() - 0.5
+    maps = torch.cat([x, y, x * x, y * y, x * y]).reshape(-1, 1, h, w)
+    smooth = F.conv2d(F.conv2d(maps, row.view(1, 1, 1, -1)), row.view(1, 1, -1, 1))
+    mean_x, mean_y, xx, yy, xy = smooth.reshape(5, n, channels, *smooth.shape[-2:])
+    variance = xx - mean_x.square() + yy - mean_y.square()
+    covariance = xy - mean_x * mean_y
+    mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
+    c1, c2 = 0.01**2, 0.03**2
+    level = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+    similarity: Tensor = level * (2 * covariance + c2) / (variance + c2)
+    return similarity.mean((1, 2, 3))
+
+
+def eight_bits(x: Tensor) -> Tensor:
+    """Round to what a file can hold: 256 values in [0, 1]."""
+    return x.mul(PEAK).round_().clamp_(0, PEAK).div_(PEAK)
+
+
+def rescale(x: Tensor, y: Tensor, budget: float, *, rounded: bool) -> Tensor:
+    """Scale each perturbation y - x by one factor so that its photograph has a PSNR of `budget` dB.
+
+    The PSNR is that of the photograph clipped to [0, 1] and, with `rounded`, of 8 bits: bisection on the factor. A
+    photograph that did not change stays as it is, since it has no direction to scale; so does one that rounding
+    or clipping keep from ever reaching the budget, at the factor that comes nearest.
+
+    Args:
+        x, y: (N, 3, H, W) in [0, 1].
+        budget: dB.
+        rounded: round to 8 bits, before measuring and in what is returned.
+    """
+    return torch.cat([_rescaled(a[None], b[None], budget, rounded) for a, b in zip(x, y, strict=True)])
+
+
+def _rescaled(x: Tensor, y: Tensor, budget: float, rounded: bool) -> Tensor:
+    change = (y - x).double()
+    size = float(change.square().mean())
+    if size == 0:
+        return x.clone()
+    before = x.double()
+
+    def shown(factor: float) -> Tensor:
+        moved = (before + factor * change).clamp_(0, 1)
+        return eight_bits(moved) if rounded else moved
+
+    def level(factor: float) -> float:
+        return psnr(float((shown(factor) - before).mul(PEAK).square().sum()), x[0].numel())
+
+    start = 10 ** (-budget / 20) / size**0.5  # without clipping and rounding this is the factor
+    low, high = start / 2, start * 2
+    while level(low) < budget and low > start / 2**10:
+        low /= 2
+    while level(high) > budget and high < start * 2**10:
+        high *= 2
+    factor = start
+    for _ in range(40):
+        value = level(factor)
+        if abs(value - budget) <= TOLERANCE:
+            break
+        low, high = (factor, high) if value > budget else (low, factor)
+        factor = (low * high) ** 0.5
+    return shown(factor).to(x.dtype)
