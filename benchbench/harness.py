@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
-import numpy as np
-
 from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import Split, networks, process_cache
@@ -24,11 +22,12 @@ from benchbench.protocol import Protocol, RunOptions
 from benchbench.provenance import provenance
 from benchbench.rounds import Crossings, told
 from benchbench.source import Facts, Source
-from benchbench.store import CellStore, file_name, write_atomic
+from benchbench.store import CellStore
+from benchbench.summary import write_dataset_json
 from benchbench.target import Target
 
 if TYPE_CHECKING:
-    from benchbench.data import Dataset, Role
+    pass
 
 SECONDS_PER_PHOTOGRAPH = 0.12
 """Rendering a 256 px photograph on one core, for the first estimate."""
@@ -211,7 +210,7 @@ def run(
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
         dataset.require(*dict.fromkeys(role for role in roles if role is not None))
-        write_summary(dataset, profile, options.results)
+        write_dataset_json(dataset, profile, options.results)
         broken = _run_fits(plan, source, options, display, summary)
         ready = _without(missing, broken, plan, summary)
         if ready:
@@ -224,36 +223,6 @@ def run(
     finally:
         display.close()
     return summary
-
-
-def write_summary(dataset: Dataset, profile: Profile, results: Path) -> None:
-    """Write dataset.json, what the table of photographs shows, beside the cells."""
-    from benchbench.report import DatasetSummary, ModelCounts
-
-    known = dataset.known
-    roles: tuple[Role, ...] = ("q", "p", "test")
-    classes = range(len(dataset.camera_models))
-    camera = {role: np.asarray(dataset.photos(role).camera) for role in roles}
-    number = {role: [int((labels == c).sum()) for c in classes] for role, labels in camera.items()}
-    summary = DatasetSummary(
-        name=dataset.name,
-        data_id=dataset.data_id,
-        camera_models=tuple(dataset.camera_models),
-        known=known,
-        size=dataset.size,
-        counts=tuple(
-            ModelCounts(
-                y=c + 1,
-                camera_model=model,
-                q=number["q"][c] if c < known else None,
-                p=number["p"][c],
-                test=number["test"][c],
-            )
-            for c, model in enumerate(dataset.camera_models)
-        ),
-    )
-    path = results / file_name(dataset.name) / file_name(profile.name) / "dataset.json"
-    write_atomic(path, (summary.model_dump_json(indent=1) + "\n").encode())
 
 
 def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:

@@ -65,24 +65,23 @@ def contributions(cell: Cell, rate: Rate) -> Sample | None:
     known = cell.dataset.known
     if rate == "usr" and any(c >= cell.target.classes for c in cell.split.classes):
         return None
-    rows, wanted, hit = [], [], []
-    for i, (label, found) in enumerate(zip(cell.split.true, cell.predicted, strict=True)):
-        for goal, predicted in zip((w for w in range(known) if w != label), found, strict=True):
-            rows.append(i)
-            wanted.append(goal)
-            hit.append(predicted == goal if rate == "tsr" else predicted != label)
-    if not rows:
+    found = np.array(cell.predicted, dtype=np.int64)
+    if not found.size:
         return None
-    image, goals = np.array(rows), np.array(wanted)
+    # Photograph i, place k: the k-th known class that is not its own.
+    places = np.arange(found.shape[1])[None, :]
+    goals = (places + (places >= true[:, None]) if cell.split.name == "in" else places + 0 * true[:, None]).ravel()
+    hit = (found.ravel() == goals) if rate == "tsr" else (found != true[:, None]).ravel()
+    image = np.repeat(np.arange(len(true)), found.shape[1])
     classes = goals if rate == "tsr" else true[image]
     needed = range(known) if rate == "tsr" else cell.split.classes
     count = np.bincount(classes, minlength=max(needed) + 1)
     if any(count[c] == 0 for c in needed):
         return None
     weight = 1 / (len(needed) * count[classes])
-    values: Values = np.bincount(image, weights=weight * np.array(hit), minlength=len(true)).astype(np.float64)
+    values: Values = np.bincount(image, weights=weight * hit, minlength=len(true)).astype(np.float64)
     full: Values = np.bincount(image, weights=weight, minlength=len(true)).astype(np.float64)
-    return Sample((cell.split.fingerprint, cell.split.name), true, values, full, len(rows))
+    return Sample((cell.split.fingerprint, cell.split.name), true, values, full, found.size)
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:

@@ -127,6 +127,17 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
     return list(dict.fromkeys(found))
 
 
+def track(budget: str | None) -> str | None:
+    """Return a --budget as cells name it: 'native' or '35 dB'.
+
+    Raises:
+        BenchError: it is neither 'native' nor a number of dB.
+    """
+    from benchbench.protocol import Protocol
+
+    return Protocol(budget=_budget(budget)).track if budget is not None else None
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 

@@ -195,11 +195,17 @@ def _print_failures(summary: RunSummary) -> None:
 
 def _write_report(results: Path) -> None:
     from benchbench.errors import StoreError
-    from benchbench.report import write_all
+    from benchbench.report import gates_of, write_all
 
     problems: list[StoreError] = []
     paths = write_all(results, problems=problems)
     for problem in problems:
         print(f"bench: left out of the tables: {problem}", file=sys.stderr)
+    for name, found in gates_of(results, problems=[]):
+        wrong = [gate for gate in found if gate.passed is False]
+        checked = sum(gate.passed is not None for gate in found)
+        print(f"gates of {name}: {checked - len(wrong)} passed, {len(wrong)} failed")
+        for gate in wrong:
+            print(f"  FAILED: {gate.title}: {gate.figures}")
     print(f"tables: {', '.join(str(path) for path in sorted({p.parent for p in paths if p.name == 'README.md'}))}")
     print(f"leaderboard: {results / 'leaderboard.csv'}")

@@ -17,12 +17,17 @@ ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One pr
 
 
 def table(
-    number: Annotated[str, typer.Argument(help="1 to 10, with or without a or b; clean; other; all.")],
+    number: Annotated[
+        str, typer.Argument(help="1 to 10, with or without a or b; clean; distortion; conditions; gates; other; all.")
+    ],
     published: Published = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
     dataset: Dataset = None,
     profile: ProfileOnly = None,
-    condition: Annotated[str | None, typer.Option(help="uint8 or float.")] = None,
+    condition: Annotated[str | None, typer.Option(help="One condition, e.g. uint8.")] = None,
+    budget: Annotated[str | None, typer.Option(help="One budget: native, or a number of dB.")] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="Show 95 % intervals.")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Show plain filters too.")] = False,
     results: opt.Results = Path("results"),
 ) -> None:
     """Print one of the paper's tables from the cells.
@@ -32,6 +37,10 @@ def table(
       bench table 2a
 
       bench table 2 --published
+
+      bench table 3a --intervals --baselines
+
+      bench table conditions
 
       bench table clean --format md
 
@@ -50,7 +59,16 @@ def table(
         name, used = places.pop()
         summary = report.read_summary(results / file_name(name) / file_name(used) / "dataset.json")
     tables = report.table(
-        number, cells, dataset=dataset, profile=profile, condition=condition, published=published, summary=summary
+        number,
+        cells,
+        dataset=dataset,
+        profile=profile,
+        condition=condition,
+        budget=opt.track(budget),
+        published=published,
+        summary=summary,
+        intervals=intervals,
+        baselines=baselines,
     )
     print("\n\n".join(report.render(each, format).rstrip("\n") for each in tables))
     _name(problems)

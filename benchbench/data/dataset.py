@@ -105,6 +105,11 @@ class Dataset:
                     f"a known model needs five devices, an unknown one three. {why}".strip()
                 )
 
+    @property
+    def scenes_apart(self) -> bool:
+        """Whether no two roles may show one scene: so it is for virtual cameras, and for folders split by scene."""
+        return "path" not in self.meta["recipe"] or self.meta["recipe"].get("split_rule") == "scene"
+
     def labels(self, role: Role) -> dict[str, NDArray[Any]]:
         """The label arrays of a role, without touching its pixels."""
         if role not in self._labels:

@@ -14,10 +14,13 @@ PREPROCESSORS = {"rgb": "RGB", "rgb+fd": "RGB+FD", "fd": "FD", "ww": "WW", "cc":
 CONDITIONS = {
     "uint8": "targets see rounded 8-bit photographs",
     "float": "targets see unrounded values, as in the paper",
+    "jpeg-90": "targets see photographs saved as JPEG, quality 90",
+    "jpeg-75": "targets see photographs saved as JPEG, quality 75",
+    "jpeg-target": "targets see photographs saved as JPEG with the wanted camera model's quantization tables",
 }
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
-BOLD = "Best in bold; controls (what doing nothing or adding noise scores) do not compete."
+BOLD = "Best in bold; controls (what doing nothing or adding noise scores) and plain filters do not compete."
 PUBLISHED = (
     "Ours / paper. The paper's figures are for photographs of the Dresden image database, 512 x 512, with its"
     " own networks and unrounded images: another data set and another profile, so they show a shape, not a"
@@ -31,7 +34,9 @@ def setting(group: Group) -> str:
         return "No results yet."
     explained = CONDITIONS.get(group.condition)
     condition = f"condition {group.condition}" + (f" ({explained})" if explained else "")
-    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}."
+    budget = "" if group.track == "native" else f", every perturbation rescaled to a PSNR of {group.track}"
+    seed = f", seed {group.seed}" if group.seed else ""
+    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}{budget}{seed}."
 
 
 def images(group: Group, split: str, target_overlap: str | None = None) -> str:
@@ -56,6 +61,8 @@ def command(number: str, group: Group, show_published: bool) -> str:
         words += ["--dataset", group.dataset, "--profile", group.profile]
         if group.condition != "uint8":
             words += ["--condition", group.condition]
+        if group.track != "native":
+            words += ["--budget", group.track.removesuffix(" dB")]
     if show_published:
         words.append("--published")
     return f"Made by `{' '.join(words)}`."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from benchbench.cell import Cell
 from benchbench.errors import UnknownNameError, did_you_mean
 from benchbench.report import published
+from benchbench.report.captions import CONDITIONS
+from benchbench.report.comparisons import conditions_table, distortion_table
+from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
 from benchbench.report.model import Table
 from benchbench.report.photographs import DatasetSummary, dataset_table
@@ -15,10 +19,10 @@ from benchbench.report.success import other_table, success_table
 
 
 def table_numbers() -> list[str]:
-    """Return every table number: the paper's order, then clean and other."""
+    """Return every table: the paper's in its order, then clean, distortion, conditions, gates and other."""
     numbers = list(published.layouts())
     later = numbers.index("7a")
-    return ["1", *numbers[:later], "6", *numbers[later:], "clean", "other"]
+    return ["1", *numbers[:later], "6", *numbers[later:], "clean", "distortion", "conditions", "gates", "other"]
 
 
 def expand(number: str) -> list[str]:
@@ -43,14 +47,45 @@ def expand(number: str) -> list[str]:
     return parts
 
 
-def build(number: str, group: Group, *, published: bool = False, summary: DatasetSummary | None = None) -> Table:
-    """Build one table, by its full number, from one group of cells."""
+def build(
+    number: str,
+    group: Group,
+    *,
+    published: bool = False,
+    summary: DatasetSummary | None = None,
+    intervals: bool = False,
+    baselines: bool = False,
+    alike: Sequence[Group] = (),
+) -> Table:
+    """Build one table, by its full number, from one group of cells.
+
+    Args:
+        published: set the paper's figures beside ours.
+        summary: what table 1 shows.
+        intervals: show readers the 95 % intervals.
+        baselines: show plain filters in the tables of success rates.
+        alike: for the table of conditions, the groups of the same photographs, profile and seed.
+    """
+    if not baselines and number not in ("distortion", "gates"):
+        group = group.without_baselines()
+        alike = [other.without_baselines() for other in alike]
+    made = _build(number, group, published, summary, alike)
+    return replace(made, intervals=intervals)
+
+
+def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:
     if number == "1":
         return dataset_table(group, summary, show_published=published)
     if number == "6":
         return psnr_table(group, show_published=published)
     if number == "clean":
         return clean_table(group, show_published=published)
+    if number == "distortion":
+        return distortion_table(group)
+    if number == "gates":
+        return gates_table(group, summary)
+    if number == "conditions":
+        return conditions_table(alike or [group])
     if number == "other":
         return other_table(group, show_published=published)
     return success_table(number, group, show_published=published)
@@ -63,8 +98,11 @@ def table(
     dataset: str | None = None,
     profile: str | None = None,
     condition: str | None = None,
+    budget: str | None = None,
     published: bool = False,
     summary: DatasetSummary | None = None,
+    intervals: bool = False,
+    baselines: bool = False,
 ) -> list[Table]:
     """Build the tables that `number` names.
 
@@ -72,15 +110,49 @@ def table(
     Without any cell there is one empty table, which says so and can still show the paper's figures.
 
     Args:
-        number: "1" to "10", with or without a or b; "clean"; "other"; "all".
-        dataset, profile, condition: keep only these cells.
-        published: set the paper's figures beside ours.
+        number: "1" to "10", with or without a or b; "clean"; "distortion"; "conditions"; "gates"; "other"; "all".
+        dataset, profile, condition, budget: keep only these cells.
+        published, intervals, baselines: see `build`.
         summary: what table 1 shows; without it table 1 shows what the cells know.
 
     Raises:
         UnknownNameError: no such table.
     """
     numbers = expand(number)
-    found = groups(cells, dataset=dataset, profile=profile, condition=condition)
+    found = groups(cells, dataset=dataset, profile=profile, condition=condition, budget=budget)
     found = found or [Group("", "", "", "{}", {})]
-    return [build(n, group, published=published, summary=summary) for group in found for n in numbers]
+    families = alike(found)
+    made = []
+    for group in found:
+        family = families[_family(group)]
+        for n in numbers:
+            if n != "conditions" or group is family[0]:  # one table for all of them
+                made.append(
+                    build(
+                        n,
+                        group,
+                        published=published,
+                        summary=summary,
+                        intervals=intervals,
+                        baselines=baselines,
+                        alike=family,
+                    )
+                )
+    return made
+
+
+def alike(found: Iterable[Group]) -> dict[tuple[str, str, str, int], list[Group]]:
+    """Return the groups that differ in condition and budget alone, the default condition first."""
+    families: dict[tuple[str, str, str, int], list[Group]] = {}
+    for group in found:
+        families.setdefault(_family(group), []).append(group)
+    for family in families.values():
+        family.sort(key=lambda g: (g.track != "native", g.track, ORDER.get(g.condition, len(ORDER)), g.condition))
+    return families
+
+
+def _family(group: Group) -> tuple[str, str, str, int]:
+    return group.dataset, group.data_id, group.profile, group.seed
+
+
+ORDER = {name: i for i, name in enumerate(CONDITIONS)}

@@ -36,21 +36,33 @@ LATEX_SPECIAL = str.maketrans(
 )
 
 
-def _entry(entry: Entry, column: Column, bold: tuple[bool, bool], *, escape: Style, strong: Style, beside: bool) -> str:
-    """Return one entry: "91.2", "91.2 (96.3)" or, beside the paper's, "91.2 (96.3) / 90.0 (95.0)"."""
+def _entry(
+    entry: Entry, column: Column, bold: tuple[bool, bool], *, escape: Style, strong: Style, beside: bool, ranges: bool
+) -> str:
+    """Return one entry: "91.2", "91.2 (96.3)" or, beside the paper's, "91.2 (96.3) / 90.0 (95.0)".
 
-    def words(value: Scalar, second: float | None, marks: tuple[bool, bool]) -> str:
-        first = escape(show(value, column.kind))
-        first = strong(first) if marks[0] else first
-        if not column.pair or (value is None and second is None):
-            return first
-        other = show(second, column.kind)
-        return f"{first} ({strong(other) if marks[1] else other})"
+    With `ranges` each of ours is followed by its interval: "91.2 [88.0, 93.6]".
+    """
 
-    ours = words(entry.value, entry.second, bold)
+    def one(value: Scalar, mark: bool, interval: tuple[float, float] | None) -> str:
+        text = escape(show(value, column.kind))
+        text = strong(text) if mark else text
+        if ranges and interval is not None:
+            text += escape(f" [{show(interval[0], column.kind)}, {show(interval[1], column.kind)}]")
+        return text
+
+    if column.pair and not (entry.value is None and entry.second is None):
+        first = one(entry.value, bold[0], entry.interval)
+        ours = f"{first} ({one(entry.second, bold[1], entry.second_interval)})"
+    else:
+        ours = one(entry.value, bold[0], entry.interval)
     if not beside or entry.published is None:
         return ours
-    return f"{ours} / {words(*entry.published, (False, False))}"
+    value, second = entry.published
+    theirs = one(value, False, None)
+    if column.pair and not (value is None and second is None):
+        theirs += f" ({one(second, False, None)})"
+    return f"{ours} / {theirs}"
 
 
 def _grid(table: Table, *, escape: Style, strong: Style) -> list[list[str]]:
@@ -67,6 +79,7 @@ def _grid(table: Table, *, escape: Style, strong: Style) -> list[list[str]]:
                 escape=escape,
                 strong=strong,
                 beside=table.published,
+                ranges=table.intervals,
             )
             for j, (column, entry) in enumerate(zip(table.columns, row.entries, strict=True))
         ]
@@ -180,7 +193,11 @@ def comma_separated(table: Table) -> str:
     head = ["table", *table.facts, *(["block"] if table.block_title else []), "row", "key"]
     for column in table.columns:
         names = [f"{column.key}_tsr", f"{column.key}_usr"] if column.pair else [column.key]
-        head += names + ([f"{n}_published" for n in names] if table.published else [])
+        if _has_intervals(table):
+            head += [f"{n}{end}" for n in names for end in ("", "_low", "_high")]
+        else:
+            head += names
+        head += [f"{n}_published" for n in names] if table.published else []
     writer.writerow([*head, "missing"])
     for row in table.rows:
         line = [
@@ -193,7 +210,11 @@ def comma_separated(table: Table) -> str:
         reasons: dict[str, list[str]] = {}
         for column, entry in zip(table.columns, row.entries, strict=True):
             width = 2 if column.pair else 1
-            line += [exact(v) for v in entry.parts()[:width]]
+            ends = (entry.interval, entry.second_interval)
+            for value, interval in list(zip(entry.parts(), ends, strict=True))[:width]:
+                line.append(exact(value))
+                if _has_intervals(table):
+                    line += [exact(v) for v in interval or (None, None)]
             if table.published:
                 line += [exact(v) for v in (entry.published or (None, None))[:width]]
             reason = entry.reason(column)
@@ -201,6 +222,10 @@ def comma_separated(table: Table) -> str:
                 reasons.setdefault(reason, []).append(column.key)
         writer.writerow([*line, "; ".join(f"{' '.join(keys)}: {why}" for why, keys in reasons.items())])
     return out.getvalue()
+
+
+def _has_intervals(table: Table) -> bool:
+    return any(entry.interval is not None for row in table.rows for entry in row.entries)
 
 
 def _name(table: Table) -> str:

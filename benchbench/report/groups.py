@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,12 @@ class AttackRow:
     """Canonical JSON."""
     label: str
     control: bool = False
+    baseline: bool = False
+
+    @property
+    def ranked(self) -> bool:
+        """Say whether the attack competes: controls and plain filters do not."""
+        return not (self.control or self.baseline)
 
     @property
     def key(self) -> str:
@@ -61,6 +67,16 @@ class Group:
         return str(self.settings.get("condition", "uint8"))
 
     @property
+    def track(self) -> str:
+        """The budget: 'native', or '35 dB' where every perturbation is rescaled."""
+        return track(self.settings)
+
+    @property
+    def seed(self) -> int:
+        """The seed of training and crafting."""
+        return int(self.settings.get("seed", 0))
+
+    @property
     def facts(self) -> dict[str, str]:
         """What tells this group apart, as text."""
         return {
@@ -68,7 +84,8 @@ class Group:
             "data_id": self.data_id,
             "profile": self.profile,
             "condition": self.condition,
-            "seed": str(self.settings.get("seed", 0)),
+            "budget": self.track,
+            "seed": str(self.seed),
         }
 
     @cached_property
@@ -83,8 +100,12 @@ class Group:
         for (name, params), cell in seen.items():
             same = [c.attack.params for (n, _), c in seen.items() if n == name]
             label = LABELS.get(name, cell.attack.title) + _differing(cell.attack.params, same)
-            rows.append(AttackRow(name, params, label, cell.attack.control))
-        return tuple(sorted(rows, key=lambda r: (r.control, rank.get(r.name, len(rank)), r.name, r.params)))
+            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline))
+        return tuple(sorted(rows, key=lambda r: (r.control, r.baseline, rank.get(r.name, len(rank)), r.name, r.params)))
+
+    def without_baselines(self) -> Group:
+        """Return the group without plain filters."""
+        return replace(self, cells=tuple(c for c in self.cells if not c.attack.baseline))
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str, str], Cell]:
@@ -99,6 +120,28 @@ class Group:
         found = [c for c in self.cells if attack_key(c) == (attack.name, attack.params) and c.split.name == split]
         return sorted(found, key=lambda c: c.target.name)
 
+    def similarity(self, attack: AttackRow, split: str) -> tuple[float | None, float | None]:
+        """Return (mean SSIM, mean absolute difference in gray levels) of what one attack crafted on one split."""
+        crafts = {c.craft.craft_id: c.craft for c in self.of(attack, split)}
+        ssims: list[float | None] = []
+        l1s: list[float | None] = []
+        for key in sorted(crafts):
+            part = crafts[key]
+            images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
+            ssims.append(metrics.mean_per_wanted(part.ssim_sum, images) if part.ssim_sum is not None else None)
+            l1s.append(metrics.mean_per_wanted(part.l1_sum, images))
+        return mean_or_none(ssims), mean_or_none(l1s)
+
+    def surrogate(self, attack: AttackRow, split: str) -> float | None:
+        """Return the targeted success on the attack's own evaluator, or None where it has none."""
+        crafts = {c.craft.craft_id: c.craft for c in self.of(attack, split)}
+        found: list[float | None] = []
+        for key in sorted(crafts):
+            part = crafts[key]
+            images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
+            found.append(metrics.mean_per_wanted(part.surrogate_hits, images) if part.surrogate_hits else None)
+        return mean_or_none(found)
+
     def psnr(self, attack: AttackRow, split: str) -> tuple[float | None, int, int]:
         """Return (mean PSNR in dB or None, unchanged images, images) of what one attack crafted on one split.
 
@@ -110,6 +153,12 @@ class Group:
         unchanged = sum(sum(c.craft.identical) for c in crafts.values())
         made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts.values())
         return (mean(known) if known and len(known) == len(values) else None), unchanged, made
+
+
+def track(settings: Mapping[str, Any]) -> str:
+    """Return the budget of a protocol's record as `Protocol.track` names it."""
+    budget = settings.get("budget")
+    return "native" if budget is None else f"{budget:g} dB"
 
 
 def attack_key(cell: Cell) -> tuple[str, str]:
@@ -157,6 +206,7 @@ def groups(
     dataset: str | None = None,
     profile: str | None = None,
     condition: str | None = None,
+    budget: str | None = None,
 ) -> list[Group]:
     """Sort cells into groups whose numbers compare, filtered by name; the order of `cells` has no effect."""
     found: dict[tuple[str, str, str, str], list[Cell]] = {}
@@ -166,6 +216,8 @@ def groups(
         if profile is not None and cell.profile != profile:
             continue
         if condition is not None and str(cell.protocol.get("condition", "uint8")) != condition:
+            continue
+        if budget is not None and track(cell.protocol) != budget:
             continue
         key = (cell.dataset.name, cell.profile, canonical_json(cell.protocol), cell.dataset.data_id)
         found.setdefault(key, []).append(cell)

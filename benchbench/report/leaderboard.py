@@ -6,15 +6,18 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from benchbench import metrics
+import numpy as np
+
+from benchbench import metrics, statistics
 from benchbench.cell import Cell
 from benchbench.identity import canonical_json
 from benchbench.report import published
-from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none
+from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar, exact
 from benchbench.report.success import SAME
 
 SPLITS = ("in", "out")
+RATES: tuple[statistics.Rate, ...] = ("tsr", "usr")
 SETTINGS = ("same_complete", "same_partial", "transfer_complete", "transfer_partial")
 """The paper's four: the evaluators' architecture or others, complete or partial overlap."""
 
@@ -34,6 +37,8 @@ def _columns() -> list[str]:
         "data_id",
         "profile",
         "condition",
+        "budget",
+        "seed",
         "protocol",
         "attack",
         "version",
@@ -43,12 +48,18 @@ def _columns() -> list[str]:
     ]
     head += [
         "control",
+        "baseline",
+        "rank",
         "tsr",
+        "tsr_low",
+        "tsr_high",
         "usr",
-        "psnr_in",
-        "psnr_out",
-        "unchanged_in",
-        "unchanged_out",
+        "usr_low",
+        "usr_high",
+        "seeds",
+        "tsr_seeds_mean",
+        "tsr_seeds_sd",
+        *(f"{what}_{split}" for what in ("psnr", "unchanged", "ssim", "l1", "own_evaluator") for split in SPLITS),
         "cells",
         "cells_in_grid",
     ]
@@ -65,18 +76,58 @@ LEADERBOARD_COLUMNS = tuple(_columns())
 
 
 def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
-    """Return one row an attack, best mean TSR first, controls last.
+    """Return one row an attack, best mean TSR first, controls and plain filters last.
 
     A mean is over all targets of its setting or it is missing; `targets_...` says how many were scored. `tsr`
-    and `usr` are the means over the settings and splits where they are defined (8 and 6), each weighing the same.
+    and `usr` are the means over the settings and splits where they are defined (8 and 6), each weighing the same;
+    `_low` and `_high` are their 95 % intervals. `rank` counts the attacks that are better by more than a paired
+    comparison on the same photographs explains, so that attacks may share it.
     """
-    return sorted((_row(group, attack) for attack in group.attacks), key=_order)
+    samples = {attack.key: _samples(group, attack, "tsr") for attack in group.attacks}
+    rivals = [attack.key for attack in group.attacks if attack.ranked]
+    places = dict(zip(rivals, statistics.ranks([samples[key] for key in rivals]), strict=True))
+    rows = []
+    for attack in group.attacks:
+        row = _row(group, attack)
+        row["rank"] = places.get(attack.key)
+        for rate in RATES:
+            found = samples[attack.key] if rate == "tsr" else _samples(group, attack, rate)
+            estimate = statistics.rate_interval(found) if found is not None and row[rate] is not None else None
+            if estimate is not None:
+                row[f"{rate}_low"], row[f"{rate}_high"] = estimate.low, estimate.high
+        rows.append(row)
+    return sorted(rows, key=_order)
 
 
-def _order(row: dict[str, Scalar]) -> tuple[bool, bool, float, str, str]:
+def _samples(group: Group, attack: AttackRow, rate: statistics.Rate) -> list[statistics.Sample] | None:
+    """Return what each photograph adds to an attack's mean rate, or None where a cell of the grid is missing."""
+    places = [
+        [group.cell(attack, name, split) for name in targets]
+        for setting, targets in settings().items()
+        for split in SPLITS
+        if rate == "tsr" or not (setting.endswith("complete") and split == "out")
+    ]
+    parts = []
+    for cells in places:
+        for cell in cells:
+            sample = statistics.contributions(cell, rate) if cell is not None else None
+            if sample is None:
+                return None
+            parts.append((1 / (len(places) * len(cells)), sample))
+    return statistics.combine(parts)
+
+
+def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, float, str, str]:
     tsr = row["tsr"]
     score = -tsr if isinstance(tsr, float) else 0.0
-    return row["control"] == "true", tsr is None, score, str(row["attack"]), str(row["params"])
+    return (
+        row["control"] == "true",
+        row["baseline"] == "true",
+        tsr is None,
+        score,
+        str(row["attack"]),
+        str(row["params"]),
+    )
 
 
 def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
@@ -87,6 +138,8 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
         "data_id": group.data_id,
         "profile": group.profile,
         "condition": group.condition,
+        "budget": group.track,
+        "seed": group.seed,
         "protocol": group.protocol,
         "attack": attack.name,
         "version": first.version,
@@ -94,6 +147,7 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
         "title": first.title,
         "knowledge": first.knowledge,
         "control": "true" if attack.control else "false",
+        "baseline": "true" if attack.baseline else "false",
         "cells": 0,
         "cells_in_grid": 2 * len(published.grid()),
     }
@@ -116,13 +170,36 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
         value, unchanged, made = group.psnr(attack, split)
         row[f"psnr_{split}"] = value
         row[f"unchanged_{split}"] = unchanged if made else None
+        row[f"ssim_{split}"], row[f"l1_{split}"] = group.similarity(attack, split)
+        row[f"own_evaluator_{split}"] = group.surrogate(attack, split)
     return row
 
 
 def leaderboard_csv(cells: Iterable[Cell]) -> str:
     """Return the leaderboard of all cells as CSV: rates are fractions at full precision, empty is missing."""
-    rows = [row for group in groups(cells) for row in leaderboard_rows(group)]
-    return _csv(LEADERBOARD_COLUMNS, rows)
+    return _csv(LEADERBOARD_COLUMNS, all_rows(groups(cells)))
+
+
+def all_rows(found: Iterable[Group]) -> list[dict[str, Scalar]]:
+    """Return the leaderboard's rows of all groups; rows that differ in their seed alone share the spread over seeds."""
+    rows = [row for group in found for row in leaderboard_rows(group)]
+    alike: dict[tuple[Scalar, ...], list[float]] = {}
+    for row in rows:
+        if isinstance(row["tsr"], float):
+            alike.setdefault(_but_seed(row), []).append(row["tsr"])
+    for row in rows:
+        values = alike.get(_but_seed(row), [])
+        row["seeds"] = len(values)
+        if len(values) > 1:
+            row["tsr_seeds_mean"] = mean_or_none(values)
+            row["tsr_seeds_sd"] = float(np.std(sorted(values), ddof=1))
+    return rows
+
+
+def _but_seed(row: dict[str, Scalar]) -> tuple[Scalar, ...]:
+    return tuple(
+        row[k] for k in ("dataset", "data_id", "profile", "condition", "budget", "attack", "version", "params")
+    )
 
 
 CELL_COLUMNS = (
@@ -131,6 +208,8 @@ CELL_COLUMNS = (
         "data_id",
         "profile",
         "condition",
+        "budget",
+        "seed",
         "protocol",
         "attack",
         "attack_version",
@@ -139,6 +218,7 @@ CELL_COLUMNS = (
     ),
     *(
         "control",
+        "baseline",
         "target",
         "target_version",
         "target_params",
@@ -148,7 +228,8 @@ CELL_COLUMNS = (
         "split",
         "images",
     ),
-    *("trials", "tsr", "usr", "psnr", "changed", "unchanged", "clipped", "target_calls", "clean_accuracy"),
+    *("trials", "tsr", "tsr_low", "tsr_high", "usr", "usr_low", "usr_high"),
+    *("psnr", "ssim", "l1", "own_evaluator", "changed", "unchanged", "clipped", "target_calls", "clean_accuracy"),
     *("fingerprint", "craft_id", "cell_id"),
 )
 
@@ -156,17 +237,27 @@ CELL_COLUMNS = (
 def cell_row(cell: Cell) -> dict[str, Scalar]:
     """Return the tidy row of one cell."""
     name, params = attack_key(cell)
-    return {
+    ends: dict[str, Scalar] = {}
+    for rate in RATES:
+        sample = statistics.contributions(cell, rate)
+        found = statistics.rate_interval([sample]) if sample is not None else None
+        ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
+    part = cell.craft
+    images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
+    return ends | {
         "dataset": cell.dataset.name,
         "data_id": cell.dataset.data_id,
         "profile": cell.profile,
         "condition": str(cell.protocol.get("condition", "uint8")),
+        "budget": track(cell.protocol),
+        "seed": int(cell.protocol.get("seed", 0)),
         "protocol": canonical_json(cell.protocol),
         "attack": name,
         "attack_version": cell.attack.version,
         "params": params,
         "knowledge": cell.attack.knowledge,
         "control": "true" if cell.attack.control else "false",
+        "baseline": "true" if cell.attack.baseline else "false",
         "target": cell.target.name,
         "target_version": cell.target.version,
         "target_params": canonical_json(cell.target.params),
@@ -179,6 +270,9 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "tsr": metrics.tsr(cell),
         "usr": metrics.usr(cell),
         "psnr": metrics.psnr_mean(cell),
+        "ssim": metrics.mean_per_wanted(part.ssim_sum, images) if part.ssim_sum is not None else None,
+        "l1": metrics.mean_per_wanted(part.l1_sum, images),
+        "own_evaluator": metrics.mean_per_wanted(part.surrogate_hits, images) if part.surrogate_hits else None,
         "changed": sum(cell.craft.psnr_images),
         "unchanged": sum(cell.craft.identical),
         "clipped": cell.craft.clipped,
@@ -190,7 +284,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
     }
 
 
-_CELL_ORDER = ("dataset", "profile", "condition", "attack", "params", "target", "split", "cell_id")
+_CELL_ORDER = ("dataset", "profile", "condition", "budget", "seed", "attack", "params", "target", "split", "cell_id")
 
 
 def cells_csv(cells: Iterable[Cell]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["rate", "decibel", "count", "text"]
-"""rate: a fraction in [0, 1], shown in percent; decibel: one decimal; count: an integer; text: as it is."""
+Kind = Literal["rate", "decibel", "number", "count", "text"]
+"""rate: a fraction in [0, 1], shown in percent; decibel: one decimal; number: three; count: an integer; text: as it
+is."""
 Direction = Literal["higher", "lower"]
 Scalar = float | int | str | None
 
@@ -25,6 +26,8 @@ def show(value: Scalar, kind: Kind) -> str:
         return f"{100 * value:.1f}"
     if kind == "decibel":
         return f"{value:.1f}"
+    if kind == "number":
+        return f"{value:.3f}"
     return str(value)
 
 
@@ -62,6 +65,10 @@ class Entry:
     """Why `second` is None although `value` is there."""
     published: tuple[Scalar, float | None] | None = None
     """The paper's figure for this place, or None where the paper has no such row."""
+    interval: tuple[float, float] | None = None
+    """95 % interval of `value`."""
+    second_interval: tuple[float, float] | None = None
+    """95 % interval of `second`."""
 
     def parts(self) -> tuple[Scalar, float | None]:
         """Return (value, second)."""
@@ -106,6 +113,8 @@ class Table:
     """What a reader must know beside the caption, such as a rate that is undefined here."""
     published: bool = False
     """The paper's figures stand beside ours."""
+    intervals: bool = False
+    """Readers see the 95 % intervals; files always hold them."""
     facts: dict[str, str] = field(default_factory=dict)
     """dataset, data_id, profile, condition, seed: for files and pages."""
 

@@ -46,6 +46,8 @@ class DatasetSummary(BaseModel):
     """Models 1 to `known` are known to the attacker."""
     size: int
     """Photographs are `size` x `size` pixels."""
+    shared: dict[str, int | None] | None = None
+    """How many pictures, devices and scenes test photographs share with q and p; None: not known."""
     counts: tuple[ModelCounts, ...]
 
     @classmethod

@@ -35,7 +35,7 @@ def psnr_table(group: Group, *, show_published: bool) -> Table:
             entries.append(Entry(value, missing, published=(figure[i], None) if show_published and figure else None))
             if 0 < unchanged < made:
                 remarks.append(f"{attack.label}, {split}: {unchanged} of {made} images are unchanged, not in the mean.")
-        rows.append(Row(attack.key, attack.label, tuple(entries), ranked=not attack.control))
+        rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
     caption = [
         "Mean peak signal-to-noise ratio in dB between attacked and original photographs, in- and"
         " out-of-distribution: per image, then per wanted class, then over classes.",

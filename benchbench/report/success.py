@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from benchbench import metrics
+from benchbench import metrics, statistics
 from benchbench.cell import Cell
 from benchbench.report import captions, published
 from benchbench.report.groups import LABELS, AttackRow, Group, mean_or_none
@@ -34,24 +35,46 @@ def rows_of(layout: Layout, group: Group) -> tuple[AttackRow, ...]:
 
 
 def entry(cell: Cell | None, pair: bool) -> Entry:
-    """Return the entry of one cell: its rates, or the reason why there are none."""
+    """Return the entry of one cell: its rates with their intervals, or the reason why there are none."""
     if cell is None:
         return Entry(None, captions.NO_CELL)
     value = metrics.tsr(cell)
     if value is None:
         return Entry(None, "no photograph was attacked")
     second = metrics.usr(cell) if pair else None
-    return Entry(value, second=second, missing_second=NO_USR if pair and second is None else "")
+    return Entry(
+        value,
+        second=second,
+        missing_second=NO_USR if pair and second is None else "",
+        interval=interval([cell], "tsr"),
+        second_interval=interval([cell], "usr") if pair else None,
+    )
 
 
-def with_mean(entries: Sequence[Entry], pair: bool) -> Entry:
+def interval(cells: Sequence[Cell | None], rate: statistics.Rate) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean rate of some cells, or None if one of them has none."""
+    parts = [statistics.contributions(c, rate) if c is not None else None for c in cells]
+    whole = [part for part in parts if part is not None]
+    if not whole or len(whole) < len(parts):
+        return None
+    found = statistics.rate_interval(statistics.combine((1 / len(whole), part) for part in whole))
+    return (found.low, found.high) if found is not None else None
+
+
+def with_mean(entries: Sequence[Entry], pair: bool, cells: Sequence[Cell | None] = ()) -> Entry:
     """Return the mean of a row's entries; missing as soon as one of them is missing."""
     value = mean_or_none([_rate(e) for e in entries])
     if value is None:
         reasons = {e.missing for e in entries}
         return Entry(None, reasons.pop() if len(reasons) == 1 else PARTIAL_MEAN)
     second = mean_or_none([e.second for e in entries]) if pair else None
-    return Entry(value, second=second, missing_second=PARTIAL_MEAN if pair and second is None else "")
+    return Entry(
+        value,
+        second=second,
+        missing_second=PARTIAL_MEAN if pair and second is None else "",
+        interval=interval(cells, "tsr"),
+        second_interval=interval(cells, "usr") if second is not None else None,
+    )
 
 
 def _rate(entry: Entry) -> float | None:
@@ -70,16 +93,14 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
     for backbone in layout.backbones:
         for attack in rows_of(layout, group):
             names = [published.target_name(layout.overlap, backbone, p) for p in layout.preprocessors]
-            entries = [entry(group.cell(attack, name, layout.split), pair) for name in names]
-            entries.append(with_mean(entries, pair))
+            cells = [group.cell(attack, name, layout.split) for name in names]
+            entries = [entry(cell, pair) for cell in cells]
+            entries.append(with_mean(entries, pair, cells))
             if show_published and attack.name in LABELS:
                 entries = [
-                    Entry(
-                        e.value,
-                        e.missing,
-                        e.second,
-                        e.missing_second,
-                        rates.get((layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)),
+                    replace(
+                        e,
+                        published=rates.get((layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)),
                     )
                     for e, c in zip(entries, columns, strict=True)
                 ]
@@ -89,7 +110,7 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
                     label=attack.label,
                     entries=tuple(entries),
                     block=captions.BACKBONES.get(backbone, backbone),
-                    ranked=not attack.control,
+                    ranked=attack.ranked,
                 )
             )
     same = layout.backbones == (SAME,)
@@ -145,9 +166,9 @@ def other_table(group: Group, *, show_published: bool) -> Table:
             for split in ("in", "out"):
                 found = entry(group.cell(attack, name, split), pair=True)
                 if found.missing_second and split == "out" and target.overlap == "complete":
-                    found = Entry(found.value, missing_second=NO_TRUE_CLASS_SHORT)
+                    found = replace(found, missing_second=NO_TRUE_CLASS_SHORT)
                 entries.append(found)
-            rows.append(Row(attack.key, attack.label, tuple(entries), block=name, ranked=not attack.control))
+            rows.append(Row(attack.key, attack.label, tuple(entries), block=name, ranked=attack.ranked))
     caption = [
         "TSR (USR) in percent against targets outside the paper's grid, in- and out-of-distribution.",
         captions.setting(group),

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from benchbench.errors import StoreError
-from benchbench.report.catalog import build, table_numbers
+from benchbench.report.catalog import alike, build, table_numbers
 from benchbench.report.formats import render
+from benchbench.report.gates import Gate, gates
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Table
@@ -42,9 +43,13 @@ def write_all(
     """
     cells = list(CellStore(results).cells(problems=problems))
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
-    for group, folder in folders(results, groups(cells, dataset=dataset, profile=profile)):
+    found = groups(cells, dataset=dataset, profile=profile)
+    families = {id(group): family for family in alike(found).values() for group in family}
+    for group, folder in folders(results, found):
         summary = read_summary(folder.parent / "dataset.json")
-        tables = [build(n, group, published=published, summary=summary) for n in table_numbers()]
+        tables = [
+            build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in table_numbers()
+        ]
         for table in tables:
             for form, suffix in SUFFIXES.items():
                 files[folder / f"{table_file(table.number)}.{suffix}"] = render(table, form)
@@ -52,6 +57,20 @@ def write_all(
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return sorted(files)
+
+
+def gates_of(results: Path, *, problems: list[StoreError] | None = None) -> list[tuple[str, list[Gate]]]:
+    """Return the gates of each group of cells under `results`, with the group's name for people.
+
+    Args:
+        problems: receives what is wrong with unreadable cells; the others are still used.
+    """
+    found = []
+    for group, folder in folders(results, groups(CellStore(results).cells(problems=problems))):
+        summary = read_summary(folder.parent / "dataset.json")
+        name = f"{group.dataset}, {group.profile}, {group.condition}, {group.track}"
+        found.append((name, gates(group, summary)))
+    return found
 
 
 def table_file(number: str) -> str:
@@ -80,10 +99,12 @@ def _folder(group: Group, detail: int) -> str:
     words = ["tables"]
     if group.condition != "uint8":
         words.append(group.condition)
+    if group.track != "native":
+        words.append(group.track.replace(" ", ""))
     if detail >= 1:
         words.append(group.data_id[:8])
     if detail >= 2:
-        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k != "condition"]
+        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in ("condition", "budget")]
     return file_name("-".join(words))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,16 @@ import pytest
 
 from benchbench.cell import Cell
 from benchbench.errors import StoreError
-from benchbench.report import DatasetSummary, cells_csv, leaderboard_csv, read_summary, write_all, write_summary
+from benchbench.report import (
+    DatasetSummary,
+    cells_csv,
+    leaderboard_csv,
+    read_summary,
+    render,
+    table,
+    write_all,
+    write_summary,
+)
 from benchbench.store import CellStore, identify
 
 MakeCell = Callable[..., Cell]
@@ -41,9 +51,9 @@ def test_leaderboard_of_the_papers_figures(paper_cells: list[Cell]) -> None:
     assert float(cama["tsr_transfer_partial_in"]) == pytest.approx((0.830 + 0.927 + 0.954) / 3, abs=5e-4)
     assert float(cama["psnr_in"]) == pytest.approx(35.7)
     assert (cama["cells"], cama["cells_in_grid"], cama["targets_transfer_complete_out"]) == ("96", "96", "18")
-    eight = [float(v) for k, v in cama.items() if k.startswith("tsr_")]
+    eight = [float(v) for k, v in cama.items() if k.startswith(("tsr_same", "tsr_transfer"))]
     assert len(eight) == 8 and float(cama["tsr"]) == pytest.approx(sum(eight) / 8)
-    assert len([k for k in cama if k.startswith("usr_")]) == 6
+    assert len([k for k in cama if k.startswith(("usr_same", "usr_transfer"))]) == 6
     spoc = rows[5]
     assert spoc["tsr"] == "" and spoc["tsr_same_partial_in"] == "" and spoc["targets_same_partial_in"] == "3"
     assert rows[7]["psnr_in"] == "" and rows[7]["unchanged_in"] == "3000"
@@ -86,7 +96,7 @@ def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
     } <= names
     assert "virtual/quick/tables-float/table-10b.csv" in names
     overview = (tmp_path / "virtual/quick/tables/README.md").read_text()
-    assert overview.count("### Table") == 20 and "not computed yet" in overview
+    assert overview.count("### Table") == 23 and "not computed yet" in overview
     before = {p: p.read_bytes() for p in paths}
     write_all(tmp_path, published=True)
     assert before == {p: p.read_bytes() for p in paths}
@@ -162,3 +172,59 @@ def test_a_summary_counts_labels_and_reads_back(tmp_path: Path) -> None:
     write_summary(tmp_path / "virtual/quick/dataset.json", summary)
     assert read_summary(tmp_path / "virtual/quick/dataset.json") == summary
     assert read_summary(tmp_path / "dataset.json") is None
+
+
+def test_intervals_and_ranks_stand_in_the_leaderboard(make_cell: MakeCell, paper_cells: list[Cell]) -> None:
+    rows = {r["attack"]: r for r in rows_of(leaderboard_csv(paper_cells))}
+    cama = rows["cama"]
+    assert float(cama["tsr_low"]) < float(cama["tsr"]) < float(cama["tsr_high"])
+    assert (cama["rank"], rows["noise"]["rank"], rows["spoc-cgan"]["rank"]) == ("1", "", "")
+    ranked = [int(r["rank"]) for r in rows.values() if r["rank"]]
+    assert ranked == sorted(ranked) and rows["ddn"]["rank"] == "5"
+    (cell,) = rows_of(cells_csv([make_cell(tsr=0.5)]))
+    assert 0.4 < float(cell["tsr_low"]) < 0.5 < float(cell["tsr_high"]) < 0.6
+    assert float(cell["ssim"]) == pytest.approx(0.9) and float(cell["l1"]) == pytest.approx(2.0)
+
+
+def test_seeds_are_rows_of_their_own_that_share_their_spread(paper_cells: list[Cell]) -> None:
+    mine = [c for c in paper_cells if c.attack.name == "cama"]
+    other = [
+        c.model_copy(update={"protocol": c.protocol | {"seed": 1}, "cell_id": c.cell_id[::-1]}) for c in mine[::-1]
+    ]
+    rows = rows_of(leaderboard_csv(mine + other))
+    assert [(r["seed"], r["seeds"]) for r in rows] == [("0", "2"), ("1", "2")]
+    assert all(float(r["tsr_seeds_mean"]) == pytest.approx(float(r["tsr"])) for r in rows)
+    assert all(float(r["tsr_seeds_sd"]) == pytest.approx(0, abs=1e-12) for r in rows)
+    (alone,) = rows_of(leaderboard_csv(mine))
+    assert (alone["seeds"], alone["tsr_seeds_sd"]) == ("1", "")
+
+
+def test_baselines_are_shown_when_asked(make_cell: MakeCell) -> None:
+    cells = [make_cell(), make_cell("median-3", baseline=True, title="median-3")]
+    assert "median-3" not in render(table("2a", cells)[0], "md")
+    assert "median-3" in render(table("2a", cells, baselines=True)[0], "md")
+    assert "median-3" in render(table("distortion", cells)[0], "md")
+
+
+def test_intervals_are_shown_when_asked(make_cell: MakeCell) -> None:
+    cells = [make_cell(tsr=0.5, usr=0.75)]
+    assert "50.0 (75.0)" in render(table("2a", cells)[0], "text")
+    shown = render(table("2a", cells, intervals=True)[0], "text")
+    assert re.search(r"50\.0 \[4\d\.\d, 5\d\.\d\] \(75\.0 \[7\d\.\d, 7\d\.\d\]\)", shown)
+    (row, *_) = rows_of(render(table("2a", cells)[0], "csv"))
+    assert "rgb_tsr_low" in row and "rgb_usr_high" in row
+
+
+def test_conditions_and_budgets_are_columns(make_cell: MakeCell) -> None:
+    cells = [
+        make_cell(tsr=0.9),
+        make_cell(tsr=0.9, target="vgg16/rgb/complete"),
+        make_cell(tsr=0.3, condition="jpeg-75"),
+        make_cell(tsr=0.8, budget=35.0),
+    ]
+    (built,) = table("conditions", cells)
+    assert [c.key for c in built.columns] == ["uint8", "jpeg-75", "uint8, 35 dB"]
+    assert [e.value for e in built.row("cama").entries] == pytest.approx([0.9, 0.3, 0.8])
+    assert "resnet18/rgb/complete (in)" in built.caption[0], "the place that all columns have, and no other"
+    groups = {t.facts["budget"] for t in table("2a", cells)}
+    assert groups == {"native", "35 dB"}, "tracks are never in one table of success rates"

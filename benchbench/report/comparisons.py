@@ -1,0 +1,141 @@
+"""Tables beside the paper's: distortion in three measures, and success under each condition and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchbench import metrics, statistics
+from benchbench.cell import Cell
+from benchbench.report import captions
+from benchbench.report.groups import AttackRow, Group, mean
+from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.quality import NO_PSNR, UNCHANGED
+
+TOO_SMALL = "the photographs are smaller than the window of SSIM"
+NO_EVALUATOR = "the attack has no evaluator of its own"
+NOT_SHARED = "no target has been scored under all of these conditions"
+
+
+def distortion_table(group: Group) -> Table:
+    """Build the table of PSNR, SSIM, mean absolute difference, and success on the attack's own evaluator."""
+    columns = []
+    for key, title, kind in (("psnr", "PSNR", "decibel"), ("ssim", "SSIM", "number"), ("l1", "L1", "number")):
+        columns += [Column(f"{key}_{split}", f"{title} {split}", kind) for split in ("in", "out")]  # type: ignore[arg-type]
+    columns += [Column(f"own_{split}", f"Own evaluator {split}") for split in ("in", "out")]
+    rows = []
+    for attack in group.attacks:
+        found: dict[str, Entry] = {}
+        for split in ("in", "out"):
+            value, unchanged, made = group.psnr(attack, split)
+            why = (UNCHANGED if unchanged == made else NO_PSNR) if made else captions.NO_CELL
+            found[f"psnr_{split}"] = Entry(value, why)
+            ssim, l1 = group.similarity(attack, split)
+            found[f"ssim_{split}"] = Entry(ssim, TOO_SMALL if made else captions.NO_CELL)
+            found[f"l1_{split}"] = Entry(l1, captions.NO_CELL)
+            found[f"own_{split}"] = Entry(group.surrogate(attack, split), NO_EVALUATOR if made else captions.NO_CELL)
+        rows.append(Row(attack.key, attack.label, tuple(found[c.key] for c in columns), ranked=attack.ranked))
+    return Table(
+        number="distortion",
+        title="What attacks and plain filters change",
+        caption=(
+            "PSNR in dB, structural similarity (SSIM, 1: unchanged) and mean absolute difference in gray levels (L1)"
+            " between the photographs that an attacker hands over and the originals; and targeted success in percent"
+            " on the attack's own evaluator, which is trained on q.",
+            captions.setting(group),
+            captions.images(group, "in"),
+            captions.images(group, "out"),
+            captions.command("distortion", group, show_published=False),
+        ),
+        corner="Attack",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        remarks=captions.left_out(group),
+        facts=group.facts,
+    )
+
+
+def conditions_table(alike: Sequence[Group]) -> Table:
+    """Build the table of mean TSR under each condition and budget.
+
+    Args:
+        alike: groups of the same photographs, profile and seed; a column each.
+    """
+    columns = tuple(Column(_name(g), _name(g), pair=True, better="higher") for g in alike)
+    shared = _shared(alike)
+    attacks: dict[str, AttackRow] = {}
+    for group in alike:
+        attacks |= {a.key: a for a in group.attacks if a.key not in attacks}
+    rows = []
+    for attack in sorted(attacks.values(), key=lambda a: (a.control, a.baseline)):
+        entries = [_mean(group, attack, shared) for group in alike]
+        rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
+    places = ", ".join(f"{name} ({split})" for name, split in shared)
+    if len(shared) > _LISTED:
+        names = {name for name, _ in shared}
+        places = f"{len(names)} targets, {len(shared)} cells a column"
+    first = alike[0]
+    return Table(
+        number="conditions",
+        title="Success under each condition",
+        caption=(
+            "Mean TSR (USR) in percent over the targets and splits that every column has, and that have a USR: "
+            f"{places or 'none'}.",
+            f"Data set {first.dataset} ({first.data_id[:8]}), profile {first.profile}."
+            if first.dataset
+            else "No results yet.",
+            "A column is what targets see; after a comma the PSNR to which every perturbation was rescaled before.",
+            captions.BOLD,
+            captions.command("conditions", first, show_published=False),
+        ),
+        corner="Attack",
+        columns=columns,
+        rows=tuple(rows),
+        facts=first.facts | {"condition": "all", "budget": "all"},
+    )
+
+
+_LISTED = 8
+"""Targets named in a caption; more are counted."""
+
+
+def _name(group: Group) -> str:
+    return group.condition if group.track == "native" else f"{group.condition}, {group.track}"
+
+
+def _shared(alike: Sequence[Group]) -> list[tuple[str, str]]:
+    """Return the (target, split) places that all columns have and where USR is defined."""
+    places: list[set[tuple[str, str]]] = [
+        {
+            (c.target.name, c.split.name)
+            for c in group.cells
+            if not (c.target.overlap == "complete" and c.split.name == "out")
+        }
+        for group in alike
+    ]
+    return sorted(set.intersection(*places)) if places else []
+
+
+def _mean(group: Group, attack: AttackRow, places: Sequence[tuple[str, str]]) -> Entry:
+    cells = [group.cell(attack, name, split) for name, split in places]
+    whole = [c for c in cells if c is not None]
+    if not places:
+        return Entry(None, NOT_SHARED)
+    if len(whole) < len(cells):
+        return Entry(None, captions.NO_CELL)
+    return Entry(
+        _average([metrics.tsr(c) for c in whole]),
+        second=_average([metrics.usr(c) for c in whole]),
+        interval=_ends(whole, "tsr"),
+        second_interval=_ends(whole, "usr"),
+    )
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return mean(known) if len(known) == len(values) else None
+
+
+def _ends(cells: Sequence[Cell], rate: statistics.Rate) -> tuple[float, float] | None:
+    parts = [part for c in cells if (part := statistics.contributions(c, rate)) is not None]
+    found = statistics.rate_interval(statistics.combine((1 / len(cells), part) for part in parts))
+    return (found.low, found.high) if found is not None else None

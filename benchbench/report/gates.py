@@ -1,0 +1,184 @@
+"""Gates: what must hold of any honest run, checked on the cells with every run and shown with its figures.
+
+A failed gate does not change a number. It says that one of them should not be believed before somebody has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchbench import metrics
+from benchbench.report import captions
+from benchbench.report.groups import AttackRow, Group, mean
+from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.photographs import DatasetSummary
+
+SPLITS = ("in", "out")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check."""
+
+    key: str
+    title: str
+    passed: bool | None
+    """None: nothing to check it on."""
+    figures: str
+    """What was found, or what is missing."""
+
+    @property
+    def word(self) -> str:
+        """Return 'passed', 'FAILED' or 'not checked'."""
+        return {True: "passed", False: "FAILED", None: "not checked"}[self.passed]
+
+
+def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
+    """Check everything that can be checked on one group of cells.
+
+    Args:
+        summary: dataset.json, which says what test photographs share with those that anything was trained on.
+    """
+    checks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
+        ("pgd", "PGD fools its own evaluator at least as often as FGSM", lambda: _pgd(group)),
+        ("transfer", "an attack fools its own evaluator at least as often as targets", lambda: _transfer(group)),
+        ("identity", "identity scores exactly what the clean predictions imply", lambda: _identity(group)),
+        ("noise", "noise hits the wanted camera model no more than chance", lambda: _noise(group)),
+        ("calls", "no target was called while crafting, but by white-box attacks", lambda: _calls(group)),
+        ("changed", "every attack but identity changed photographs", lambda: _changed(group)),
+        ("disjoint", "test photographs share nothing with q and p", lambda: _disjoint(group, summary)),
+    )
+    return [Gate(key, title, *check()) for key, title, check in checks]
+
+
+def gates_table(group: Group, summary: DatasetSummary | None) -> Table:
+    """Build the table of gates, a row each."""
+    rows = [
+        Row(gate.key, gate.title, (Entry(gate.word), Entry(gate.figures)), ranked=False)
+        for gate in gates(group, summary)
+    ]
+    return Table(
+        number="gates",
+        title="Gates",
+        caption=(
+            "What must hold of any honest run, checked on these cells.",
+            captions.setting(group),
+            captions.command("gates", group, show_published=False),
+        ),
+        corner="Gate",
+        columns=(Column("result", "Result", "text"), Column("figures", "Figures", "text")),
+        rows=tuple(rows),
+        remarks=captions.left_out(group),
+        facts=group.facts,
+    )
+
+
+def _named(group: Group, name: str) -> list[AttackRow]:
+    return [a for a in group.attacks if a.name == name]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _pgd(group: Group) -> tuple[bool | None, str]:
+    pairs = []
+    for split in SPLITS:
+        for strong in _named(group, "pgd"):
+            for weak in _named(group, "fgsm"):
+                values = group.surrogate(strong, split), group.surrogate(weak, split)
+                if values[0] is not None and values[1] is not None:
+                    pairs.append((split, values[0], values[1]))
+    if not pairs:
+        return None, "PGD and FGSM are not both there"
+    text = ", ".join(f"{split} {_percent(a)} against {_percent(b)}" for split, a, b in pairs)
+    return all(a >= b for _, a, b in pairs), text
+
+
+def _transfer(group: Group) -> tuple[bool | None, str]:
+    found = []
+    for attack in group.attacks:
+        for split in SPLITS:
+            own = group.surrogate(attack, split)
+            # The evaluator tells the attacker's camera models apart, as targets of complete overlap do.
+            rates = [metrics.tsr(c) for c in group.of(attack, split) if c.target.overlap == "complete"]
+            known = [r for r in rates if r is not None]
+            if own is not None and known:
+                found.append(
+                    (own >= mean(known), f"{attack.label} {split} {_percent(own)}, targets {_percent(mean(known))}")
+                )
+    if not found:
+        return None, "no attack with an evaluator of its own"
+    wrong = [text for good, text in found if not good]
+    return not wrong, "; ".join(wrong or [text for _, text in found])
+
+
+def _identity(group: Group) -> tuple[bool | None, str]:
+    cells = [c for c in group.cells if c.attack.name == "identity"]
+    if not cells:
+        return None, "identity has not been run"
+    if group.condition not in ("uint8", "float"):
+        return None, "compression changes photographs that identity leaves alone"
+    wrong = []
+    for cell in cells:
+        expected = np.zeros(np.shape(cell.counts), np.int64)
+        for i, true in enumerate(cell.split.classes):
+            for wanted in range(cell.dataset.known):
+                if wanted != true:
+                    expected[i, wanted] = cell.target.clean[i]
+        if not np.array_equal(expected, np.asarray(cell.counts)):
+            wrong.append(f"{cell.target.name} ({cell.split.name})")
+    if wrong:
+        return False, f"not so for {', '.join(wrong)}"
+    return True, f"{len(cells)} of {len(cells)} cells"
+
+
+def _noise(group: Group) -> tuple[bool | None, str]:
+    parts, good = [], True
+    for split in SPLITS:
+        cells = [c for c in group.cells if c.attack.name == "noise" and c.split.name == split]
+        cells = [c for c in cells if c.target.overlap == "complete"]
+        rates = [r for c in cells if (r := metrics.tsr(c)) is not None]
+        if rates:
+            known = cells[0].dataset.known
+            # A photograph that is always taken for one class hits it once in all classes that can be wanted.
+            chance = 1 / (known - 1) if split == "in" else 1 / known
+            good &= mean(rates) <= chance + 1e-9
+            parts.append(f"{split} {_percent(mean(rates))}, chance {_percent(chance)}")
+    return (good, "; ".join(parts)) if parts else (None, "noise has not been run on a target of complete overlap")
+
+
+def _calls(group: Group) -> tuple[bool | None, str]:
+    if not group.cells:
+        return None, captions.NO_CELL
+    wrong = {c.attack.title for c in group.cells if c.craft.target_calls and c.attack.knowledge != "white-box"}
+    allowed = {c.attack.title for c in group.cells if c.craft.target_calls and c.attack.knowledge == "white-box"}
+    text = f"called by {', '.join(sorted(wrong))}" if wrong else f"0 calls in {len(group.cells)} cells"
+    return not wrong, text + (f"; white-box: {', '.join(sorted(allowed))}" if allowed else "")
+
+
+def _changed(group: Group) -> tuple[bool | None, str]:
+    good, parts = True, []
+    for attack in group.attacks:
+        if attack.name == "identity":
+            continue
+        counts = [group.psnr(attack, split)[1:] for split in SPLITS]
+        unchanged, made = (sum(n) for n in zip(*counts, strict=True))
+        good &= unchanged < made
+        if unchanged:
+            parts.append(f"{attack.label} left {_percent(unchanged / made)} as they were")
+    if not any(a.name != "identity" for a in group.attacks):
+        return None, "no attack has been run"
+    return good, "; ".join(parts) or "all photographs"
+
+
+def _disjoint(group: Group, summary: DatasetSummary | None) -> tuple[bool | None, str]:
+    if summary is None or summary.data_id != group.data_id or summary.shared is None:
+        return None, "dataset.json does not say"
+    shared = summary.shared
+    text = ", ".join(f"{n or 'no'} {what}" for what, n in shared.items() if n is not None)
+    unknown: Sequence[str] = [what for what, n in shared.items() if n is None]
+    return not any(shared.values()), f"shared: {text}" + (f"; not known: {', '.join(unknown)}" if unknown else "")

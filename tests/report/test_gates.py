@@ -1,0 +1,129 @@
+"""Each gate passes on honest cells and fails on the fault that it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbench.cell import Cell, tabulate
+from benchbench.report import DatasetSummary, ModelCounts
+from benchbench.report.gates import Gate, gates
+from benchbench.report.groups import groups
+
+MakeCell = Callable[..., Cell]
+
+
+def check(cells: list[Cell], key: str, summary: DatasetSummary | None = None) -> Gate:
+    (group,) = groups(cells)
+    return next(gate for gate in gates(group, summary) if gate.key == key)
+
+
+def craft(cell: Cell, **changes: Any) -> Cell:
+    return cell.model_copy(update={"craft": cell.craft.model_copy(update=changes)})
+
+
+def own(cell: Cell, share: float) -> Cell:
+    """Set the success on the attack's own evaluator."""
+    images = [a + b for a, b in zip(cell.craft.psnr_images, cell.craft.identical, strict=True)]
+    return craft(cell, surrogate_hits=tuple(round(share * n) for n in images))
+
+
+def as_clean(cell: Cell) -> Cell:
+    """Give identity's outcomes: each photograph is predicted as it was before, whatever class is wanted."""
+    outcomes = []
+    for row in cell.target.clean:
+        labels = np.repeat(np.arange(cell.target.classes), row)
+        outcomes += [tuple([int(label)] * len(cell.predicted[0])) for label in labels]
+    cell = cell.model_copy(update={"predicted": tuple(outcomes)})
+    return cell.model_copy(update={"counts": tabulate(cell)})
+
+
+@pytest.mark.parametrize(("pgd", "fgsm", "passed"), [(0.9, 0.7, True), (0.6, 0.7, False)])
+def test_pgd_against_fgsm(make_cell: MakeCell, pgd: float, fgsm: float, passed: bool) -> None:
+    gate = check([own(make_cell("pgd"), pgd), own(make_cell("fgsm"), fgsm)], "pgd")
+    assert gate.passed is passed and gate.figures == f"in {100 * pgd:.1f} % against {100 * fgsm:.1f} %"
+    assert check([own(make_cell("pgd"), pgd)], "pgd").passed is None
+
+
+def test_an_attack_that_fools_targets_more_than_its_own_evaluator(make_cell: MakeCell) -> None:
+    assert check([own(make_cell(tsr=0.5), 0.6)], "transfer").passed
+    gate = check([own(make_cell(tsr=0.5), 0.4)], "transfer")
+    assert gate.passed is False and gate.figures == "Cama in 40.0 %, targets 50.0 %"
+    partial = make_cell(tsr=0.5, target="resnet18/rgb/partial")
+    assert check([own(partial, 0.4)], "transfer").passed is None
+
+
+def test_identity_must_score_what_clean_predictions_imply(make_cell: MakeCell) -> None:
+    honest = as_clean(make_cell("identity", control=True, psnr=None))
+    assert check([honest], "identity").passed
+    one = [list(found) for found in honest.predicted]
+    one[0][0] = (one[0][0] + 1) % 6
+    wrong = honest.model_copy(update={"predicted": tuple(tuple(found) for found in one)})
+    wrong = wrong.model_copy(update={"counts": tabulate(wrong)})
+    gate = check([wrong], "identity")
+    assert gate.passed is False and "resnet18/rgb/complete (in)" in gate.figures
+    assert check([make_cell("identity", control=True, condition="jpeg-75")], "identity").passed is None
+
+
+@pytest.mark.parametrize(("tsr", "passed"), [(0.19, True), (0.3, False)])
+def test_noise_is_near_chance(make_cell: MakeCell, tsr: float, passed: bool) -> None:
+    assert check([make_cell("noise", control=True, tsr=tsr)], "noise").passed is passed
+
+
+def test_target_calls(make_cell: MakeCell) -> None:
+    cell = make_cell()
+    assert check([cell], "calls").passed
+    assert check([craft(cell, target_calls=3)], "calls").passed is False
+    white = craft(cell, target_calls=3)
+    white = white.model_copy(update={"attack": white.attack.model_copy(update={"knowledge": "white-box"})})
+    assert check([white], "calls").passed
+
+
+def test_unchanged_photographs(make_cell: MakeCell) -> None:
+    assert check([make_cell()], "changed").passed
+    gate = check([make_cell(psnr=None)], "changed")
+    assert gate.passed is False and gate.figures == "Cama left 100.0 % as they were"
+    assert check([make_cell("identity", control=True, psnr=None)], "changed").passed is None
+
+
+@pytest.mark.parametrize(("shared", "passed"), [(0, True), (2, False)])
+def test_disjoint(make_cell: MakeCell, shared: int, passed: bool) -> None:
+    summary = DatasetSummary(
+        name="virtual",
+        data_id="d" * 32,
+        camera_models=("A",),
+        known=1,
+        size=256,
+        counts=(ModelCounts(y=1, camera_model="A", q=1, p=1, test=1),),
+        shared={"pictures": shared, "devices": 0, "scenes": None},
+    )
+    gate = check([make_cell()], "disjoint", summary)
+    assert gate.passed is passed
+    assert gate.figures == f"shared: {shared or 'no'} pictures, no devices; not known: scenes"
+    assert check([make_cell()], "disjoint", None).passed is None
+
+
+def test_shared_pictures_and_devices_are_found_in_the_pixels(plugin: Path) -> None:
+
+    from benchbench_stega.photographs import Colors, Pictures
+
+    from benchbench.summary import shared_with_test
+
+    album: Any = Colors().open(Path())
+    assert shared_with_test(album) == {"pictures": 0, "devices": 0, "scenes": None}
+    honest = type(album).photos
+
+    class Leaky(type(album)):  # type: ignore[misc]
+        def photos(self, role: str, part: str = "all", known_only: bool = False) -> Pictures:
+            found = honest(self, role, part, known_only)
+            if role == "test":
+                found.images[0] = honest(self, "p").images[4]
+                found.device[:2] = 1
+            return found
+
+    leaky = Leaky(album.data_id, album.known, album.size, album.each)
+    assert shared_with_test(leaky) == {"pictures": 1, "devices": 1, "scenes": None}
