@@ -208,4 +208,4 @@ def _write_report(results: Path) -> None:
         for gate in wrong:
             print(f"  FAILED: {gate.title}: {gate.figures}")
     print(f"tables: {', '.join(str(path) for path in sorted({p.parent for p in paths if p.name == 'README.md'}))}")
-    print(f"leaderboard: {results / 'leaderboard.csv'}")
+    print(f"leaderboard: {results / 'leaderboard.csv'}, {results / 'leaderboard.html'}")

@@ -78,22 +78,35 @@ def report(
     published: Published = False,
     dataset: Dataset = None,
     profile: ProfileOnly = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if a file is not what the cells say.")
+    ] = False,
     results: opt.Results = Path("results"),
 ) -> None:
-    """Write all tables, leaderboard.csv and cells.csv from the cells; needs no photograph, network or plugin.
+    """Write all tables, leaderboard.csv, cells.csv and leaderboard.html from the cells.
+
+    Needs no photograph, network or plugin.
 
     Examples:
 
       bench report
 
       bench report --published --results results
-    """
-    from benchbench.report import write_all
 
+      bench report --published --check
+    """
+    from benchbench.report import differing, write_all
+
+    if check:
+        wrong = differing(results, dataset, profile, published)
+        for path in wrong:
+            print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
+        print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")
+        raise typer.Exit(1 if wrong else 0)
     problems: list[StoreError] = []
     paths = write_all(results, dataset, profile, published, problems=problems)
     for path in paths:
-        if path.name in ("README.md", "leaderboard.csv", "cells.csv"):
+        if path.name in ("README.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
             print(path)
     _name(problems)
 

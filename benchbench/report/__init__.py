@@ -9,7 +9,7 @@ from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.photographs import DatasetSummary, ModelCounts, read_summary, write_summary
-from benchbench.report.writing import gates_of, write_all
+from benchbench.report.writing import differing, gates_of, write_all
 
 __all__ = [
     "FORMATS",
@@ -21,6 +21,7 @@ __all__ = [
     "Row",
     "Table",
     "cells_csv",
+    "differing",
     "gates_of",
     "groups",
     "leaderboard_csv",

@@ -12,6 +12,7 @@ from benchbench.report.gates import Gate, gates
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Table
+from benchbench.report.page import page
 from benchbench.report.photographs import read_summary
 from benchbench.store import CellStore, file_name, write_atomic
 
@@ -28,8 +29,45 @@ def write_all(
 ) -> list[Path]:
     """Write every view of the cells under `results` and return the files' paths, sorted.
 
-    <results>/leaderboard.csv and cells.csv hold all cells; <results>/<dataset>/<profile>/tables/ holds the
-    tables as .md, .tex and .csv and a README.md that shows them all. What has not been computed is missing
+    Args:
+        dataset, profile, published, problems: see `views`.
+
+    Raises:
+        StoreError: see `views`; or a file that cannot be written.
+    """
+    files = views(results, dataset, profile, published, problems=problems)
+    for path, text in files.items():
+        write_atomic(path, text.encode("utf-8"))
+    return sorted(files)
+
+
+def differing(
+    results: Path, dataset: str | None = None, profile: str | None = None, published: bool = False
+) -> list[Path]:
+    """Return the views on disk that are missing or not what the cells say, sorted.
+
+    Raises:
+        StoreError: see `views`.
+    """
+    return sorted(
+        path
+        for path, text in views(results, dataset, profile, published).items()
+        if not path.is_file() or path.read_bytes() != text.encode("utf-8")
+    )
+
+
+def views(
+    results: Path,
+    dataset: str | None = None,
+    profile: str | None = None,
+    published: bool = False,
+    *,
+    problems: list[StoreError] | None = None,
+) -> dict[Path, str]:
+    """Return the text of every view of the cells under `results`, by its path.
+
+    <results>/leaderboard.csv, cells.csv and leaderboard.html hold all cells; <results>/<dataset>/<profile>/tables/
+    holds the tables as .md, .tex and .csv and a README.md that shows them all. What has not been computed is missing
     there, with the reason. Equal cells give equal bytes.
 
     Args:
@@ -38,8 +76,7 @@ def write_all(
         problems: receives what is wrong with unreadable cells; the others are still used.
 
     Raises:
-        StoreError: an unreadable cell (unless `problems` is given) or dataset.json; a file that cannot
-            be written.
+        StoreError: an unreadable cell (unless `problems` is given) or dataset.json.
     """
     cells = list(CellStore(results).cells(problems=problems))
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
@@ -54,9 +91,9 @@ def write_all(
             for form, suffix in SUFFIXES.items():
                 files[folder / f"{table_file(table.number)}.{suffix}"] = render(table, form)
         files[folder / "README.md"] = _overview(group, tables)
-    for path, text in files.items():
-        write_atomic(path, text.encode("utf-8"))
-    return sorted(files)
+    every = folders(results, groups(cells))
+    files[results / "leaderboard.html"] = page([(g, read_summary(f.parent / "dataset.json")) for g, f in every])
+    return files
 
 
 def gates_of(results: Path, *, problems: list[StoreError] | None = None) -> list[tuple[str, list[Gate]]]:

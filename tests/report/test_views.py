@@ -110,7 +110,7 @@ def test_different_photographs_do_not_overwrite_each_other(tmp_path: Path, make_
 
 
 def test_an_empty_results_folder_gives_empty_views(tmp_path: Path) -> None:
-    assert [p.name for p in write_all(tmp_path)] == ["cells.csv", "leaderboard.csv"]
+    assert [p.name for p in write_all(tmp_path)] == ["cells.csv", "leaderboard.csv", "leaderboard.html"]
     assert len((tmp_path / "cells.csv").read_text().splitlines()) == 1
 
 

@@ -1,0 +1,202 @@
+"""leaderboard.html: one self-contained page, sorted and filtered in the browser from numbers that are made here.
+
+Every mean with its interval and every rank is computed by `benchbench.statistics`, once for each combination of
+filters, so that the page has no statistics of its own to be wrong about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from benchbench import metrics, statistics
+from benchbench.cell import Cell
+from benchbench.identity import canonical_json
+from benchbench.report import captions
+from benchbench.report.catalog import ORDER
+from benchbench.report.gates import gates
+from benchbench.report.groups import AttackRow, Group, attack_key
+from benchbench.report.photographs import DatasetSummary
+from benchbench.report.success import SAME
+
+ANY = "all"
+AXES = ("overlap", "split", "backbone", "preprocessor")
+RATES: tuple[statistics.Rate, ...] = ("tsr", "usr")
+
+
+def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
+    """Return the page for groups of cells, each with its dataset.json."""
+    from jinja2 import Environment, StrictUndefined
+
+    text = (resources.files("benchbench") / "templates" / "leaderboard.html.j2").read_text(encoding="utf-8")
+    ordered = sorted(found, key=lambda f: _order(f[0]))
+    data = {
+        "groups": [_group(group, summary) for group, summary in ordered],
+        "axes": {axis: _values(ordered, axis) for axis in AXES},
+        "conditions": captions.CONDITIONS,
+    }
+    # A "<" of a stranger's title could end the script element that holds the data, or open another.
+    body = json.dumps(data, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(text).render(data=body)
+
+
+def _order(group: Group) -> tuple[Any, ...]:
+    condition = ORDER.get(group.condition, len(ORDER))
+    return group.dataset, group.profile, group.data_id, group.seed, group.track != "native", group.track, condition
+
+
+def _values(found: Sequence[tuple[Group, Any]], axis: str) -> list[str]:
+    names = {_place(cell)[AXES.index(axis)] for group, _ in found for cell in group.cells}
+    known = {"overlap": ["complete", "partial"], "split": ["in", "out"]}.get(axis)
+    known = known or [*captions.BACKBONES, *captions.PREPROCESSORS]
+    return sorted(names, key=lambda n: (known.index(n) if n in known else len(known), n))
+
+
+def _place(cell: Cell) -> tuple[str, str, str, str]:
+    return cell.target.overlap, cell.split.name, cell.target.backbone, cell.target.preprocessor
+
+
+def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
+    attacks = [
+        {
+            "key": a.key,
+            "label": a.label,
+            "kind": "control" if a.control else "filter" if a.baseline else "attack",
+            "knowledge": group.of(a, "in")[0].attack.knowledge
+            if group.of(a, "in")
+            else group.of(a, "out")[0].attack.knowledge,
+            "distortion": {
+                split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
+                for split in ("in", "out")
+            },
+        }
+        for a in group.attacks
+    ]
+    return {
+        "facts": group.facts,
+        "models": list(group.cells[0].dataset.camera_models),
+        "attacks": attacks,
+        "views": _views(group),
+        "cells": [_cell(cell) for cell in group.cells],
+        "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
+        "provenance": _provenance(group),
+    }
+
+
+def _views(group: Group) -> dict[str, list[list[Any]]]:
+    """Return {"overlap|split|backbone|preprocessor": a row an attack}, for every combination that has cells.
+
+    A row is [cells, tsr, low, high, usr, low, high, rank]; an attack that lacks a cell that another has is None,
+    since its mean would compare with nothing. As in leaderboard.csv, the paper's settings (the evaluators' architecture
+    or others, by overlap and split) weigh the same, however many targets they have.
+    """
+    samples: dict[tuple[str, str], dict[statistics.Rate, statistics.Sample | None]] = {}
+    places: dict[tuple[str, str], dict[str, Cell]] = {}
+    for cell in group.cells:
+        key = (cell.target.name, cell.split.name)
+        places.setdefault(key, {})[_key(cell)] = cell
+        samples[_key(cell), cell.cell_id] = {rate: statistics.contributions(cell, rate) for rate in RATES}
+    found: dict[str, list[list[Any]]] = {}
+    where = {key: _place(next(iter(cells.values()))) for key, cells in places.items()}
+    choices = [[ANY, *sorted({place[i] for place in where.values()})] for i in range(len(AXES))]
+    for combination in itertools.product(*choices):
+        chosen = [
+            key
+            for key, place in where.items()
+            if all(want in (ANY, have) for want, have in zip(combination, place, strict=True))
+        ]
+        if chosen:
+            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen], samples)
+    return found
+
+
+def _rows(
+    attacks: Sequence[AttackRow],
+    chosen: Sequence[dict[str, Cell]],
+    samples: dict[tuple[str, str], dict[statistics.Rate, statistics.Sample | None]],
+) -> list[list[Any]]:
+    made: list[list[Any]] = []
+    rated: list[list[statistics.Sample] | None] = []
+    for attack in attacks:
+        cells = [place[attack.key] for place in chosen if attack.key in place]
+        row: list[Any] = [len(cells)]
+        whole = len(cells) == len(chosen)
+        for rate in RATES:
+            settings: dict[tuple[bool, str, str], list[statistics.Sample]] = {}
+            for cell in cells:
+                part = samples[attack.key, cell.cell_id][rate]
+                if part is not None:
+                    key = (cell.target.backbone == SAME, cell.target.overlap, cell.split.name)
+                    settings.setdefault(key, []).append(part)
+            weighed = [(1 / (len(settings) * len(parts)), part) for parts in settings.values() for part in parts]
+            mine = statistics.combine(weighed) if weighed and whole else None
+            if rate == "tsr":
+                rated.append(mine if attack.ranked else None)
+            estimate = statistics.rate_interval(mine) if mine is not None else None
+            row += [_short(v) for v in (estimate.value, estimate.low, estimate.high)] if estimate else [None] * 3
+        made.append(row)
+    for row, rank in zip(made, statistics.ranks(rated), strict=True):
+        row.append(rank)
+    return made
+
+
+def _key(cell: Cell) -> str:
+    name, params = attack_key(cell)
+    return AttackRow(name, params, "").key
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    """Return what the page shows of one cell."""
+    estimates: list[float | None] = []
+    for rate in RATES:
+        sample = statistics.contributions(cell, rate)
+        found = statistics.rate_interval([sample]) if sample is not None else None
+        estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
+    by_wanted = [
+        [sum(rows[wanted][p] for rows in cell.counts) for p in range(cell.target.classes)]
+        for wanted in range(cell.dataset.known)
+    ]
+    return {
+        "id": cell.cell_id,
+        "attack": _key(cell),
+        "target": cell.target.name,
+        "place": list(_place(cell)),
+        "rates": estimates,
+        "psnr": _short(metrics.psnr_mean(cell), 2),
+        "images": cell.split.images,
+        "counts": by_wanted,
+        "clean": _short(metrics.clean_accuracy(cell)),
+        "record": {
+            "craft_id": cell.craft.craft_id,
+            "attack version": cell.attack.version,
+            "attack parameters": cell.attack.params,
+            "attack networks": cell.attack.fits,
+            "target version": cell.target.version,
+            "target networks": cell.target.fits,
+            "split fingerprint": cell.split.fingerprint[:16],
+            "protocol": cell.protocol,
+            "calibrated": cell.craft.facts,
+            "target calls while crafting": cell.craft.target_calls,
+            "unchanged photographs": sum(cell.craft.identical),
+        },
+        "seconds": _short(float(cell.provenance.get("seconds", 0.0)), 1),
+        "made": _origin(cell),
+    }
+
+
+def _origin(cell: Cell) -> str:
+    text = canonical_json({k: v for k, v in cell.provenance.items() if k not in ("seconds", "utc")})
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _provenance(group: Group) -> dict[str, Any]:
+    """Return the distinct provenances of the cells by the digest that cells name."""
+    return {_origin(c): {k: v for k, v in c.provenance.items() if k not in ("seconds", "utc")} for c in group.cells}
+
+
+def _short(value: float | None, digits: int = 4) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,152 @@
+"""The page in headless Chromium: sort, filter, open a cell by keyboard; narrow, wide, light, dark; no network."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.cell import Cell
+from benchbench.report import leaderboard_csv
+from benchbench.report.groups import groups
+from benchbench.report.page import page
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def text(paper_cells: list[Cell], make_cell: Any) -> str:
+    cells = [*paper_cells, make_cell(condition="jpeg-75", tsr=0.25), make_cell(budget=35.0, tsr=0.75)]
+    return page([(group, None) for group in groups(cells)])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def shown(browser: Any, text: str, tmp_path: Path) -> Iterator[Any]:
+    """Open the page on a desktop; whatever it logs as an error or asks of a network fails the test."""
+    (tmp_path / "leaderboard.html").write_text(text)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    tab.on("request", lambda r: None if r.url.startswith("file:") else wrong.append(r.url))
+    tab.goto((tmp_path / "leaderboard.html").as_uri())
+    yield tab
+    context.close()
+    assert not wrong
+
+
+def names(tab: Any) -> list[str]:
+    found: list[str] = tab.locator("#body .name").all_inner_texts()
+    return found
+
+
+def test_the_page_holds_the_numbers_of_the_leaderboard(text: str, paper_cells: list[Cell]) -> None:
+    import csv
+    import io
+
+    found = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])  # type: ignore[index]
+    rows = {r["attack"]: r for r in csv.DictReader(io.StringIO(leaderboard_csv(paper_cells)))}
+    (whole,) = (g for g in found["groups"] if g["facts"]["condition"] == "uint8" and g["facts"]["budget"] == "native")
+    for attack, row in zip(whole["attacks"], whole["views"]["all|all|all|all"], strict=True):
+        expected = rows[attack["key"]]
+        for value, column in zip(row[1:7], ("tsr", "tsr_low", "tsr_high", "usr", "usr_low", "usr_high"), strict=True):
+            assert value == (pytest.approx(float(expected[column]), abs=6e-5) if expected["tsr"] else None)
+        assert str(row[7] or "") == expected["rank"]
+    assert "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text
+
+
+def test_names_cannot_break_out_of_the_page(make_cell: Any) -> None:
+    made = page([(g, None) for g in groups([make_cell(title="</script><script>alert(1)</script>", attack="x")])])
+    assert "<script>alert" not in made
+
+
+@needs_browser
+def test_sort(shown: Any) -> None:
+    assert names(shown)[:2] == ["Cama", "MISL"]
+    assert shown.locator('th[aria-sort="descending"]').inner_text() == "TSR"
+    shown.locator('[data-column="tsr"]').focus()
+    shown.keyboard.press("Enter")
+    assert shown.locator('th[aria-sort="ascending"]').inner_text() == "TSR" and names(shown)[0] == "DDN"
+    assert shown.evaluate("document.activeElement.dataset.column") == "tsr", "the keyboard stays where it was"
+    shown.locator('[data-column="label"]').click()
+    shown.uncheck("#others")
+    assert names(shown) == sorted(names(shown), key=str.lower)
+
+
+@needs_browser
+def test_filter(shown: Any) -> None:
+    shown.select_option("#overlap", "partial")
+    shown.select_option("#split", "in")
+    shown.select_option("#backbone", "resnet18")
+    cama = shown.locator("tr", has=shown.get_by_role("button", name="Cama"))
+    assert cama.locator(".rate b").first.inner_text() == "86.1", "table 4a of the paper: the mean of the row"
+    assert "6" in cama.locator("td.number").last.inner_text()
+    shown.uncheck("#others")
+    assert "Noise" not in names(shown)
+    shown.reload()
+    assert shown.input_value("#overlap") == "partial", "the address keeps what was chosen"
+    shown.select_option("#condition", "jpeg-75")
+    assert names(shown) == ["Cama"] and shown.locator(".rate b").first.inner_text() == "25.0"
+    assert "JPEG" in shown.inner_text("#setting")
+
+
+@needs_browser
+def test_open_a_cell_with_the_keyboard(shown: Any) -> None:
+    button = shown.get_by_role("button", name="Cama")
+    button.focus()
+    shown.keyboard.press("Enter")
+    assert shown.get_by_role("button", name="Cama").get_attribute("aria-expanded") == "true"
+    shown.locator(".cell").first.focus()
+    shown.keyboard.press("Enter")
+    dialog = shown.get_by_role("dialog")
+    assert dialog.is_visible() and "cell_id" in dialog.inner_text() and "Model_1" in dialog.inner_text()
+    shown.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_and_can_be_read(browser: Any, text: str, tmp_path: Path, width: int, scheme: str) -> None:
+    (tmp_path / "page.html").write_text(text)
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out to the side"
+
+    def contrast(selector: str) -> float:
+        script = """(s) => {
+            const c = (v) => v.match(/[\\d.]+/g).slice(0, 3).map(Number), style = (e) => getComputedStyle(e);
+            return [c(style(document.querySelector(s)).color), c(style(document.body).backgroundColor)]; }"""
+        light = []
+        for color in tab.evaluate(script, selector):
+            parts = [v / 255 / 12.92 if v / 255 <= 0.04045 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in color]
+            light.append(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])
+        return (max(light) + 0.05) / (min(light) + 0.05)
+
+    for selector in ("body", ".soft", ".name", ".rate small"):
+        assert contrast(selector) >= 4.5, f"{selector}: WCAG AA"
+    unnamed = "[...document.querySelectorAll('button, select, input')].filter(e => !(e.innerText || e.labels?.length))"
+    assert tab.evaluate(f"{unnamed}.length") == 0
+    context.close()
+
+
+def test_no_results_yet() -> None:
+    assert "No results yet" in page([])
