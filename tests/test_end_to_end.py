@@ -73,3 +73,46 @@ def test_tables_need_no_network(folders):
     assert "91.2" in done.stdout, "the paper's figure for Cama on ResNet-18 RGB"
     summary = json.loads(Path(folders / "results" / "virtual" / "smoke" / "dataset.json").read_text())
     assert [row["test"] for row in summary["counts"]] == [2] * 12
+
+
+def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path):
+    """Everything that a reader may ask of one attack, from the same networks."""
+    place = ["--cache", str(folders / "cache"), "--results", str(folders / "more"), "--profile", "smoke"]
+    asked = ["--attack", "cama,identity,median-3,jpeg-30", "--targets", "resnet18/hp/complete"]
+    done = bench("run", *asked, *place, "--condition", "all", "--budget", "native,30,35")
+    assert done.returncode == 0, done.stderr
+    assert f"{4 * 5 * 3 * 2} computed, 0 already there, 0 skipped, 0 failed" in done.stdout
+    assert "gates of virtual, smoke, uint8, native: 5 passed, 0 failed" in done.stdout, done.stdout
+    cells = list(CellStore(folders / "more").cells())
+    levels = {c.protocol["budget"] for c in cells}
+    assert levels == {None, 30, 35}
+    for cell in cells:
+        if cell.protocol["budget"] == 35 and cell.attack.name != "identity":
+            mean = sum(cell.craft.psnr_sum) / sum(cell.craft.psnr_images)
+            assert abs(mean - 35) < 0.05, "64 px photographs: rounding makes steps"
+        hits = cell.craft.surrogate_hits
+        assert (hits is not None) == (cell.attack.name == "cama")
+    seen = {c.cell_id: str(c.counts) for c in cells if c.attack.name == "median-3" and c.split.name == "in"}
+    assert len(seen) == 15
+    seeds = bench("run", "--attack", "noise", "--targets", "resnet18/hp/complete", *place, "--seeds", "2")
+    assert seeds.stdout.startswith("seed 0\n2 computed") and "seed 1\n2 computed" in seeds.stdout, seeds.stderr
+    where = place[:2] + place[4:]
+    for command in (
+        ["show", "photographs", "cama", "--images", "0", "-o", str(tmp_path / "p.png"), *where],
+        ["show", "spectra", "cama", "--images", "0,1", "-o", str(tmp_path / "s.png"), *where],
+        ["show", "confusion", "cama", "resnet18/hp/complete", "-o", str(tmp_path / "c.png"), *place[2:4]],
+        ["curve", "-o", str(tmp_path / "t.svg"), *place[2:4]],
+    ):
+        shown = bench(*command)
+        assert shown.returncode == 0, shown.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"p.png", "s.png", "c.png", "t.svg"}
+    table = bench("table", "conditions", "--baselines", *place[2:4]).stdout
+    assert "jpeg-target, 35 dB" in table and "median-3" in table
+    check = ["report", "--check", *place[2:4]]
+    bench("report", *place[2:4])
+    assert bench(*check).returncode == 0
+    (folders / "more" / "leaderboard.csv").write_text("edited")
+    edited = bench(*check)
+    assert edited.returncode == 1 and "leaderboard.csv is not what its cells say" in edited.stderr
+    freed = bench("gc", "--dry-run", *place[:4])
+    assert freed.returncode == 0 and "generator/cama" not in freed.stdout and "evaluator" not in freed.stdout

@@ -33,6 +33,9 @@ def run(
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
     seed: opt.Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train and craft with so many seeds, from --seed on; tables show the spread.")
+    ] = 1,
     device: opt.Device = "cpu",
     workers: opt.Workers = 0,
     batch: opt.Batch = 16,
@@ -57,51 +60,59 @@ def run(
 
       bench run --attack all --targets 'resnet18/*/complete' --condition all --budget native,35
 
+      bench run --attack cama --targets 'resnet18/*/complete' --seeds 3
+
       bench run --attack cama --data ~/photos/dresden --profile paper --device cuda
 
       bench run --attack cama --dry-run
     """
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
-    protocols = opt.protocols(condition, budget, seed)
     options = opt.options(device, workers, batch, cache, results)
     from benchbench.harness import plan_run
     from benchbench.harness import run as run_all
 
-    if dry_run:
-        plan, facts = plan_run(
-            asked.attacks,
-            asked.targets,
-            asked.splits,
-            protocols=protocols,
-            profile=asked.profile,
-            source=asked.source,
-            options=options,
-            seed=seed,
-        )
-        _print_plan(plan, facts, options)
-        return
-    from benchbench.display import display
+    code, written = 0, False
+    for number in range(seed, seed + seeds):
+        protocols = opt.protocols(condition, budget, number)
+        if seeds > 1:
+            print(f"seed {number}")
+        if dry_run:
+            plan, facts = plan_run(
+                asked.attacks,
+                asked.targets,
+                asked.splits,
+                protocols=protocols,
+                profile=asked.profile,
+                source=asked.source,
+                options=options,
+                seed=number,
+            )
+            _print_plan(plan, facts, options)
+            continue
+        from benchbench.display import display
 
-    try:
-        summary = run_all(
-            asked.attacks,
-            asked.targets,
-            asked.splits,
-            protocols=protocols,
-            profile=asked.profile,
-            source=asked.source,
-            options=options,
-            seed=seed,
-            display=None if quiet else display(),
-        )
-    except KeyboardInterrupt:
-        print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    print(summary.sentence)
-    _print_failures(summary)
-    if report and (summary.computed or summary.present):
+        try:
+            summary = run_all(
+                asked.attacks,
+                asked.targets,
+                asked.splits,
+                protocols=protocols,
+                profile=asked.profile,
+                source=asked.source,
+                options=options,
+                seed=number,
+                display=None if quiet else display(),
+            )
+        except KeyboardInterrupt:
+            print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
+            raise typer.Exit(130) from None
+        print(summary.sentence)
+        _print_failures(summary)
+        code = max(code, summary.exit_code)
+        written |= bool(summary.computed or summary.present)
+    if report and written:
         _write_report(results)
-    raise typer.Exit(summary.exit_code)
+    raise typer.Exit(code)
 
 
 def status(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchbench import metrics
+from benchbench import metrics, statistics
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, mean
 from benchbench.report.model import Column, Entry, Row, Table
@@ -44,7 +44,11 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
     """
     checks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
         ("pgd", "PGD fools its own evaluator at least as often as FGSM", lambda: _pgd(group)),
-        ("transfer", "an attack fools its own evaluator at least as often as targets", lambda: _transfer(group)),
+        (
+            "transfer",
+            "an attack fools its own evaluator at least as often as targets, within their interval",
+            lambda: _transfer(group),
+        ),
         ("identity", "identity scores exactly what the clean predictions imply", lambda: _identity(group)),
         ("noise", "noise hits the wanted camera model no more than chance", lambda: _noise(group)),
         ("calls", "no target was called while crafting, but by white-box attacks", lambda: _calls(group)),
@@ -104,12 +108,12 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
         for split in SPLITS:
             own = group.surrogate(attack, split)
             # The evaluator tells the attacker's camera models apart, as targets of complete overlap do.
-            rates = [metrics.tsr(c) for c in group.of(attack, split) if c.target.overlap == "complete"]
-            known = [r for r in rates if r is not None]
-            if own is not None and known:
-                found.append(
-                    (own >= mean(known), f"{attack.label} {split} {_percent(own)}, targets {_percent(mean(known))}")
-                )
+            cells = [c for c in group.of(attack, split) if c.target.overlap == "complete"]
+            parts = [part for c in cells if (part := statistics.contributions(c, "tsr")) is not None]
+            rate = statistics.rate_interval(statistics.combine((1 / len(parts), part) for part in parts))
+            if own is not None and rate is not None:
+                text = f"{attack.label} {split} {_percent(own)}, targets {_percent(rate.value)}"
+                found.append((own >= rate.low, text))
     if not found:
         return None, "no attack with an evaluator of its own"
     wrong = [text for good, text in found if not good]

@@ -1,0 +1,144 @@
+"""Figures from cells: confusion heat maps, TSR against PSNR. They need neither torch, nor a plugin, nor photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbench import metrics, statistics
+from benchbench.cell import Cell
+from benchbench.errors import BenchError, StoreError
+from benchbench.report.groups import AttackRow, Group
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure, in inches, and its axes row by row; it needs no screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that its suffix names.
+
+    Raises:
+        StoreError: the file cannot be written, or matplotlib has no such format.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"'{path}' cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def confusion(cells: Sequence[Cell]) -> Figure:
+    """Draw a heat map a cell: the share of photographs by wanted (down) and predicted (across) camera model.
+
+    Args:
+        cells: of one attack and one target, a split each.
+    """
+    models = cells[0].dataset.camera_models
+    classes, known = cells[0].target.classes, cells[0].dataset.known
+    figure, axes = new_figure(1.2 + len(cells) * (0.42 * classes + 1.4), 1.8 + 0.42 * known + 1.1, 1, len(cells))
+    for cell, axis in zip(cells, axes, strict=True):
+        table = np.array(cell.counts, dtype=np.float64).sum(axis=0)
+        share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+        image = axis.imshow(share, vmin=0, vmax=1, cmap="cividis")
+        axis.set_xticks(range(classes), models[:classes], rotation=90, fontsize=7)
+        axis.set_yticks(range(known), models[:known], fontsize=7)
+        for (i, j), value in np.ndenumerate(share):
+            color = "black" if value > 0.55 else "white"
+            axis.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=6, color=color)
+        rate = metrics.tsr(cell)
+        axis.set_title(
+            f"{cell.split.name}, TSR {100 * rate:.1f} %" if rate is not None else cell.split.name, fontsize=9
+        )
+        axis.set_xlabel("predicted", fontsize=8)
+        axis.set_ylabel("wanted", fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="share of photographs")
+    figure.suptitle(f"{cells[0].attack.title} against {cells[0].target.name}", fontsize=10)
+    return figure
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place of a curve."""
+
+    psnr: float
+    """dB, as reached."""
+    estimate: statistics.Estimate
+    cells: int
+
+
+def curves(found: Sequence[Group], condition: str) -> dict[str, list[Point]]:
+    """Return mean TSR against PSNR for each attack that has been judged under at least two budgets.
+
+    The mean is over the targets and splits that all budgets of the attack have; PSNR is the mean that was reached,
+    since a photograph that did not change cannot be rescaled.
+
+    Args:
+        found: groups of the same photographs, profile and seed.
+        condition: the one that is drawn.
+    """
+    levels = [g for g in found if g.condition == condition and g.track != "native"]
+    attacks: dict[str, AttackRow] = {a.key: a for g in levels for a in g.attacks}
+    made: dict[str, list[Point]] = {}
+    for attack in attacks.values():
+        mine = [g for g in levels if g.of(attack, "in") or g.of(attack, "out")]
+        places = [{(c.target.name, c.split.name) for s in ("in", "out") for c in g.of(attack, s)} for g in mine]
+        shared = sorted(set.intersection(*places)) if len(mine) > 1 else []
+        points = []
+        for group in mine:
+            cells = [c for name, split in shared if (c := group.cell(attack, name, split)) is not None]
+            samples = [s for c in cells if (s := statistics.contributions(c, "tsr")) is not None]
+            reached = [p for c in cells if (p := metrics.psnr_mean(c)) is not None]
+            estimate = statistics.rate_interval(statistics.combine((1 / len(samples), s) for s in samples))
+            if estimate is not None and reached:
+                points.append(Point(float(np.mean(reached)), estimate, len(cells)))
+        if len(points) > 1:
+            made[attack.label] = sorted(points, key=lambda point: point.psnr)
+    return made
+
+
+def curve(found: Sequence[Group], condition: str = "uint8") -> Figure:
+    """Draw TSR against PSNR with 95 % bands.
+
+    Raises:
+        BenchError: no attack has been judged under two budgets.
+    """
+    made = curves(found, condition)
+    if not made:
+        raise BenchError(
+            f"no attack has cells under two budgets with condition '{condition}'; for example: bench run --attack cama "
+            "--targets 'resnet18/*/complete' --budget 25,30,35,40,45,50"
+        )
+    figure, (axis,) = new_figure(7, 4.6)
+    for label, points in made.items():
+        x = [p.psnr for p in points]
+        (line,) = axis.plot(x, [100 * p.estimate.value for p in points], marker="o", label=label)
+        low, high = ([100 * getattr(p.estimate, end) for p in points] for end in ("low", "high"))
+        axis.fill_between(x, low, high, alpha=0.18, color=line.get_color(), linewidth=0)
+    group = found[0]
+    cells = {p.cells for points in made.values() for p in points}
+    axis.set_xlabel("PSNR of the photographs that attackers hand over, dB")
+    axis.set_ylabel("mean TSR, %")
+    axis.set_ylim(0, 100)
+    axis.set_title(
+        f"{group.dataset}, profile {group.profile}, condition {condition}, "
+        f"{' or '.join(map(str, sorted(cells)))} cells a point",
+        fontsize=9,
+    )
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
