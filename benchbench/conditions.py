@@ -87,7 +87,7 @@ def camera_tables(dataset: Dataset) -> dict[int, JpegTables]:
     found = {}
     for c in range(dataset.known):
         rows = np.flatnonzero(labels == c)
-        content = dataset.jpeg("q", int(rows[0])) if len(rows) else None
+        content = dataset.camera_file("q", int(rows[0])) if len(rows) else None
         if content is not None:
             with Image.open(BytesIO(content)) as image:
                 quantization = getattr(image, "quantization", None)

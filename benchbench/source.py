@@ -121,7 +121,7 @@ def facts_of(dataset: Dataset) -> Facts:
         dataset.known,
         dataset.size,
         np.asarray(dataset.photos("test").camera, np.int64),
-        frozenset(c for c, row in rows.items() if dataset.jpeg("q", row) is not None),
+        frozenset(c for c, row in rows.items() if dataset.camera_file("q", row) is not None),
     )
 
 

@@ -118,19 +118,25 @@ class Dataset:
         return self._labels[role]
 
     def jpeg(self, role: Role, index: int) -> bytes | None:
-        """The JPEG file of a photograph as its camera wrote it; None where it is none, or lies there no more."""
+        """The JPEG file of a photograph as its virtual camera wrote it; None for a folder of real ones."""
         path = self.root / f"{role}.jpegs"
         if not path.is_file():
-            folder, name = self.meta["recipe"].get("path"), str(self.labels(role)["name"][index])
-            try:
-                content = (Path(folder) / name).read_bytes() if folder else b""
-            except OSError:
-                return None
-            return content if content[:2] == b"\xff\xd8" else None
+            return None
         start, stop = (int(v) for v in self.labels(role)["jpeg"][index : index + 2])
         with path.open("rb") as file:
             file.seek(start)
             return file.read(stop - start)
+
+    def camera_file(self, role: Role, index: int) -> bytes | None:
+        """The JPEG file of a photograph, virtual or in its folder; None where it is none, or lies there no more."""
+        folder = self.meta["recipe"].get("path")
+        if folder is None:
+            return self.jpeg(role, index)
+        try:
+            content = (Path(folder) / str(self.labels(role)["name"][index])).read_bytes()
+        except OSError:
+            return None
+        return content if content[:2] == b"\xff\xd8" else None
 
     def fingerprint(self, role: Role) -> str:
         """sha256 over the pixels and labels of a role, taken when it was built."""
