@@ -132,6 +132,7 @@ def make_plan(
     ids_attack = [attack_fits(a, setup) for a in attacks]
     ids_target = [target_fits(t, setup) for t in targets]
     sources = {id(thing): source_digest(thing) for thing in (*attacks, *targets)}
+    standing = _Standing(store)
     cells = []
     for a, attack in enumerate(attacks):
         for protocol in protocols:
@@ -146,7 +147,7 @@ def make_plan(
                     if not reason and path.exists() and (found := store.read(path)).cell_id == cell:
                         state = "present"
                         note = _moved(found, sources[id(attack)], sources[id(target)])
-                    elif not reason and (why := _outdated(store, path, attack, target, setup, protocol, ids)):
+                    elif not reason and (why := _outdated(standing, path, attack, target, setup, protocol, ids)):
                         state = "stale"
                     cells.append(
                         PlannedCell(
@@ -229,8 +230,33 @@ def _moved(cell: Cell, attack: str, target: str) -> str:
     return f"the source of {' and '.join(changed)} has changed since" if changed else ""
 
 
+class _Standing:
+    """The readable cells in a place of the results folder, each file read once a plan."""
+
+    def __init__(self, store: CellStore) -> None:
+        self._store = store
+        self._folders: dict[Path, list[Path]] = {}
+        self._cells: dict[Path, Cell | None] = {}
+
+    def beside(self, path: Path) -> list[Cell]:
+        """Return the cells of the same attack, target and split as the one that `path` is for."""
+        if path.parent not in self._folders:
+            self._folders[path.parent] = sorted(path.parent.glob("*.json"))
+        place = path.name.rsplit("-", 1)[0]
+        others = [p for p in self._folders[path.parent] if p.name.rsplit("-", 1)[0] == place]
+        return [cell for other in others if (cell := self._read(other)) is not None]
+
+    def _read(self, path: Path) -> Cell | None:
+        if path not in self._cells:
+            try:
+                self._cells[path] = self._store.read(path)
+            except StoreError:
+                self._cells[path] = None
+        return self._cells[path]
+
+
 def _outdated(
-    store: CellStore,
+    standing: _Standing,
     path: Path,
     attack: Attack,
     target: Target,
@@ -243,11 +269,7 @@ def _outdated(
     The newest cell with the same parameters and protocol is the one to blame; an unreadable one is not.
     """
     reasons = []
-    for other in sorted(path.parent.glob(f"{path.name.rsplit('-', 1)[0]}-????????.json")):
-        try:
-            cell = store.read(other)
-        except StoreError:
-            continue
+    for cell in standing.beside(path):
         if cell.attack.params != attack.spec()["params"] or cell.protocol != plain(protocol):
             continue
         if cell.dataset.data_id != setup.data_id:
