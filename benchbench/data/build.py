@@ -78,7 +78,13 @@ def build(recipe: Recipe, cache_dir: Path, *, workers: int | None = None, progre
         home.mkdir(parents=True, exist_ok=True)
         with _lock(home / f"{identifier}.lock"):
             if not (root / "meta.json").is_file():
-                _build(recipe, identifier, root, work, workers or _cores(), progress or (lambda *_: None))
+                try:
+                    _build(recipe, identifier, root, work, workers or _cores(), progress or (lambda *_: None))
+                except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
+                    raise DataError(
+                        f"'{work}' cannot be written ({error.strerror or error}). What is finished is kept; "
+                        "put this right and run again, it resumes."
+                    ) from error
     return Dataset(root)
 
 

@@ -273,3 +273,27 @@ def test_the_paper_profile_has_the_numbers_of_table_1():
     for role, column in (("q", "q_data"), ("p", "p_data"), ("test", "p_test")):
         counts = Counter(item.camera for item in taken[role])
         assert [counts[k] or None for k in range(12)] == [int(r[column]) if r[column] else None for r in rows]
+
+
+def test_no_space_is_one_sentence_and_the_next_build_goes_on(tmp_path, monkeypatch):
+    import importlib
+
+    from benchbench.errors import DataError
+
+    module = importlib.import_module("benchbench.data.build")  # the package has a function of that name
+    build_dataset, write_atomic = module.build, module.write_atomic
+    calls = []
+
+    def full(path, writer):
+        calls.append(path)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        write_atomic(path, writer)
+
+    monkeypatch.setattr(module, "write_atomic", full)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)\. What is finished is kept"):
+        build_dataset(TINY, tmp_path, workers=1)
+    monkeypatch.undo()
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("scenes/*.npy")}
+    assert len(before) == 3
+    assert build_dataset(TINY, tmp_path, workers=1).size == TINY.size
