@@ -11,8 +11,8 @@ import numpy as np
 
 from benchbench.errors import StoreError
 from benchbench.profile import Profile
-from benchbench.report.photographs import DatasetSummary, ModelCounts, read_summary
-from benchbench.store import file_name, write_atomic
+from benchbench.report.photographs import DatasetSummary, read_summary, write_summary
+from benchbench.store import file_name
 
 if TYPE_CHECKING:
     from benchbench.data import Dataset, Role
@@ -22,31 +22,18 @@ ROLES: tuple[Role, ...] = ("q", "p", "test")
 
 def write_dataset_json(dataset: Dataset, profile: Profile, results: Path) -> None:
     """Write dataset.json, what the table of photographs shows, beside the cells."""
-    known = dataset.known
-    classes = range(len(dataset.camera_models))
-    camera = {role: np.asarray(dataset.photos(role).camera) for role in ROLES}
-    number = {role: [int((labels == c).sum()) for c in classes] for role, labels in camera.items()}
     path = results / file_name(dataset.name) / file_name(profile.name) / "dataset.json"
     shared = _known_shared(path, dataset.data_id)
-    summary = DatasetSummary(
+    summary = DatasetSummary.of(
         name=dataset.name,
         data_id=dataset.data_id,
-        camera_models=tuple(dataset.camera_models),
-        known=known,
+        camera_models=dataset.camera_models,
+        known=dataset.known,
         size=dataset.size,
-        counts=tuple(
-            ModelCounts(
-                y=c + 1,
-                camera_model=model,
-                q=number["q"][c] if c < known else None,
-                p=number["p"][c],
-                test=number["test"][c],
-            )
-            for c, model in enumerate(dataset.camera_models)
-        ),
+        labels={role: dataset.photos(role).camera for role in ROLES},
         shared=shared if shared is not None else shared_with_test(dataset),
     )
-    write_atomic(path, (summary.model_dump_json(indent=1) + "\n").encode())
+    write_summary(path, summary)
 
 
 def _known_shared(path: Path, data_id: str) -> dict[str, int | None] | None:

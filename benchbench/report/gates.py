@@ -185,4 +185,4 @@ def _disjoint(group: Group, summary: DatasetSummary | None) -> tuple[bool | None
     shared = summary.shared
     text = ", ".join(f"{n or 'no'} {what}" for what, n in shared.items() if n is not None)
     unknown: Sequence[str] = [what for what, n in shared.items() if n is None]
-    return not any(shared.values()), f"shared: {text}" + (f"; not known: {', '.join(unknown)}" if unknown else "")
+    return not any(shared.values()), f"shared: {text}" + (f"; not judged: {', '.join(unknown)}" if unknown else "")

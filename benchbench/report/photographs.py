@@ -47,7 +47,7 @@ class DatasetSummary(BaseModel):
     size: int
     """Photographs are `size` x `size` pixels."""
     shared: dict[str, int | None] | None = None
-    """How many pictures, devices and scenes test photographs share with q and p; None: not known."""
+    """How many pictures, devices and scenes test photographs share with q and p. None: not known, or allowed to."""
     counts: tuple[ModelCounts, ...]
 
     @classmethod
@@ -60,11 +60,13 @@ class DatasetSummary(BaseModel):
         known: int,
         size: int,
         labels: Mapping[str, Iterable[int]],
+        shared: dict[str, int | None] | None = None,
     ) -> DatasetSummary:
         """Count the photographs of a data set.
 
         Args:
             labels: class of each photograph, from 0, by role: q, p, test.
+            shared: see the field.
         """
         found = {role: Counter(int(k) for k in labels[role]) for role in ("q", "p", "test")}
         counts = tuple(
@@ -84,6 +86,7 @@ class DatasetSummary(BaseModel):
             known=known,
             size=size,
             counts=counts,
+            shared=shared,
         )
 
 

@@ -103,7 +103,7 @@ def test_disjoint(make_cell: MakeCell, shared: int, passed: bool) -> None:
     )
     gate = check([make_cell()], "disjoint", summary)
     assert gate.passed is passed
-    assert gate.figures == f"shared: {shared or 'no'} pictures, no devices; not known: scenes"
+    assert gate.figures == f"shared: {shared or 'no'} pictures, no devices; not judged: scenes"
     assert check([make_cell()], "disjoint", None).passed is None
 
 
