@@ -149,6 +149,18 @@ def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate |
     return Estimate(value, *wilson(value, independent, z))
 
 
+def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) -> Estimate | None:
+    """Return the mean TSR or USR of some cells with its interval; None if one of them is missing or has no such rate.
+
+    Cells of one split share their photographs: the mean of many targets is not more certain than the photographs allow.
+    """
+    parts = [contributions(cell, rate) if cell is not None else None for cell in cells]
+    whole = [part for part in parts if part is not None]
+    if not whole or len(whole) < len(parts):
+        return None
+    return rate_interval(combine((1 / len(whole), part) for part in whole), level)
+
+
 def difference(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
     """Compare two rates photograph by photograph: first - second with its interval.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from benchbench import metrics, statistics
-from benchbench.cell import Cell
+from benchbench import metrics
 from benchbench.report import captions
-from benchbench.report.groups import AttackRow, Group, mean
+from benchbench.report.groups import AttackRow, Group, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.quality import NO_PSNR, UNCHANGED
+from benchbench.report.success import interval
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
 NO_EVALUATOR = "the attack has no evaluator of its own"
@@ -85,7 +86,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
             else "No results yet.",
             "A column is what targets see; after a comma the PSNR to which every perturbation was rescaled before.",
             captions.BOLD,
-            captions.command("conditions", first, show_published=False),
+            captions.command("conditions", replace(first, settings={}), show_published=False),  # no column is left out
         ),
         corner="Attack",
         columns=columns,
@@ -123,19 +124,8 @@ def _mean(group: Group, attack: AttackRow, places: Sequence[tuple[str, str]]) ->
     if len(whole) < len(cells):
         return Entry(None, captions.NO_CELL)
     return Entry(
-        _average([metrics.tsr(c) for c in whole]),
-        second=_average([metrics.usr(c) for c in whole]),
-        interval=_ends(whole, "tsr"),
-        second_interval=_ends(whole, "usr"),
+        mean_or_none([metrics.tsr(c) for c in whole]),
+        second=mean_or_none([metrics.usr(c) for c in whole]),
+        interval=interval(whole, "tsr"),
+        second_interval=interval(whole, "usr"),
     )
-
-
-def _average(values: Sequence[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return mean(known) if len(known) == len(values) else None
-
-
-def _ends(cells: Sequence[Cell], rate: statistics.Rate) -> tuple[float, float] | None:
-    parts = [part for c in cells if (part := statistics.contributions(c, rate)) is not None]
-    found = statistics.rate_interval(statistics.combine((1 / len(cells), part) for part in parts))
-    return (found.low, found.high) if found is not None else None

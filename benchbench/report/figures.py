@@ -101,9 +101,8 @@ def curves(found: Sequence[Group], condition: str) -> dict[str, list[Point]]:
         points = []
         for group in mine:
             cells = [c for name, split in shared if (c := group.cell(attack, name, split)) is not None]
-            samples = [s for c in cells if (s := statistics.contributions(c, "tsr")) is not None]
             reached = [p for c in cells if (p := metrics.psnr_mean(c)) is not None]
-            estimate = statistics.rate_interval(statistics.combine((1 / len(samples), s) for s in samples))
+            estimate = statistics.mean_rate(cells, "tsr")
             if estimate is not None and reached:
                 points.append(Point(float(np.mean(reached)), estimate, len(cells)))
         if len(points) > 1:

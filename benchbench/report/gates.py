@@ -109,8 +109,7 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
             own = group.surrogate(attack, split)
             # The evaluator tells the attacker's camera models apart, as targets of complete overlap do.
             cells = [c for c in group.of(attack, split) if c.target.overlap == "complete"]
-            parts = [part for c in cells if (part := statistics.contributions(c, "tsr")) is not None]
-            rate = statistics.rate_interval(statistics.combine((1 / len(parts), part) for part in parts))
+            rate = statistics.mean_rate(cells, "tsr")
             if own is not None and rate is not None:
                 text = f"{attack.label} {split} {_percent(own)}, targets {_percent(rate.value)}"
                 found.append((own >= rate.low, text))

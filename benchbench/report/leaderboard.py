@@ -239,8 +239,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
     name, params = attack_key(cell)
     ends: dict[str, Scalar] = {}
     for rate in RATES:
-        sample = statistics.contributions(cell, rate)
-        found = statistics.rate_interval([sample]) if sample is not None else None
+        found = statistics.mean_rate([cell], rate)
         ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
     part = cell.craft
     images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]

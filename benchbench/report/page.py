@@ -153,8 +153,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
     """Return what the page shows of one cell."""
     estimates: list[float | None] = []
     for rate in RATES:
-        sample = statistics.contributions(cell, rate)
-        found = statistics.rate_interval([sample]) if sample is not None else None
+        found = statistics.mean_rate([cell], rate)
         estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
     by_wanted = [
         [sum(rows[wanted][p] for rows in cell.counts) for p in range(cell.target.classes)]

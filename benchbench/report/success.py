@@ -53,11 +53,7 @@ def entry(cell: Cell | None, pair: bool) -> Entry:
 
 def interval(cells: Sequence[Cell | None], rate: statistics.Rate) -> tuple[float, float] | None:
     """Return the 95 % interval of the mean rate of some cells, or None if one of them has none."""
-    parts = [statistics.contributions(c, rate) if c is not None else None for c in cells]
-    whole = [part for part in parts if part is not None]
-    if not whole or len(whole) < len(parts):
-        return None
-    found = statistics.rate_interval(statistics.combine((1 / len(whole), part) for part in whole))
+    found = statistics.mean_rate(cells, rate)
     return (found.low, found.high) if found is not None else None
 
 
