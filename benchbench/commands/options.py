@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import typer
 
@@ -58,6 +58,19 @@ Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photog
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
 
 
+class RunArguments(TypedDict):
+    """What `benchbench.harness.plan_run` and `run` take alike."""
+
+    attacks: list[Attack]
+    targets: list[Target]
+    splits: list[Split]
+    protocols: list[Protocol]
+    profile: Profile
+    source: RecipeSource
+    options: RunOptions
+    seed: int
+
+
 @dataclass(frozen=True)
 class Request:
     """What the options of `bench run` and `bench status` name."""
@@ -67,6 +80,19 @@ class Request:
     targets: list[Target]
     splits: list[Split]
     source: RecipeSource
+
+    def arguments(self, protocols: list[Protocol], options: RunOptions, seed: int) -> RunArguments:
+        """Return the arguments of a plan or a run with one seed."""
+        return {
+            "attacks": self.attacks,
+            "targets": self.targets,
+            "splits": self.splits,
+            "protocols": protocols,
+            "profile": self.profile,
+            "source": self.source,
+            "options": options,
+            "seed": seed,
+        }
 
 
 def request(

@@ -73,36 +73,16 @@ def run(
 
     code, written = 0, False
     for number in range(seed, seed + seeds):
-        protocols = opt.protocols(condition, budget, number)
+        arguments = asked.arguments(opt.protocols(condition, budget, number), options, number)
         if seeds > 1:
             print(f"seed {number}")
         if dry_run:
-            plan, facts = plan_run(
-                asked.attacks,
-                asked.targets,
-                asked.splits,
-                protocols=protocols,
-                profile=asked.profile,
-                source=asked.source,
-                options=options,
-                seed=number,
-            )
-            _print_plan(plan, facts, options)
+            _print_plan(*plan_run(**arguments), options)
             continue
         from benchbench.display import display
 
         try:
-            summary = run_all(
-                asked.attacks,
-                asked.targets,
-                asked.splits,
-                protocols=protocols,
-                profile=asked.profile,
-                source=asked.source,
-                options=options,
-                seed=number,
-                display=None if quiet else display(),
-            )
+            summary = run_all(**arguments, display=None if quiet else display())
         except KeyboardInterrupt:
             print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -145,25 +125,12 @@ def status(
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     options = opt.options("cpu", 0, 16, cache, results)
-    plan, facts = plan_run(
-        asked.attacks,
-        asked.targets,
-        asked.splits,
-        protocols=opt.protocols(condition, budget, seed),
-        profile=asked.profile,
-        source=asked.source,
-        options=options,
-        seed=seed,
-    )
+    plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
     from benchbench.plan import STATES
 
-    rows = []
-    places = dict.fromkeys((c.attack.name, c.protocol.condition, c.protocol.track, c.split) for c in plan.cells)
-    for place in places:
-        count = Counter(
-            c.state for c in plan.cells if (c.attack.name, c.protocol.condition, c.protocol.track, c.split) == place
-        )
-        rows.append((*place, *(str(count[state]) for state in STATES)))
+    count = Counter(((c.attack.name, c.protocol.condition, c.protocol.track, c.split), c.state) for c in plan.cells)
+    places = dict.fromkeys(place for place, _ in count)
+    rows = [(*place, *(str(count[place, state]) for state in STATES)) for place in places]
     print(columns(("attack", "condition", "budget", "split", *STATES), rows))
     _print_plan(plan, facts, options)
 
