@@ -106,8 +106,6 @@ class Crossing:
     split: Split
     start: int
     stop: int
-    targeted: bool
-    """False: one trial a photograph stands for every wanted class."""
     setup: Setup
     seed: int
     """`Protocol.seed` of all views."""
@@ -177,7 +175,8 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     device = torch.device(job.device)
     dataset = job.source.open(job.cache)
     photos = dataset.photos("test")
-    every = trials(photos.camera, job.setup.known, job.split, job.targeted)
+    targeted = is_targeted(job.attack, (view.protocol for view in job.views))
+    every = trials(photos.camera, job.setup.known, job.split, targeted)
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 

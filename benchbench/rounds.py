@@ -43,7 +43,6 @@ class _Group:
     targets: tuple[Target, ...]
     views: tuple[View, ...]
     cells: tuple[PlannedCell, ...]
-    targeted: bool
     total: int
     parts: dict[int, Crossed | None]
     error: str | None = None
@@ -117,7 +116,7 @@ class Crossings:
     ) -> _Group:
         targeted = is_targeted(attack, (view.protocol for view in views))
         total = len(trials(self._camera, self.plan.setup.known, split, targeted))
-        return _Group(key, attack, split, seed, targets, views, cells, targeted, total, {})
+        return _Group(key, attack, split, seed, targets, views, cells, total, {})
 
     def _jobs(self) -> list[Job]:
         wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
@@ -145,7 +144,6 @@ class Crossings:
             split=group.split,
             start=start,
             stop=stop,
-            targeted=group.targeted,
             setup=self.plan.setup,
             seed=group.seed,
             source=self.source,
