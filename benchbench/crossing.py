@@ -192,11 +192,11 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
         for start in range(0, len(mine), job.batch):
             rows = slice(start, start + job.batch)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
-            x = changed = _tensor(photos.images[batch.image], device)
+            x = changed = to_tensor(photos.images[batch.image], device)
             if job.attack is not None:
                 where = f"split {job.split}, batch {(job.start + start) // job.batch + 1}"
                 with counter.watch():
-                    changed = _craft(job, job.attack, photos, batch, x, context, where)
+                    changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where)
                 if counter.calls and not white_box:
                     raise AttackError(
                         f"'{job.attack.name}' called a target {counter.calls} times on {where}; "
@@ -277,31 +277,42 @@ class _Eye:
         )
 
 
-def _craft(
-    job: Crossing,
+def craft_trials(
     attack: Attack,
     photos: Photos,
     batch: Trials,
     x: torch.Tensor,
     context: CraftContext,
+    seed: int,
     where: str,
 ) -> torch.Tensor:
+    """Craft a batch of trials, each with the random numbers that its photograph and wanted class have in every run.
+
+    Args:
+        x: the trials' photographs, float32 (N, 3, H, W) in [0, 1].
+        context: its seeds are set here.
+        seed: `Protocol.seed`.
+        where: for messages, e.g. 'split in, batch 3'.
+
+    Raises:
+        AttackError: see `benchbench.attack.craft`.
+    """
     import torch
 
     # An attack that is not targeted still gets a valid class, by the contract; its result may not depend on it, nor
     # on whether this crossing has a trial for every class.
-    free = ((batch.true == 0) % job.setup.known).astype(np.int64)
+    free = ((batch.true == 0) % context.known).astype(np.int64)
     wanted = batch.wanted if attack.card.targeted else free
     context.seeds = tuple(
-        image_seed(job.seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
+        image_seed(seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
         for image, label in zip(batch.image, batch.wanted, strict=True)
     )
     source, target = (torch.from_numpy(labels).to(x.device) for labels in (batch.true, wanted))
     return craft(attack, x, source, target, context, where)
 
 
-def _tensor(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
-    """(N, H, W, 3) uint8 to float32 (N, 3, H, W) in [0, 1]."""
+def to_tensor(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """Return photographs, (N, H, W, 3) uint8, as float32 (N, 3, H, W) in [0, 1]."""
     import torch
 
     nchw = np.ascontiguousarray(np.asarray(images).transpose(0, 3, 1, 2))

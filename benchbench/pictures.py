@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchbench.attack import Attack, CraftContext, craft, image_seed
+from benchbench.attack import Attack, CraftContext
 from benchbench.cache import Cache
-from benchbench.crossing import ANY, networks
+from benchbench.crossing import Trials, craft_trials, networks, to_tensor
 from benchbench.distortion import Distortion, distortion, eight_bits
 from benchbench.errors import BenchError
 from benchbench.fit import Setup, collect
@@ -74,13 +74,10 @@ def craft_some(
     for i in images:
         true = int(photos.camera[i])
         wanted = tuple(c for c in range(setup.known) if c != true)
-        x = torch.from_numpy(np.array(photos.images[i])).to(device).permute(2, 0, 1)[None].float() / 255
-        labels = wanted if attack.card.targeted else (ANY,) * len(wanted)
-        context.seeds = tuple(image_seed(seed, attack.name, photos.name[i], label) for label in labels)
-        goals = torch.tensor(wanted, device=device)
-        batch = x.expand(len(wanted), -1, -1, -1).contiguous()
-        y = craft(attack, batch, torch.full_like(goals, true), goals, context, f"photograph {i}")
-        made.append(Crafted(photos.name[i], true, x, wanted, eight_bits(y)))
+        batch = Trials(np.full(len(wanted), i), np.full(len(wanted), true), np.array(wanted))
+        x = to_tensor(photos.images[batch.image], device)
+        y = craft_trials(attack, photos, batch, x, context, seed, f"photograph {i}")
+        made.append(Crafted(photos.name[i], true, x[:1], wanted, eight_bits(y)))
     return made
 
 
@@ -133,7 +130,7 @@ def spectra(made: Sequence[Crafted], dataset: Dataset, title: str) -> Figure:
 def _some(dataset: Dataset, model: int, count: int) -> torch.Tensor:
     photos = dataset.photos("q")
     rows = np.flatnonzero(photos.camera == model)[:count]
-    return torch.from_numpy(np.array(photos.images[rows])).permute(0, 3, 1, 2).float() / 255
+    return to_tensor(photos.images[rows], torch.device("cpu"))
 
 
 def _spectrum(x: torch.Tensor) -> NDArray[np.float64]:

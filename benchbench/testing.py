@@ -175,7 +175,7 @@ def _trained(
     fits: Callable[[Setup], Mapping[str, Fit]], profile: Profile, cache: Path
 ) -> tuple[Setup, dict[str, Any], torch.Tensor]:
     """Build photographs and fits one after the other, in this process; return them loaded, with four photographs."""
-    from benchbench.crossing import networks
+    from benchbench.crossing import networks, to_tensor
     from benchbench.data import VirtualRecipe
     from benchbench.harness import FitCall
     from benchbench.source import RecipeSource
@@ -187,8 +187,8 @@ def _trained(
     for fit in collect(wanted, setup.data_id).values():
         FitCall(fit, setup, source, cache, "cpu")(silent)
     rows = np.linspace(0, len(photos.images) - 1, 4).astype(int)
-    pixels = np.ascontiguousarray(np.asarray(photos.images[rows]).transpose(0, 3, 1, 2))
-    return setup, networks(wanted, setup, cache, torch.device("cpu")), torch.from_numpy(pixels).float() / 255
+    cpu = torch.device("cpu")
+    return setup, networks(wanted, setup, cache, cpu), to_tensor(photos.images[rows], cpu)
 
 
 def _same(attack: Attack, one: torch.Tensor, other: torch.Tensor, complaint: str, share: float = _FLIPPED) -> None:
