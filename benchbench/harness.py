@@ -13,12 +13,14 @@ from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import Split, networks, process_cache
 from benchbench.errors import BenchError
-from benchbench.executors.jobs import Job
+from benchbench.executors import run_jobs
+from benchbench.executors.jobs import Job, Outcome, Queue
 from benchbench.executors.meter import Meter
 from benchbench.fit import Fit, FitContext, Progress, Setup, collect
+from benchbench.mirror import Mirror, mirrored
 from benchbench.plan import Plan, PlannedCell, make_plan
 from benchbench.profile import Profile
-from benchbench.protocol import Protocol, RunOptions
+from benchbench.protocol import Protocol, RunOptions, cores
 from benchbench.provenance import provenance
 from benchbench.rounds import Crossings, told
 from benchbench.source import Facts, Source
@@ -27,7 +29,7 @@ from benchbench.summary import write_dataset_json
 from benchbench.target import Target
 
 if TYPE_CHECKING:
-    pass
+    from benchbench.data import Dataset
 
 SECONDS_PER_PHOTOGRAPH = 0.12
 """Rendering a 256 px photograph on one core, for the first estimate."""
@@ -162,6 +164,7 @@ def plan_run(
         facts=facts,
         store=CellStore(options.results),
         cache=Cache(options.cache),
+        stored=Mirror(options.remote).names("fits") if options.remote else frozenset(),
     )
     return plan, facts
 
@@ -193,36 +196,88 @@ def run(
     summary = RunSummary(
         present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
     )
-    missing = plan.wanted
-    if not missing:
+    if not plan.wanted and not plan.missing_fits:
         return summary
     CellStore(options.results).clean()
     display.start(stage_seconds(plan, facts, options))
     try:
-        dataset = source.build(
-            options.cache,
-            options.workers,
-            lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
-        )
-        if dataset.data_id != plan.setup.data_id:
-            raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
-        display.update("photographs", 1, 1, "ready")
+        dataset = _photographs(plan, facts, source, options, display)
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
         dataset.require(*dict.fromkeys(role for role in roles if role is not None))
         write_dataset_json(dataset, profile, options.results)
-        broken = _run_fits(plan, source, options, display, summary)
-        ready = _without(missing, broken, plan, summary)
-        if ready:
-            crossings = Crossings(plan=plan, source=source, dataset=dataset, options=options, cells=ready)
-            for written in crossings.run(lambda done, total, text: display.update("crossing", done, total, text)):
-                summary.computed.append(written)
-            display.update("crossing", 1, 1, "ready")
-            summary.failed += crossings.failed
-            summary.failures |= crossings.failures
+        _compute(plan, source, dataset, options, display, summary)
     finally:
         display.close()
     return summary
+
+
+def _photographs(plan: Plan, facts: Facts, source: Source, options: RunOptions, display: Display) -> Dataset:
+    """Make the photographs, or fetch them, and see to it that every machine can have them."""
+    entry = f"data/{plan.setup.data_id}"
+    mirror = Mirror(options.remote) if options.remote else None
+    if mirror is not None:
+        mirror.fetch(entry, options.cache)
+    dataset = source.build(
+        options.cache,
+        options.workers if options.executor == "local" else cores(),
+        lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
+    )
+    if dataset.data_id != plan.setup.data_id:
+        raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
+    if mirror is not None:
+        mirror.put(entry, options.cache)
+    display.update("photographs", 1, 1, "ready")
+    return dataset
+
+
+def _compute(
+    plan: Plan, source: Source, dataset: Dataset, options: RunOptions, display: Display, summary: RunSummary
+) -> None:
+    """Train what is missing and cross; a crossing starts as soon as its own networks are there."""
+    crossings = Crossings(plan=plan, source=source, dataset=dataset, options=options)
+    queue = Queue()
+    networks = Meter(lambda done, total, text: display.update("networks", done, total, text))
+    crossing = Meter(lambda done, total, text: display.update("crossing", done, total, text), plan.seconds_crossing)
+
+    def add(jobs: Sequence[Job], meter: Meter) -> None:
+        meter.add(jobs)
+        queue.add(mirrored(job, options.remote, options.cache) for job in jobs)
+
+    def on_progress(key: str, done: int, total: int, text: str) -> None:
+        (networks if key in networks else crossing).progress(key, done, total, text)
+
+    add(_fit_jobs(plan, source, options), networks)
+    add(crossings.released(), crossing)
+    waiting = set(plan.missing_fits)
+    if not waiting:
+        display.update("networks", 1, 1, "ready")
+    for outcome in run_jobs(queue, options, on_progress):
+        if outcome.key in networks:
+            networks.finish(outcome)
+            crossings.fit_ended(outcome.key, _lost(outcome, plan, options, summary))
+            waiting.discard(outcome.key)
+            if not waiting:
+                display.update("networks", 1, 1, "ready")
+            add(crossings.released(), crossing)
+        else:
+            crossing.finish(outcome)
+            summary.computed += crossings.arrived(outcome)
+    display.update("crossing", 1, 1, "ready")
+    summary.skipped += crossings.skipped
+    summary.failed += crossings.failed
+    summary.failures |= crossings.failures
+
+
+def _lost(outcome: Outcome, plan: Plan, options: RunOptions, summary: RunSummary) -> str | None:
+    """Return why cells lack the network of a fit that has ended, or None where it is there."""
+    label = plan.fits[outcome.key].label
+    if outcome.error is None:
+        return None
+    if outcome.blocked:
+        return outcome.error
+    summary.failures[label] = told(outcome, Cache(options.cache))
+    return f"'{label}' failed"
 
 
 def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:
@@ -244,51 +299,21 @@ def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, fl
     }
 
 
-def _run_fits(plan: Plan, source: Source, options: RunOptions, display: Display, summary: RunSummary) -> dict[str, str]:
-    """Run the missing fits; return those that failed or were blocked, with the reason, by fit_id."""
-    from benchbench.executors.local import run_jobs
-
+def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
+    """Return the missing fits as jobs, parents first."""
     jobs = []
     for fit_id, fit in plan.fits.items():
         if fit_id in plan.missing_fits:
-            needs = {need.fit_id(plan.setup.data_id) for need in fit.needs().values()}
+            needs = collect(fit.needs(), plan.setup.data_id)
             jobs.append(
                 Job(
                     key=fit_id,
                     label=fit.label,
                     call=FitCall(fit, plan.setup, source, options.cache, options.device),
                     cost=max(plan.costs[fit_id], 0.01),
-                    needs=frozenset(needs & plan.missing_fits),
+                    needs=frozenset(needs) & plan.missing_fits,
+                    reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
+                    writes=(f"fits/{fit_id}",),
                 )
             )
-    broken: dict[str, str] = {}
-    meter = Meter(jobs, lambda done, total, text: display.update("networks", done, total, text))
-    for outcome in run_jobs(jobs, workers=options.workers, on_progress=meter.progress):
-        meter.finish(outcome)
-        label = plan.fits[outcome.key].label
-        if outcome.error is not None:
-            broken[outcome.key] = outcome.error if outcome.blocked else f"'{label}' failed"
-            if not outcome.blocked:
-                summary.failures[label] = told(outcome, Cache(options.cache))
-    display.update("networks", 1, 1, "ready")
-    return broken
-
-
-def _without(
-    missing: Sequence[PlannedCell], broken: Mapping[str, str], plan: Plan, summary: RunSummary
-) -> list[PlannedCell]:
-    """Return the cells whose fits are all there; the others are skipped, with the reason."""
-    reasons: dict[int, str] = {}
-    things: dict[int, Attack | Target] = {id(thing): thing for c in missing for thing in (c.attack, c.target)}
-    for thing in things.values():
-        lost = [fit_id for fit_id in collect(thing.fits(plan.setup), plan.setup.data_id) if fit_id in broken]
-        if lost:
-            reasons[id(thing)] = broken[lost[0]]
-    ready = []
-    for cell in missing:
-        reason = reasons.get(id(cell.attack)) or reasons.get(id(cell.target))
-        if reason:
-            summary.skipped.append((cell, reason))
-        else:
-            ready.append(cell)
-    return ready
+    return jobs

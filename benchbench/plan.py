@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -121,8 +121,15 @@ def make_plan(
     facts: Facts,
     store: CellStore,
     cache: Cache,
+    stored: Container[str] = frozenset(),
 ) -> Plan:
     """Look up what is there and find out what is missing. Trains and crafts nothing.
+
+    Args:
+        attacks, targets, splits, setup, protocols, facts: what to cross, on what, judged how.
+        store: cells that are there.
+        cache: fits that are there.
+        stored: ids of fits that can be fetched.
 
     Raises:
         BenchError: two attacks or targets of one name and identity, or a split that does not exist.
@@ -165,7 +172,7 @@ def make_plan(
                     )
     missing = [cell for cell in cells if cell.state in ("missing", "stale")]
     fits = _fits_of(missing, setup)
-    absent = {fit_id: fit for fit_id, fit in fits.items() if not cache.has(fit_id)}
+    absent = {fit_id: fit for fit_id, fit in fits.items() if not (cache.has(fit_id) or fit_id in stored)}
     rate = measured_rate(cache) if absent else SECONDS_PER_COST
     costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
     return Plan(
@@ -303,12 +310,19 @@ def craft_key(cell: PlannedCell) -> str:
     return digest("shared", {"attack": cell.attack.spec(), "split": cell.split, "seed": cell.protocol.seed}) + white_box
 
 
+def together(cells: Sequence[PlannedCell]) -> dict[str, list[PlannedCell]]:
+    """Return the cells whose photographs are crafted once, by `craft_key`."""
+    found: dict[str, list[PlannedCell]] = {}
+    for cell in cells:
+        found.setdefault(craft_key(cell), []).append(cell)
+    return found
+
+
 def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
-    together: dict[str, list[PlannedCell]] = {}
-    for cell in missing:
-        together.setdefault(craft_key(cell), []).append(cell)
-    total = 0.0
-    for mine in together.values():
-        targeted = is_targeted(mine[0].attack, (cell.protocol for cell in mine))
-        total += crossing_seconds(len(trials(camera, setup.known, mine[0].split, targeted)), len(mine), size)
-    return total
+    return sum(seconds_together(mine, camera, setup, size) for mine in together(missing).values())
+
+
+def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
+    """Return a first guess at the core seconds of cells whose photographs are crafted once."""
+    targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
+    return crossing_seconds(len(trials(camera, setup.known, cells[0].split, targeted)), len(cells), size)

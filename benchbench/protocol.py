@@ -13,6 +13,8 @@ from benchbench.errors import BenchError
 
 Condition = Literal["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"]
 
+Executor = Literal["local", "ray"]
+
 HIGHEST_BUDGET = 60.0
 """dB. Above it rounding to 8 bits removes a perturbation."""
 
@@ -62,5 +64,13 @@ class RunOptions:
     batch: int = 16
     """Images crafted and scored at a time."""
     cache: Path = field(default_factory=default_cache)
+    remote: str | None = None
+    """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""
     results: Path = Path("results")
-    quiet: bool = False
+    executor: Executor = "local"
+    address: str | None = None
+    """ray: HOST:PORT of the cluster's head; None: $RAY_ADDRESS, or this machine alone."""
+    cpus: float = 1.0
+    """ray: processors that a job asks for. A job computes in one thread all the same."""
+    gpus: float = 0.0
+    """ray: GPUs, or the share of one, that a job asks for."""

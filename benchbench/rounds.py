@@ -16,9 +16,8 @@ from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials, true_classes
 from benchbench.executors.jobs import Job, Outcome
-from benchbench.executors.meter import Meter
-from benchbench.fit import Progress
-from benchbench.plan import Plan, PlannedCell, clean_id, craft_key, crossing_seconds, target_fits
+from benchbench.fit import collect
+from benchbench.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.provenance import provenance
 from benchbench.source import Source
@@ -53,56 +52,111 @@ class _Group:
 
 
 class Crossings:
-    """Runs the crossings that missing cells need and writes the cells."""
+    """Makes jobs of crossings as soon as their networks are there, and cells of what comes back."""
 
-    def __init__(
-        self, *, plan: Plan, source: Source, dataset: Dataset, options: RunOptions, cells: Sequence[PlannedCell]
-    ) -> None:
-        """Take the cells to compute, whose fits are all in the cache."""
+    def __init__(self, *, plan: Plan, source: Source, dataset: Dataset, options: RunOptions) -> None:
+        """Take a plan, whose missing fits are trained while crossings wait for them."""
         self.plan, self.source, self.dataset, self.options = plan, source, dataset, options
         self.failed: list[tuple[PlannedCell, str]] = []
+        self.skipped: list[tuple[PlannedCell, str]] = []
         self.failures: dict[str, str] = {}
         self._cache = Cache(options.cache)
         self._store = CellStore(options.results)
         self._camera = np.asarray(dataset.photos("test").camera, np.int64)
-        self._fits = {t.name: target_fits(t, plan.setup) for t in {c.target.name: c.target for c in cells}.values()}
-        self._groups = {group.key: group for group in [*self._clean_groups(cells), *self._craft_groups(cells)]}
+        self._groups: dict[str, _Group] = {}
+        things = {id(thing): thing for cell in plan.wanted for thing in (cell.attack, cell.target)}
+        self._fits = {key: frozenset(collect(t.fits(plan.setup), plan.setup.data_id)) for key, t in things.items()}
+        self._cells = together(plan.wanted)
+        self._awaited = {
+            key: {f for cell in mine for f in self._needs(cell.attack, cell.target) if f in plan.missing_fits}
+            for key, mine in self._cells.items()
+        }
+        self._lost: dict[str, str] = {}
+        self._clean_jobs: dict[tuple[str, Split], frozenset[str]] = {}
+        self._clean_pending: set[str] = set()
+        self._size = self._share()
 
-    def run(self, show: Progress) -> Iterator[PlannedCell]:
-        """Run all jobs; yield each cell once its file is written.
+    def fit_ended(self, fit_id: str, lost: str | None = None) -> None:
+        """Note that a fit is there, or why it will not be."""
+        if lost is not None:
+            self._lost[fit_id] = lost
+        for fits in self._awaited.values():
+            fits.discard(fit_id)
+
+    def released(self) -> list[Job]:
+        """Return the jobs that can run now and could not at the last call."""
+        jobs: list[Job] = []
+        for key in [key for key, fits in self._awaited.items() if not fits]:
+            del self._awaited[key]
+            if cells := self._without_lost(self._cells[key]):
+                jobs += self._start(key, cells)
+        return jobs
+
+    def arrived(self, outcome: Outcome) -> Iterator[PlannedCell]:
+        """Take the outcome of a job; yield each cell once its file is written.
 
         Raises:
             StoreError: a cell cannot be written.
         """
-        from benchbench.executors.local import run_jobs
+        key, _, start = outcome.key.rpartition("/")
+        group = self._groups[key]
+        self._clean_pending.discard(outcome.key)
+        if outcome.error is not None:
+            if group.error is None:
+                group.error = outcome.error
+                if not outcome.blocked:
+                    self.failures[group.label] = told(outcome, self._cache)
+                self.failed += [(cell, outcome.error) for cell in group.cells]
+            return
+        group.parts[int(start)] = outcome.value
+        parts = [group.parts[place] for place in sorted(group.parts)]
+        whole = [part for part in parts if part is not None]
+        if group.error is None and len(whole) == len(parts):
+            yield from self._complete(group, whole)
+            group.parts.clear()
 
-        jobs = self._jobs()
-        meter = Meter(jobs, show)
-        for outcome in run_jobs(jobs, workers=self.options.workers, on_progress=meter.progress):
-            meter.finish(outcome)
-            yield from self._arrived(outcome)
+    def _needs(self, *things: Attack | Target | None) -> frozenset[str]:
+        return frozenset[str]().union(*(self._fits[id(thing)] for thing in things if thing is not None))
 
-    def _clean_groups(self, cells: Sequence[PlannedCell]) -> Iterator[_Group]:
-        for split in dict.fromkeys(cell.split for cell in cells):
-            targets = {cell.target.name: cell.target for cell in cells if cell.split == split}
-            absent = tuple(t for t in targets.values() if self._cache.clean_matrix(self._clean_id(t, split)) is None)
-            if absent:
-                view = View(protocol=Protocol(), targets=tuple(t.name for t in absent))
-                yield self._group(f"clean/{split}", None, split, 0, absent, (view,), ())
-
-    def _craft_groups(self, cells: Sequence[PlannedCell]) -> Iterator[_Group]:
-        together: dict[str, list[PlannedCell]] = {}
+    def _without_lost(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Return the cells whose fits are all there; the others are skipped, with the reason."""
+        ready = []
         for cell in cells:
-            together.setdefault(craft_key(cell), []).append(cell)
-        for key, mine in together.items():
-            protocols = list(dict.fromkeys(cell.protocol for cell in mine))
-            views = tuple(
-                View(protocol=p, targets=tuple(cell.target.name for cell in mine if cell.protocol == p))
-                for p in protocols
-            )
-            targets = tuple({cell.target.name: cell.target for cell in mine}.values())
-            first = mine[0]
-            yield self._group(key, first.attack, first.split, first.protocol.seed, targets, views, tuple(mine))
+            lost = [self._lost[f] for f in self.plan.fits if f in self._lost and f in self._needs(cell.attack)]
+            lost += [self._lost[f] for f in self.plan.fits if f in self._lost and f in self._needs(cell.target)]
+            if lost:
+                self.skipped.append((cell, lost[0]))
+            else:
+                ready.append(cell)
+        return ready
+
+    def _start(self, key: str, cells: Sequence[PlannedCell]) -> Iterator[Job]:
+        protocols = list(dict.fromkeys(cell.protocol for cell in cells))
+        views = tuple(
+            View(protocol=p, targets=tuple(cell.target.name for cell in cells if cell.protocol == p)) for p in protocols
+        )
+        targets = tuple({cell.target.name: cell.target for cell in cells}.values())
+        first = cells[0]
+        yield from self._clean(targets, first.split)
+        needs = frozenset[str]().union(*(self._clean_jobs.get((t.name, first.split), ()) for t in targets))
+        group = self._group(key, first.attack, first.split, first.protocol.seed, targets, views, tuple(cells))
+        yield from self._jobs(group, needs & self._clean_pending)
+
+    def _clean(self, targets: Sequence[Target], split: Split) -> Iterator[Job]:
+        """Yield the jobs that classify the unattacked photographs with targets that have not done so yet."""
+        absent = tuple(
+            target
+            for target in targets
+            if (target.name, split) not in self._clean_jobs
+            and self._cache.clean_matrix(self._clean_id(target, split)) is None
+        )
+        if not absent:
+            return
+        view = View(protocol=Protocol(), targets=tuple(t.name for t in absent))
+        jobs = list(self._jobs(self._group(f"clean/{split}/{len(self._groups)}", None, split, 0, absent, (view,), ())))
+        self._clean_pending |= {job.key for job in jobs}
+        self._clean_jobs |= {(target.name, split): frozenset(job.key for job in jobs) for target in absent}
+        yield from jobs
 
     def _group(
         self,
@@ -116,25 +170,27 @@ class Crossings:
     ) -> _Group:
         targeted = is_targeted(attack, (view.protocol for view in views))
         total = len(trials(self._camera, self.plan.setup.known, split, targeted))
-        return _Group(key, attack, split, seed, targets, views, cells, total, {})
+        self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
+        return self._groups[key]
 
-    def _jobs(self) -> list[Job]:
+    def _share(self) -> int:
+        """Return how many trials a job should have."""
+        trials_of: dict[tuple[bool, Split], int] = {}
+        total = 0
+        for mine in self._cells.values():
+            case = is_targeted(mine[0].attack, (cell.protocol for cell in mine)), mine[0].split
+            if case not in trials_of:
+                trials_of[case] = len(trials(self._camera, self.plan.setup.known, case[1], case[0]))
+            total += trials_of[case]
         wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
-        share = math.ceil(sum(group.total for group in self._groups.values()) / wanted)
-        size = max(share, 2 * self.options.batch)
-        jobs: list[Job] = []
-        clean: dict[Split, set[str]] = {"in": set(), "out": set()}
-        for group in self._groups.values():
-            count = max(1, round(group.total / size))
-            edges = [group.total * i // count for i in range(count + 1)]
-            for start, stop in pairwise(edges):
-                group.parts[start] = None
-                needs = frozenset(clean[group.split]) if group.attack else frozenset[str]()
-                job = self._job(group, start, stop, needs)
-                jobs.append(job)
-                if group.attack is None:
-                    clean[group.split].add(job.key)
-        return jobs
+        return max(math.ceil(total / wanted), 2 * self.options.batch)
+
+    def _jobs(self, group: _Group, needs: frozenset[str] = frozenset()) -> Iterator[Job]:
+        count = max(1, round(group.total / self._size))
+        edges = [group.total * i // count for i in range(count + 1)]
+        group.parts |= dict.fromkeys(edges[:-1])
+        for start, stop in pairwise(edges):
+            yield self._job(group, start, stop, needs)
 
     def _job(self, group: _Group, start: int, stop: int, needs: frozenset[str]) -> Job:
         crossing = Crossing(
@@ -154,24 +210,9 @@ class Crossings:
         looks = sum(len(view.targets) for view in group.views)
         cost = crossing_seconds(stop - start, looks, self.dataset.size)
         call = partial(cross, crossing)
-        return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs)
-
-    def _arrived(self, outcome: Outcome) -> Iterator[PlannedCell]:
-        key, _, start = outcome.key.rpartition("/")
-        group = self._groups[key]
-        if outcome.error is not None:
-            if group.error is None:
-                group.error = outcome.error
-                if not outcome.blocked:
-                    self.failures[group.label] = told(outcome, self._cache)
-                self.failed += [(cell, outcome.error) for cell in group.cells]
-            return
-        group.parts[int(start)] = outcome.value
-        parts = [group.parts[place] for place in sorted(group.parts)]
-        whole = [part for part in parts if part is not None]
-        if group.error is None and len(whole) == len(parts):
-            yield from self._complete(group, whole)
-            group.parts.clear()
+        fits = sorted(self._needs(group.attack, *group.targets))
+        reads = (f"data/{self.plan.setup.data_id}", *(f"fits/{fit_id}" for fit_id in fits))
+        return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
 
     def _complete(self, group: _Group, parts: Sequence[Crossed]) -> Iterator[PlannedCell]:
         failures = {name: reason for part in parts for name, reason in part.failures.items()}
@@ -204,7 +245,7 @@ class Crossings:
                 self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table.tolist())
 
     def _clean_id(self, target: Target, split: Split) -> str:
-        return clean_id(target, self._fits[target.name], self.plan.setup.data_id, split)
+        return clean_id(target, target_fits(target, self.plan.setup), self.plan.setup.data_id, split)
 
 
 def told(outcome: Outcome, cache: Cache) -> str:

@@ -51,6 +51,25 @@ Batch = Annotated[int, typer.Option(help="Photographs crafted and scored at a ti
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Networks and photographs; default $BENCHBENCH_CACHE or the user's.")
 ]
+CachePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        help="Networks and photographs: a folder, or a URL that fsspec can open, such as s3://lab/bench, for machines"
+        " without a shared folder. Default $BENCHBENCH_CACHE or the user's.",
+    ),
+]
+Executor = Annotated[
+    str, typer.Option("--executor", help="local: processes of this machine; ray: the machines of a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="ray: HOST:PORT of the cluster's head, or auto. Default $RAY_ADDRESS, or this machine alone."),
+]
+Cpus = Annotated[float, typer.Option(help="ray: processors that a job asks for.", min=0.0)]
+Gpus = Annotated[
+    float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
+]
 Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
 Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
@@ -211,18 +230,53 @@ def _rule(text: str) -> Literal["device", "scene"]:
     raise BenchError(f"unknown split rule '{text}'; rules are device and scene.")
 
 
-def options(device: str, workers: int, batch: int, cache: Path | None, results: Path) -> RunOptions:
+def options(
+    device: str,
+    workers: int,
+    batch: int,
+    cache: str | None,
+    results: Path,
+    executor: str = "local",
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float | None = None,
+) -> RunOptions:
     """Return where and how fast to run.
 
     Raises:
-        BenchError: the device is not there.
+        BenchError: the device, the executor or the cluster is not there.
     """
-    check_device(device)
-    # A GPU is shared by few processes, each of which holds its own copy of the networks.
-    default = cores() if device == "cpu" else min(4, cores())
-    return RunOptions(
-        device=device, workers=workers or default, batch=batch, cache=cache or default_cache(), results=results
+    from dataclasses import replace
+
+    from benchbench.mirror import split_place
+
+    if executor not in ("local", "ray"):
+        raise BenchError(f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))} local, ray.")
+    folder, remote = split_place(cache, default_cache())
+    if executor == "local":
+        check_device(device)
+        # A GPU is shared by few processes, each of which holds its own copy of the networks.
+        default = cores() if device == "cpu" else min(4, cores())
+        return RunOptions(
+            device=device, workers=workers or default, batch=batch, cache=folder, remote=remote, results=results
+        )
+    found = RunOptions(
+        device=device,
+        workers=workers,
+        batch=batch,
+        cache=folder.absolute(),  # jobs have other working folders
+        remote=remote,
+        results=results,
+        executor="ray",
+        address=address,
+        cpus=cpus,
+        gpus=(0.0 if device == "cpu" else 1.0) if gpus is None else gpus,
     )
+    if not found.cpus and not found.gpus:
+        raise BenchError("a job asks for no processor and no GPU; see --cpus and --gpus.")
+    from benchbench.executors.ray import slots
+
+    return replace(found, workers=workers or slots(found))
 
 
 def check_device(device: str) -> None:

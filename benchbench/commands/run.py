@@ -39,8 +39,12 @@ def run(
     device: opt.Device = "cpu",
     workers: opt.Workers = 0,
     batch: opt.Batch = 16,
-    cache: opt.CacheFolder = None,
+    cache: opt.CachePlace = None,
     results: opt.Results = Path("results"),
+    executor: opt.Executor = "local",
+    address: opt.Address = None,
+    cpus: opt.Cpus = 1.0,
+    gpus: opt.Gpus = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the tables afterwards.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -64,10 +68,12 @@ def run(
 
       bench run --attack cama --data ~/photos/dresden --profile paper --device cuda
 
+      bench run --attack cama --executor ray --address auto --cache /shared/bench
+
       bench run --attack cama --dry-run
     """
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
-    options = opt.options(device, workers, batch, cache, results)
+    options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus)
     from benchbench.harness import plan_run
     from benchbench.harness import run as run_all
 
@@ -106,7 +112,7 @@ def status(
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
     seed: opt.Seed = 0,
-    cache: opt.CacheFolder = None,
+    cache: opt.CachePlace = None,
     results: opt.Results = Path("results"),
 ) -> None:
     """Say which cells are present, missing, stale or skipped, why, and what the missing and stale ones need.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,11 @@ class Job:
     cost: float = 1.0
     """Expected seconds. The longest starts first."""
     needs: frozenset[str] = frozenset()
-    """Keys of jobs of the same batch."""
+    """Keys of jobs of the same queue."""
+    reads: tuple[str, ...] = ()
+    """Entries of the cache that it reads, as paths relative to it."""
+    writes: tuple[str, ...] = ()
+    """Entries of the cache that are there when it has succeeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +63,68 @@ def _detail(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
-class Queue:
-    """Jobs that wait, those that are ready, and what a failure blocks."""
+def pickled(job: Job) -> bytes | Outcome:
+    """Return a job as bytes for another process, or the outcome of one that cannot travel."""
+    try:
+        return pickle.dumps(job)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        text = f"'{job.label}' cannot be sent to a worker process ({error}); define its classes in a module."
+        return Outcome(key=job.key, error=text)
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        """Take jobs whose needs are among them; the longest chain of costs below a job starts first."""
-        self.jobs: Mapping[str, Job] = {job.key: job for job in jobs}
-        self._waiting = {job.key: set(job.needs) for job in jobs}
-        self._below = _critical(jobs)
+
+def attempt_pickled(key: str, label: str, payload: bytes, progress: Progress) -> bytes:
+    """Run a job that `pickled` packed; job and outcome travel as bytes, so that what cannot be is that job's error."""
+    try:
+        job = pickle.loads(payload)
+    except Exception as error:  # its classes cannot be imported here
+        text = f"'{label}' cannot be read in a worker process ({error}); define its classes in a module."
+        return pickle.dumps(Outcome(key=key, error=text))
+    outcome = attempt(job, progress)
+    try:
+        return pickle.dumps(outcome)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        text = f"the result of '{label}' cannot be sent back ({error})."
+        return pickle.dumps(Outcome(key=key, error=text))
+
+
+def throttled(show: Progress, every: float) -> Progress:
+    """Return a progress function that passes on one message every so many seconds, and the last."""
+    last = 0.0
+
+    def progress(done: int, total: int, text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= every or done >= total:
+            last = now
+            show(done, total, text)
+
+    return progress
+
+
+class Queue:
+    """Jobs that wait, those that are ready, and what a failure blocks. Jobs may be added while others run."""
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        """Take the first jobs; see `add`."""
+        self.jobs: dict[str, Job] = {}
+        self._waiting: dict[str, set[str]] = {}
+        self._succeeded: set[str] = set()
+        self._below: dict[str, float] = {}
+        self.add(jobs)
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Take jobs that stand after those they need, which are in the queue and have not failed."""
+        new = {job.key: job for job in jobs}
+        if new:
+            self.jobs |= new
+            self._waiting |= {key: set(job.needs) - self._succeeded for key, job in new.items()}
+            self._below = _critical(list(self.jobs.values()))
+
     def take(self) -> Job | None:
-        """Return the most urgent job that is ready, or None while all others wait."""
+        """Return the ready job with the longest chain of costs below it, or None while all others wait."""
         ready = [key for key, needs in self._waiting.items() if not needs]
         if not ready:
             return None
@@ -82,6 +136,7 @@ class Queue:
         """Note the end of a job; return it and the jobs that its failure blocks."""
         ended = [outcome]
         if outcome.error is None:
+            self._succeeded.add(outcome.key)
             for needs in self._waiting.values():
                 needs.discard(outcome.key)
             return ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from benchbench.executors.jobs import Job, Outcome
 from benchbench.fit import Progress
@@ -11,13 +11,27 @@ from benchbench.fit import Progress
 class Meter:
     """Adds up the progress of jobs that run side by side, weighted by their cost."""
 
-    def __init__(self, jobs: Sequence[Job], show: Progress) -> None:
-        """Take the jobs and where to show their sum, in thousandths."""
-        self._cost = {job.key: job.cost for job in jobs}
-        self._label = {job.key: job.label for job in jobs}
-        self._share = dict.fromkeys(self._cost, 0.0)
-        self._text: dict[str, str] = {}
+    def __init__(self, show: Progress, expected: float = 0.0) -> None:
+        """Take where to show the sum, in thousandths.
+
+        Args:
+            show: called with (thousandths done, 1000, text).
+            expected: cost in all, where jobs are added while others run.
+        """
         self._show = show
+        self._expected = expected
+        self._cost: dict[str, float] = {}
+        self._label: dict[str, str] = {}
+        self._share: dict[str, float] = {}
+        self._text: dict[str, str] = {}
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Take jobs that are to come."""
+        for job in jobs:
+            self._cost[job.key], self._label[job.key], self._share[job.key] = job.cost, job.label, 0.0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._cost
 
     def progress(self, key: str, done: int, total: int, text: str) -> None:
         """Note how far a job is."""
@@ -33,5 +47,5 @@ class Meter:
 
     def _tell(self) -> None:
         done = sum(self._cost[key] * share for key, share in self._share.items())
-        total = sum(self._cost.values())
+        total = max(self._expected, sum(self._cost.values()))
         self._show(round(1000 * done / total), 1000, ", ".join(self._text.values()))

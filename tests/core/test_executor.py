@@ -48,7 +48,7 @@ def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, workers: int) ->
         job("grandchild", partial(operator.truth), "child", "fine"),
         job("after", partial(operator.truth), "fine"),
     ]
-    outcomes = {o.key: o for o in run_jobs(jobs, workers=workers, on_progress=lambda *_: None)}
+    outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=workers, on_progress=lambda *_: None)}
     assert set(outcomes) == {"fine", "bad", "child", "grandchild", "after"}
     assert outcomes["fine"].value is True and outcomes["after"].error is None
     assert outcomes["bad"].error is not None and outcomes["bad"].error.startswith("'BAD' raised TypeError")
@@ -60,7 +60,7 @@ def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, workers: int) ->
 def test_errors_in_this_process() -> None:
     seen: list[Any] = []
     jobs = [job("a", partial(multiply, 6, 7)), job("b", fail), job("c", bug)]
-    a, b, c = run_jobs(jobs, workers=0, on_progress=lambda *message: seen.append(message))
+    a, b, c = run_jobs(Queue(jobs), workers=0, on_progress=lambda *message: seen.append(message))
     assert a.value == 42 and seen == [("a", 1, 2, "half")]
     assert b.error == "a reason." and c.error == "'C' raised KeyError: 'oops'."
 
@@ -69,7 +69,7 @@ def test_what_cannot_travel_is_an_error_of_that_job(plugin: Any) -> None:
     import operator
 
     jobs = [job("lambda", lambda progress: 1), job("fine", partial(operator.truth))]
-    outcomes = {o.key: o for o in run_jobs(jobs, workers=2, on_progress=lambda *_: None)}
+    outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)}
     assert "cannot be sent to a worker process" in str(outcomes["lambda"].error) and outcomes["fine"].value is True
 
 
@@ -87,7 +87,31 @@ def test_the_longest_chain_starts_first() -> None:
 
 def test_meter_weighs_by_cost() -> None:
     shown: list[tuple[int, int, str]] = []
-    meter = Meter([job("a", fail, cost=3.0), job("b", fail)], lambda *m: shown.append(m))
+    meter = Meter(lambda *m: shown.append(m))
+    meter.add([job("a", fail, cost=3.0), job("b", fail)])
+    assert "a" in meter and "c" not in meter
     meter.progress("a", 1, 2, "loss 0.3")
     meter.finish(Outcome(key="b"))
     assert shown == [(375, 1000, "A loss 0.3"), (625, 1000, "A loss 0.3")]
+
+
+def test_meter_knows_of_jobs_to_come() -> None:
+    shown: list[tuple[int, int, str]] = []
+    meter = Meter(lambda *m: shown.append(m), expected=8.0)
+    meter.add([job("a", fail, cost=2.0)])
+    meter.finish(Outcome(key="a"))
+    meter.add([job("b", fail, cost=8.0)])
+    meter.finish(Outcome(key="b"))
+    assert [done for done, _, _ in shown] == [250, 1000]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_jobs_may_follow_from_outcomes(plugin: Any, workers: int) -> None:
+    import operator
+
+    queue, seen = Queue([job("a", partial(operator.truth))]), []
+    for outcome in run_jobs(queue, workers=workers, on_progress=lambda *_: None):
+        seen.append(outcome.key)
+        if outcome.key == "a":
+            queue.add([job("b", partial(operator.truth), "a"), job("c", partial(operator.truth), "b")])
+    assert seen == ["a", "b", "c"] and not queue

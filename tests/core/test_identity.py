@@ -12,7 +12,18 @@ from benchbench.protocol import Protocol, RunOptions
 from benchbench.store import CellStore, identify
 
 MOVES_NUMBERS = {"budget", "condition", "seed", "version"}
-MUST_NOT_MOVE_NUMBERS = {"device", "workers", "batch", "cache", "results", "quiet"}
+MUST_NOT_MOVE_NUMBERS = {
+    "device",
+    "workers",
+    "batch",
+    "cache",
+    "remote",
+    "results",
+    "executor",
+    "address",
+    "cpus",
+    "gpus",
+}
 OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99}
 
 
