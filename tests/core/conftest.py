@@ -33,7 +33,9 @@ def bench(plugin: Path, tmp_path: Path) -> Callable[..., RunSummary]:
         source: Any = None,
         **more: Any,
     ) -> RunSummary:
-        options = RunOptions(workers=workers, batch=batch, cache=tmp_path / where / "c", results=tmp_path / where / "r")
+        options = more.pop("options", None) or RunOptions(
+            workers=workers, batch=batch, cache=tmp_path / where / "c", results=tmp_path / where / "r"
+        )
         return run(
             attacks or [Shift()],
             targets or [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")],
