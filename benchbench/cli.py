@@ -19,6 +19,7 @@ app = typer.Typer(
     "Start with: bench run --attack cama --targets all",
 )
 app.command()(run.run)
+app.command()(run.plan)
 app.command()(run.status)
 app.command()(tables.table)
 app.command()(tables.report)

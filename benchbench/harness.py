@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from benchbench.source import Facts, Source
 from benchbench.store import CellStore
 from benchbench.summary import write_dataset_json
 from benchbench.target import Target
+from benchbench.worklist import PHOTOGRAPHS
+from benchbench.worklist import only as part_of
 
 if TYPE_CHECKING:
     from benchbench.data import Dataset
@@ -180,8 +182,14 @@ def run(
     options: RunOptions,
     seed: int = 0,
     display: Display | None = None,
+    only: Collection[str] = (),
 ) -> RunSummary:
     """Compute the missing cells of attacks x targets x splits and write each as it arrives.
+
+    Args:
+        attacks, targets, splits, protocols, profile, source, options, seed: see `plan_run`.
+        display: shows how far the run is.
+        only: names of pieces of `benchbench.worklist` to do, where another scheduler does the rest; empty: all.
 
     A failing fit, attack or target is named in the summary and the others finish. Whatever stops a run, the next one
     with the same arguments goes on from what is there.
@@ -193,10 +201,12 @@ def run(
     plan, facts = plan_run(
         attacks, targets, splits, protocols=protocols, profile=profile, source=source, options=options, seed=seed
     )
+    if only:
+        plan = part_of(plan, facts, only)
     summary = RunSummary(
         present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
     )
-    if not plan.wanted and not plan.missing_fits:
+    if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only:
         return summary
     CellStore(options.results).clean()
     display.start(stage_seconds(plan, facts, options))
@@ -286,11 +296,16 @@ def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:
     return (0.3 * share if label == "scenes" else 0.3 + 0.7 * share), 1.0
 
 
+def photograph_seconds(facts: Facts, options: RunOptions) -> float:
+    """Return the core seconds that the missing photographs are expected to take."""
+    built = (options.cache / "data" / facts.data_id).exists()
+    return 0.0 if built else len(facts.camera) * 6 * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
+
+
 def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:
     """Return the wall-clock seconds that each stage is expected to take."""
     workers = max(1, options.workers)
-    built = (options.cache / "data" / facts.data_id).exists()
-    photographs = 0.0 if built else len(facts.camera) * 6 * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
+    photographs = photograph_seconds(facts, options)
     longest = max(plan.costs.values(), default=0.0)
     return {
         "photographs": photographs / workers,

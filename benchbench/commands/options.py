@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
@@ -251,7 +252,9 @@ def options(
     from benchbench.mirror import split_place
 
     if executor not in ("local", "ray"):
-        raise BenchError(f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))} local, ray.")
+        raise BenchError(
+            f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))}  executors: local, ray"
+        )
     folder, remote = split_place(cache, default_cache())
     if executor == "local":
         check_device(device)
@@ -277,6 +280,18 @@ def options(
     from benchbench.executors.ray import slots
 
     return replace(found, workers=workers or slots(found))
+
+
+def same_options(context: typer.Context, command: str, leave_out: tuple[str, ...]) -> str:
+    """Return `command` with the options of the command that runs, those left at their defaults not repeated."""
+    words = command.split()
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in leave_out or value == parameter.get_default(context):
+            continue
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [parameter.opts[0], str(one)]
+    return shlex.join(words)
 
 
 def check_device(device: str) -> None:

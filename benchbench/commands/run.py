@@ -1,7 +1,8 @@
-"""bench run, bench status."""
+"""bench run, bench plan, bench status."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -45,6 +46,10 @@ def run(
     address: opt.Address = None,
     cpus: opt.Cpus = 1.0,
     gpus: opt.Gpus = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="JOB", help="One piece of `bench plan`, for a scheduler of your own."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the tables afterwards.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -88,7 +93,7 @@ def run(
         from benchbench.display import display
 
         try:
-            summary = run_all(**arguments, display=None if quiet else display())
+            summary = run_all(**arguments, display=None if quiet else display(), only=only or ())
         except KeyboardInterrupt:
             print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -96,9 +101,55 @@ def run(
         _print_failures(summary)
         code = max(code, summary.exit_code)
         written |= bool(summary.computed or summary.present)
-    if report and written:
+    if report and written and not only:  # many run at a time; `bench report` makes the tables at the end
         _write_report(results)
     raise typer.Exit(code)
+
+
+def plan(
+    context: typer.Context,
+    attack: opt.Attacks,
+    targets: opt.Targets = ["all"],  # noqa: B006
+    profile: opt.ProfileName = "quick",
+    split: opt.Splits = "in,out",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CachePlace = None,
+    results: opt.Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="For a program: names, needs, seconds, commands.")] = False,
+) -> None:
+    """Print what `bench run` with these options would do, as jobs for a scheduler of your own.
+
+    Each job is a command, `bench run ... --only JOB`, that one process runs once the jobs that it needs have ended,
+    with a cache and a results folder that all of them share. `bench report` makes the tables at the end.
+
+    Examples:
+
+      bench plan --attack cama --targets all
+
+      bench plan --attack all --cache /shared/bench --results /shared/results --json > jobs.json
+    """
+    from benchbench.harness import photograph_seconds, plan_run
+    from benchbench.worklist import record, worklist
+
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    # The device is for the jobs' commands; where this command runs, there may be none.
+    options = opt.options("cpu", 1, 16, cache, results)
+    found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
+    pieces = worklist(found, facts, photograph_seconds(facts, options))
+    if as_json:
+        print(json.dumps(record(pieces, opt.same_options(context, "bench run", leave_out=("as_json",))), indent=1))
+        return
+    from benchbench.display import duration
+
+    rows = [(p.job, p.label, str(len(p.needs)), duration(p.seconds), str(p.cells or "")) for p in pieces]
+    print(columns(("job", "what", "needs", "one core", "cells"), rows))
+    print(f"{len(pieces)} jobs, {duration(sum(p.seconds for p in pieces))} on one core")
 
 
 def status(

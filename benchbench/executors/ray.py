@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import pickle
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,13 @@ def connect(address: str | None) -> None:
     """
     if ray.is_initialized():
         return
+    address = address or os.environ.get("RAY_ADDRESS")
+    host, _, port = (address or "").rpartition(":")
     try:
+        if host and port.isdigit() and "/" not in host:
+            socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself tries for ten minutes
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BenchError(f"no Ray cluster answers at '{address or 'this machine'}': {reason}") from error
 

@@ -105,6 +105,14 @@ def test_machines_without_a_shared_folder_meet_in_a_store(
     assert cell_facts(root / "r") == cell_facts(tmp_path / "local" / "r")
 
 
+def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.executors.ray import connect
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(BenchError, match=r"no Ray cluster answers at '127\.0\.0\.1:9': .*refused"):
+        connect("127.0.0.1:9")
+
+
 def test_what_the_cluster_cannot_do_is_one_sentence(
     bench: Callable[..., Any], cluster: Any, nodes: list[Any], tmp_path: Path
 ) -> None:
