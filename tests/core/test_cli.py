@@ -92,7 +92,9 @@ def test_lists(here: Run) -> None:
     assert "shift" in attacks and "strength=0.6" in attacks and "benchbench-stega 0.2" in attacks
     assert "toybox: Shove" in attacks and "not loaded: stega" in attacks
     assert "toy/gray/partial" in here("list", "targets").stdout
-    assert "tsr" in here("list", "metrics").stdout and "smoke" in here("list", "profiles").stdout
+    metrics = here("list", "metrics").stdout
+    assert all(f"\n{name} " in metrics for name in ("tsr", "usr", "psnr", "ssim", "l1", "own_evaluator", "accuracy"))
+    assert "smoke" in here("list", "profiles").stdout
     assert "none built yet" in here("list", "datasets", "--cache", "c").stdout
 
 

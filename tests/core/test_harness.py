@@ -304,11 +304,18 @@ def test_the_attacks_own_evaluator_is_asked(bench: Bench, tmp_path: Path, monkey
     from benchbench_stega.fade import Fade
     from benchbench_stega.shift import Shift
 
+    from benchbench.metrics import own_evaluator
+
     monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: context.networks["centers"](x))
     bench([Shift(strength=1.0), Fade()], splits=("in",))
-    hits = {c.attack.name: c.craft.surrogate_hits for c in CellStore(tmp_path / "a" / "r").cells()}
+    cells = {c.attack.name: c for c in CellStore(tmp_path / "a" / "r").cells()}
+    hits = {name: c.craft.surrogate_hits for name, c in cells.items()}
     assert hits["fade"] is None and hits["shift"] is not None
     assert sum(hits["shift"]) > 0.8 * 18, "three classes, three photographs, two wrong classes each"
+    assert own_evaluator(cells["fade"]) is None
+    assert own_evaluator(cells["shift"]) == pytest.approx(np.mean([n / 6 for n in hits["shift"]]))
+    none = cells["shift"].craft.model_copy(update={"surrogate_hits": (0, 0, 0)})
+    assert own_evaluator(cells["shift"].model_copy(update={"craft": none})) == 0, "fooled never is not missing"
     monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: x.mean())
     summary = bench([Shift(), Fade()], splits=("out",))
     (reason,) = summary.failures.values()
