@@ -71,6 +71,10 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["run", "--attack", "shift", "--data", "nowhere"], "bench: --data 'nowhere' is neither a folder nor virtual."),
         (["run", "--attack", "shift", "--rule", "x"], "bench: unknown split rule 'x'; rules are device and scene."),
         (["run", "--attack", "shift", "--device", "cuda:77"], "bench: device 'cuda:77' cannot be used: "),
+        (
+            ["gc", "--cache", "c"],
+            "bench: no readable cell under 'results', so the whole cache would go. Name the folder ",
+        ),
         (["table", "99"], "bench: unknown table '99'."),
         (["table", "2a", "--format", "word"], "bench: unknown format 'word'; formats are "),
     ],
