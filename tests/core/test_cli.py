@@ -76,6 +76,15 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
             "bench: no readable cell under 'results', so the whole cache would go. Name the folder ",
         ),
         (["table", "99"], "bench: unknown table '99'."),
+        (
+            ["table", "2a", "--condition", "unit8"],
+            "bench: unknown condition 'unit8'. Did you mean 'uint8'?  conditions: ",
+        ),
+        (["curve", "--condition", "jpeg"], "bench: unknown condition 'jpeg'. Did you mean 'jpeg-"),
+        (
+            ["show", "confusion", "cama", "x", "--condition", "flot"],
+            "bench: unknown condition 'flot'. Did you mean 'flo",
+        ),
         (["table", "2a", "--format", "word"], "bench: unknown format 'word'; formats are "),
     ],
 )
