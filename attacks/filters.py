@@ -17,62 +17,52 @@ from benchbench.conditions import jpeg
 PAPER = "Chen et al., Camera trace erasing, CVPR 2020, section 5 (SiamTE is compared with these filters)"
 
 
-def _odd(size: int) -> None:
-    if size < 3 or size % 2 == 0:
-        raise ValueError(f"size is {size}; an odd number of at least 3 is expected")
+def _card(name: str, title: str) -> AttackCard:
+    return AttackCard(name=name, title=title, version=1, knowledge="none", targeted=False, baseline=True, paper=PAPER)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Median(Attack):
-    """The median of each color over a square.
+class Window(Attack):
+    """A filter over a square window, photographs mirrored at their borders.
 
     Attributes:
-        size: side of the square in px, odd. Photographs are mirrored at their borders.
+        size: side of the window in px, odd.
     """
 
     size: int = 3
 
-    card: ClassVar[AttackCard] = AttackCard(
-        name="median", title="median filter", version=1, knowledge="none", targeted=False, baseline=True, paper=PAPER
-    )
-
     def __post_init__(self) -> None:
-        _odd(self.size)
+        if self.size < 3 or self.size % 2 == 0:
+            raise ValueError(f"size is {self.size}; an odd number of at least 3 is expected")
 
     @property
     def name(self) -> str:
         """The name in tables: 'median-3'."""
-        return f"median-{self.size}"
+        return f"{self.card.name}-{self.size}"
+
+    def padded(self, x: Tensor) -> Tensor:
+        """Return photographs with half a window more on each side, (N, 3, H + size - 1, W + size - 1)."""
+        pad = self.size // 2
+        return F.pad(x, (pad, pad, pad, pad), mode="reflect")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Median(Window):
+    """The median of each color over the window."""
+
+    card: ClassVar[AttackCard] = _card("median", "median filter")
 
     def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
         """Filter."""
-        pad = self.size // 2
-        padded = F.pad(x, (pad, pad, pad, pad), mode="reflect")
-        windows = padded.unfold(2, self.size, 1).unfold(3, self.size, 1)
+        windows = self.padded(x).unfold(2, self.size, 1).unfold(3, self.size, 1)
         return windows.flatten(4).median(dim=4).values
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianBlur(Attack):
-    """A Gaussian window.
+class GaussianBlur(Window):
+    """A Gaussian window; sigma is 0.3 ((size - 1) / 2 - 1) + 0.8 px, as OpenCV takes it from the size."""
 
-    Attributes:
-        size: side of the window in px, odd; sigma is 0.3 (size / 2 - 1.5) + 0.8 px, as OpenCV takes it from the size.
-    """
-
-    size: int = 3
-
-    card: ClassVar[AttackCard] = AttackCard(
-        name="gaussian", title="Gaussian blur", version=1, knowledge="none", targeted=False, baseline=True, paper=PAPER
-    )
-
-    def __post_init__(self) -> None:
-        _odd(self.size)
-
-    @property
-    def name(self) -> str:
-        """The name in tables: 'gaussian-3'."""
-        return f"gaussian-{self.size}"
+    card: ClassVar[AttackCard] = _card("gaussian", "Gaussian blur")
 
     @property
     def sigma(self) -> float:
@@ -81,12 +71,10 @@ class GaussianBlur(Attack):
 
     def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
         """Filter."""
-        pad = self.size // 2
-        places = torch.arange(self.size, device=x.device, dtype=x.dtype) - pad
+        places = torch.arange(self.size, device=x.device, dtype=x.dtype) - self.size // 2
         row = torch.exp(-places.square() / (2 * self.sigma**2))
         row = (row / row.sum()).repeat(x.shape[1], 1, 1, 1)
-        padded = F.pad(x, (pad, pad, pad, pad), mode="reflect")
-        smooth = F.conv2d(F.conv2d(padded, row, groups=x.shape[1]), row.transpose(2, 3), groups=x.shape[1])
+        smooth = F.conv2d(F.conv2d(self.padded(x), row, groups=x.shape[1]), row.transpose(2, 3), groups=x.shape[1])
         return smooth.clamp(0, 1)
 
 
@@ -100,9 +88,7 @@ class Compression(Attack):
 
     quality: int = 50
 
-    card: ClassVar[AttackCard] = AttackCard(
-        name="jpeg", title="JPEG", version=1, knowledge="none", targeted=False, baseline=True, paper=PAPER
-    )
+    card: ClassVar[AttackCard] = _card("jpeg", "JPEG")
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

@@ -105,8 +105,8 @@ def rescale(x: Tensor, y: Tensor, budget: float, *, rounded: bool) -> Tensor:
     """Scale each perturbation y - x by one factor so that its photograph has a PSNR of `budget` dB.
 
     The PSNR is that of the photograph clipped to [0, 1] and, with `rounded`, of 8 bits: bisection on the factor. A
-    photograph that did not change stays as it is, since it has no direction to scale; so does one that rounding
-    or clipping keep from ever reaching the budget, at the factor that comes nearest.
+    photograph that did not change stays as it is, since it has no direction to scale. Where rounding or clipping keep
+    a photograph from its budget, it gets, of all factors that were tried, the one that comes nearest.
 
     Args:
         x, y: (N, 3, H, W) in [0, 1].
@@ -127,8 +127,11 @@ def _rescaled(x: Tensor, y: Tensor, budget: float, rounded: bool) -> Tensor:
         moved = (before + factor * change).clamp_(0, 1)
         return eight_bits(moved) if rounded else moved
 
+    tried: dict[float, float] = {}
+
     def level(factor: float) -> float:
-        return psnr(float((shown(factor) - before).mul(PEAK).square().sum()), x[0].numel())
+        tried[factor] = psnr(float((shown(factor) - before).mul(PEAK).square().sum()), x[0].numel())
+        return tried[factor]
 
     start = 10 ** (-budget / 20) / size**0.5  # without clipping and rounding this is the factor
     low, high = start / 2, start * 2
@@ -140,7 +143,8 @@ def _rescaled(x: Tensor, y: Tensor, budget: float, rounded: bool) -> Tensor:
     for _ in range(40):
         value = level(factor)
         if abs(value - budget) <= TOLERANCE:
-            break
+            return shown(factor).to(x.dtype)
         low, high = (factor, high) if value > budget else (low, factor)
         factor = (low * high) ** 0.5
-    return shown(factor).to(x.dtype)
+    # One gray level for all pixels at once may jump over the budget, on either side of which the bisection ends.
+    return shown(min(tried, key=lambda factor: abs(tried[factor] - budget))).to(x.dtype)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.cache import Cache
-from benchbench.errors import StoreError
+from benchbench.errors import BenchError, StoreError
 from benchbench.store import CellStore
 
 
@@ -30,8 +30,16 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
 
     Args:
         everything: also what cells refer to.
+
+    Raises:
+        BenchError: without `everything`, where there is no readable cell: all would go, as from a wrong folder.
     """
     fits, data = (set(), set()) if everything else _referred(cache, store)
+    if not everything and not data:
+        raise BenchError(
+            f"no readable cell under '{store.results}', so the whole cache would go. "
+            "Name the folder of your results with --results, or free everything with --all."
+        )
     found = []
     for folder in sorted(cache.root.glob("fits/*")):
         if folder.name not in fits and not _held(cache, folder.name):

@@ -90,6 +90,31 @@ def psnr_mean(cell: Cell) -> float | None:
     return mean_per_wanted(cell.craft.psnr_sum, cell.craft.psnr_images)
 
 
+def ssim_mean(cell: Cell) -> float | None:
+    """Return the cell's structural similarity in [-1, 1]: mean per wanted class, then over those.
+
+    None where the photographs are smaller than its window.
+    """
+    sums = cell.craft.ssim_sum
+    return mean_per_wanted(sums, _crafted(cell)) if sums is not None else None
+
+
+def l1_mean(cell: Cell) -> float | None:
+    """Return the cell's mean absolute difference in gray levels: mean per wanted class, then over those."""
+    return mean_per_wanted(cell.craft.l1_sum, _crafted(cell))
+
+
+def own_evaluator(cell: Cell) -> float | None:
+    """Return the targeted success rate in [0, 1] on the attack's own evaluator, or None where it has none."""
+    hits = cell.craft.surrogate_hits
+    return mean_per_wanted(hits, _crafted(cell)) if hits is not None else None
+
+
+def _crafted(cell: Cell) -> list[int]:
+    """Return how many photographs were crafted for each wanted class, those that came out unchanged too."""
+    return [a + b for a, b in zip(cell.craft.psnr_images, cell.craft.identical, strict=True)]
+
+
 def tsr(cell: Cell) -> float | None:
     """Return the targeted success rate of a cell in [0, 1]."""
     return success(np.asarray(cell.counts, dtype=np.int64))
@@ -109,6 +134,14 @@ METRICS: dict[str, dict[str, Any]] = {
     "tsr": {"title": "TSR", "unit": "%", "higher": True, "text": "predicted as the wanted camera model"},
     "usr": {"title": "USR", "unit": "%", "higher": True, "text": "not predicted as the true camera model"},
     "psnr": {"title": "PSNR", "unit": "dB", "higher": True, "text": "against the original, peak 255"},
+    "ssim": {"title": "SSIM", "unit": "-", "higher": True, "text": "structural similarity, 1: unchanged"},
+    "l1": {"title": "L1", "unit": "gray levels", "higher": False, "text": "mean absolute difference to the original"},
+    "own_evaluator": {
+        "title": "own evaluator",
+        "unit": "%",
+        "higher": True,
+        "text": "taken for the wanted camera model by the attack's own evaluator",
+    },
     "accuracy": {"title": "clean accuracy", "unit": "%", "higher": True, "text": "unattacked test photographs"},
 }
 """What `bench list metrics` shows; `higher` says which direction is better for an attack (accuracy: for a target)."""

@@ -21,7 +21,8 @@ def gc(
 ) -> None:
     """Free the cache of networks and photographs that no cell under --results was made with.
 
-    What goes can be computed again; results are never touched. What a run of the moment works on stays.
+    What goes can be computed again; results are never touched. What a run of the moment works on stays. Without any
+    cell under --results nothing goes, unless with --all.
 
     Examples:
 

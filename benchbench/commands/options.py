@@ -5,18 +5,17 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_args
 
 import typer
 
-from benchbench.errors import BenchError, did_you_mean
-from benchbench.protocol import RunOptions, cores, default_cache
+from benchbench.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.protocol import Condition, Protocol, RunOptions, cores, default_cache
 
 if TYPE_CHECKING:
     from benchbench.attack import Attack
     from benchbench.crossing import Split
     from benchbench.profile import Profile
-    from benchbench.protocol import Protocol
     from benchbench.source import RecipeSource
     from benchbench.target import Target
 
@@ -76,6 +75,7 @@ Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all
 Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
 class RunArguments(TypedDict):
@@ -154,23 +154,28 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
     Raises:
         BenchError: an unknown condition, or a budget that is neither 'native' nor a number of dB.
     """
-    from typing import get_args
-
-    from benchbench.protocol import Condition, Protocol
-
-    known = get_args(Condition)
-    names = _words(conditions)
-    names = list(known) if names == ["all"] else names
-    for name in names:
-        if name not in known:
-            raise BenchError(f"unknown condition '{name}'.{did_you_mean(name, known)}  conditions: {', '.join(known)}")
+    words = _words(conditions)
+    names = list(CONDITIONS) if words == ["all"] else [condition(word) for word in words]
     if not names:
-        raise BenchError(f"--condition is empty; conditions are {', '.join(known)}.")
+        raise BenchError(f"--condition is empty; conditions are {', '.join(CONDITIONS)}.")
     levels = [_budget(word) for word in _words(budgets)]
     if not levels:
         raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
-    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]  # type: ignore[arg-type]
+    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]
     return list(dict.fromkeys(found))
+
+
+def condition(name: str) -> Condition:
+    """Return the condition of this name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    for known in CONDITIONS:
+        if known == name:
+            return known
+    hint = did_you_mean(name, CONDITIONS)
+    raise UnknownNameError(f"unknown condition '{name}'.{hint}  conditions: {', '.join(CONDITIONS)}")
 
 
 def track(budget: str | None) -> str | None:
@@ -179,8 +184,6 @@ def track(budget: str | None) -> str | None:
     Raises:
         BenchError: it is neither 'native' nor a number of dB.
     """
-    from benchbench.protocol import Protocol
-
     return Protocol(budget=_budget(budget)).track if budget is not None else None
 
 

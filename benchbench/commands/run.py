@@ -231,12 +231,14 @@ def _print_failures(summary: RunSummary) -> None:
 def _write_report(results: Path) -> None:
     from benchbench.errors import StoreError
     from benchbench.report import gates_of, write_all
+    from benchbench.store import CellStore
 
     problems: list[StoreError] = []
-    paths = write_all(results, problems=problems)
+    cells = list(CellStore(results).cells(problems=problems))
+    paths = write_all(results, cells=cells)
     for problem in problems:
         print(f"bench: left out of the tables: {problem}", file=sys.stderr)
-    for name, found in gates_of(results, problems=[]):
+    for name, found in gates_of(results, cells):
         wrong = [gate for gate in found if gate.passed is False]
         checked = sum(gate.passed is not None for gate in found)
         print(f"gates of {name}: {checked - len(wrong)} passed, {len(wrong)} failed")

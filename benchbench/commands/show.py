@@ -104,7 +104,8 @@ def confusion(
     from benchbench.report.figures import confusion as draw
     from benchbench.report.figures import save
 
-    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == (condition, opt.track(budget))]
+    place = opt.condition(condition), opt.track(budget)
+    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == place]
     cells = [c for g in found for c in g.cells]
     for kind, name, known in (
         ("attack", attack, {c.attack.name for c in cells}),
@@ -142,6 +143,7 @@ def curve(
     from benchbench.report.figures import curve as draw
     from benchbench.report.figures import curves, save
 
+    opt.condition(condition)
     families = list(alike(_groups(results, dataset, profile)).values())
     able = [family for family in families if curves(family, condition)]
     if len(able) > 1:

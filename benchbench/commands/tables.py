@@ -63,7 +63,7 @@ def table(
         cells,
         dataset=dataset,
         profile=profile,
-        condition=condition,
+        condition=opt.condition(condition) if condition is not None else None,
         budget=opt.track(budget),
         published=published,
         summary=summary,

@@ -13,6 +13,7 @@ from benchbench.errors import UnknownNameError, did_you_mean
 from benchbench.report.model import DASH, Column, Entry, Scalar, Table, exact, show
 
 Style = Callable[[str], str]
+Interval = tuple[float, float]
 
 MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "*": r"\*", "<": "&lt;", ">": "&gt;"})
 LATEX_SPECIAL = str.maketrans(
@@ -44,25 +45,23 @@ def _entry(
     With `ranges` each of ours is followed by its interval: "91.2 [88.0, 93.6]".
     """
 
-    def one(value: Scalar, mark: bool, interval: tuple[float, float] | None) -> str:
+    def one(value: Scalar, mark: bool, interval: Interval | None) -> str:
         text = escape(show(value, column.kind))
         text = strong(text) if mark else text
         if ranges and interval is not None:
             text += escape(f" [{show(interval[0], column.kind)}, {show(interval[1], column.kind)}]")
         return text
 
-    if column.pair and not (entry.value is None and entry.second is None):
-        first = one(entry.value, bold[0], entry.interval)
-        ours = f"{first} ({one(entry.second, bold[1], entry.second_interval)})"
-    else:
-        ours = one(entry.value, bold[0], entry.interval)
+    def both(
+        values: tuple[Scalar, Scalar], marks: tuple[bool, bool], intervals: tuple[Interval | None, Interval | None]
+    ) -> str:
+        first, second = (one(*part) for part in zip(values, marks, intervals, strict=True))
+        return f"{first} ({second})" if column.pair and values != (None, None) else first
+
+    ours = both(entry.parts(), bold, (entry.interval, entry.second_interval))
     if not beside or entry.published is None:
         return ours
-    value, second = entry.published
-    theirs = one(value, False, None)
-    if column.pair and not (value is None and second is None):
-        theirs += f" ({one(second, False, None)})"
-    return f"{ours} / {theirs}"
+    return f"{ours} / {both(entry.published, (False, False), (None, None))}"
 
 
 def _grid(table: Table, *, escape: Style, strong: Style) -> list[list[str]]:
@@ -190,10 +189,11 @@ def comma_separated(table: Table) -> str:
     """Return full precision (rates as fractions), the paper's figures, and a column of reasons."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
+    intervals = any(entry.interval is not None for row in table.rows for entry in row.entries)
     head = ["table", *table.facts, *(["block"] if table.block_title else []), "row", "key"]
     for column in table.columns:
         names = [f"{column.key}_tsr", f"{column.key}_usr"] if column.pair else [column.key]
-        if _has_intervals(table):
+        if intervals:
             head += [f"{n}{end}" for n in names for end in ("", "_low", "_high")]
         else:
             head += names
@@ -213,7 +213,7 @@ def comma_separated(table: Table) -> str:
             ends = (entry.interval, entry.second_interval)
             for value, interval in list(zip(entry.parts(), ends, strict=True))[:width]:
                 line.append(exact(value))
-                if _has_intervals(table):
+                if intervals:
                     line += [exact(v) for v in interval or (None, None)]
             if table.published:
                 line += [exact(v) for v in (entry.published or (None, None))[:width]]
@@ -222,10 +222,6 @@ def comma_separated(table: Table) -> str:
                 reasons.setdefault(reason, []).append(column.key)
         writer.writerow([*line, "; ".join(f"{' '.join(keys)}: {why}" for why, keys in reasons.items())])
     return out.getvalue()
-
-
-def _has_intervals(table: Table) -> bool:
-    return any(entry.interval is not None for row in table.rows for entry in row.entries)
 
 
 def _name(table: Table) -> str:

@@ -122,37 +122,27 @@ class Group:
 
     def similarity(self, attack: AttackRow, split: str) -> tuple[float | None, float | None]:
         """Return (mean SSIM, mean absolute difference in gray levels) of what one attack crafted on one split."""
-        crafts = {c.craft.craft_id: c.craft for c in self.of(attack, split)}
-        ssims: list[float | None] = []
-        l1s: list[float | None] = []
-        for key in sorted(crafts):
-            part = crafts[key]
-            images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
-            ssims.append(metrics.mean_per_wanted(part.ssim_sum, images) if part.ssim_sum is not None else None)
-            l1s.append(metrics.mean_per_wanted(part.l1_sum, images))
-        return mean_or_none(ssims), mean_or_none(l1s)
+        crafts = self._crafts(attack, split)
+        return mean_or_none([metrics.ssim_mean(c) for c in crafts]), mean_or_none([metrics.l1_mean(c) for c in crafts])
 
     def surrogate(self, attack: AttackRow, split: str) -> float | None:
         """Return the targeted success on the attack's own evaluator, or None where it has none."""
-        crafts = {c.craft.craft_id: c.craft for c in self.of(attack, split)}
-        found: list[float | None] = []
-        for key in sorted(crafts):
-            part = crafts[key]
-            images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
-            found.append(metrics.mean_per_wanted(part.surrogate_hits, images) if part.surrogate_hits else None)
-        return mean_or_none(found)
+        return mean_or_none([metrics.own_evaluator(c) for c in self._crafts(attack, split)])
 
     def psnr(self, attack: AttackRow, split: str) -> tuple[float | None, int, int]:
         """Return (mean PSNR in dB or None, unchanged images, images) of what one attack crafted on one split.
 
         A black-box attack crafts once for all targets; a white-box one for each, and the mean is over them.
         """
+        crafts = self._crafts(attack, split)
+        unchanged = sum(sum(c.craft.identical) for c in crafts)
+        made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts)
+        return mean_or_none([metrics.psnr_mean(c) for c in crafts]), unchanged, made
+
+    def _crafts(self, attack: AttackRow, split: str) -> list[Cell]:
+        """Return one cell for each time that one attack crafted one split, in the order of the craft ids."""
         crafts = {c.craft.craft_id: c for c in self.of(attack, split)}
-        values = [metrics.psnr_mean(crafts[k]) for k in sorted(crafts)]
-        known = [v for v in values if v is not None]
-        unchanged = sum(sum(c.craft.identical) for c in crafts.values())
-        made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts.values())
-        return (mean(known) if known and len(known) == len(values) else None), unchanged, made
+        return [crafts[key] for key in sorted(crafts)]
 
 
 def track(settings: Mapping[str, Any]) -> str:

@@ -241,8 +241,6 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
     for rate in RATES:
         found = statistics.mean_rate([cell], rate)
         ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
-    part = cell.craft
-    images = [a + b for a, b in zip(part.psnr_images, part.identical, strict=True)]
     return ends | {
         "dataset": cell.dataset.name,
         "data_id": cell.dataset.data_id,
@@ -269,9 +267,9 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "tsr": metrics.tsr(cell),
         "usr": metrics.usr(cell),
         "psnr": metrics.psnr_mean(cell),
-        "ssim": metrics.mean_per_wanted(part.ssim_sum, images) if part.ssim_sum is not None else None,
-        "l1": metrics.mean_per_wanted(part.l1_sum, images),
-        "own_evaluator": metrics.mean_per_wanted(part.surrogate_hits, images) if part.surrogate_hits else None,
+        "ssim": metrics.ssim_mean(cell),
+        "l1": metrics.l1_mean(cell),
+        "own_evaluator": metrics.own_evaluator(cell),
         "changed": sum(cell.craft.psnr_images),
         "unchanged": sum(cell.craft.identical),
         "clipped": cell.craft.clipped,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchbench.cell import Cell
 from benchbench.errors import StoreError
 from benchbench.report.catalog import alike, build, table_numbers
 from benchbench.report.formats import render
@@ -26,16 +28,17 @@ def write_all(
     published: bool = False,
     *,
     problems: list[StoreError] | None = None,
+    cells: Sequence[Cell] | None = None,
 ) -> list[Path]:
     """Write every view of the cells under `results` and return the files' paths, sorted.
 
     Args:
-        dataset, profile, published, problems: see `views`.
+        dataset, profile, published, problems, cells: see `views`.
 
     Raises:
         StoreError: see `views`; or a file that cannot be written.
     """
-    files = views(results, dataset, profile, published, problems=problems)
+    files = views(results, dataset, profile, published, problems=problems, cells=cells)
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return sorted(files)
@@ -63,6 +66,7 @@ def views(
     published: bool = False,
     *,
     problems: list[StoreError] | None = None,
+    cells: Sequence[Cell] | None = None,
 ) -> dict[Path, str]:
     """Return the text of every view of the cells under `results`, by its path.
 
@@ -74,11 +78,12 @@ def views(
         dataset, profile: write the tables of these alone.
         published: set the paper's figures beside ours.
         problems: receives what is wrong with unreadable cells; the others are still used.
+        cells: all cells under `results`, where they have been read already.
 
     Raises:
         StoreError: an unreadable cell (unless `problems` is given) or dataset.json.
     """
-    cells = list(CellStore(results).cells(problems=problems))
+    cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
     found = groups(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
@@ -96,14 +101,17 @@ def views(
     return files
 
 
-def gates_of(results: Path, *, problems: list[StoreError] | None = None) -> list[tuple[str, list[Gate]]]:
-    """Return the gates of each group of cells under `results`, with the group's name for people.
+def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[str, list[Gate]]]:
+    """Return the gates of each group of cells, with the group's name for people.
 
     Args:
-        problems: receives what is wrong with unreadable cells; the others are still used.
+        results: where each group's dataset.json is.
+
+    Raises:
+        StoreError: a dataset.json that cannot be read.
     """
     found = []
-    for group, folder in folders(results, groups(CellStore(results).cells(problems=problems))):
+    for group, folder in folders(results, groups(cells)):
         summary = read_summary(folder.parent / "dataset.json")
         name = f"{group.dataset}, {group.profile}, {group.condition}, {group.track}"
         found.append((name, gates(group, summary)))

@@ -71,7 +71,20 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["run", "--attack", "shift", "--data", "nowhere"], "bench: --data 'nowhere' is neither a folder nor virtual."),
         (["run", "--attack", "shift", "--rule", "x"], "bench: unknown split rule 'x'; rules are device and scene."),
         (["run", "--attack", "shift", "--device", "cuda:77"], "bench: device 'cuda:77' cannot be used: "),
+        (
+            ["gc", "--cache", "c"],
+            "bench: no readable cell under 'results', so the whole cache would go. Name the folder ",
+        ),
         (["table", "99"], "bench: unknown table '99'."),
+        (
+            ["table", "2a", "--condition", "unit8"],
+            "bench: unknown condition 'unit8'. Did you mean 'uint8'?  conditions: ",
+        ),
+        (["curve", "--condition", "jpeg"], "bench: unknown condition 'jpeg'. Did you mean 'jpeg-"),
+        (
+            ["show", "confusion", "cama", "x", "--condition", "flot"],
+            "bench: unknown condition 'flot'. Did you mean 'flo",
+        ),
         (["table", "2a", "--format", "word"], "bench: unknown format 'word'; formats are "),
     ],
 )
@@ -92,7 +105,9 @@ def test_lists(here: Run) -> None:
     assert "shift" in attacks and "strength=0.6" in attacks and "benchbench-stega 0.2" in attacks
     assert "toybox: Shove" in attacks and "not loaded: stega" in attacks
     assert "toy/gray/partial" in here("list", "targets").stdout
-    assert "tsr" in here("list", "metrics").stdout and "smoke" in here("list", "profiles").stdout
+    metrics = here("list", "metrics").stdout
+    assert all(f"\n{name} " in metrics for name in ("tsr", "usr", "psnr", "ssim", "l1", "own_evaluator", "accuracy"))
+    assert "smoke" in here("list", "profiles").stdout
     assert "none built yet" in here("list", "datasets", "--cache", "c").stdout
 
 

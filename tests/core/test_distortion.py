@@ -77,6 +77,24 @@ def test_a_budget_counts_what_clipping_takes_away() -> None:
     assert (y - x)[..., 32:].numpy() == pytest.approx(step, rel=1e-3) and not (y - x)[..., :32].any()
 
 
+@pytest.mark.parametrize("budget", [30.3, 33.2, 35.0, 35.2, 38.1, 42.5, 44.0, 47.9])
+def test_a_constant_shift_takes_the_gray_level_that_comes_nearest(budget: float) -> None:
+    """All pixels change by the same whole number of gray levels, so hardly any budget can be met."""
+    x = torch.full((1, 3, 16, 16), 100 / 255)
+    y = rescale(x, x + 0.02, budget, rounded=True)
+    misses = {k: abs(peak_signal_noise_ratio(levels(x[0]), levels(x[0]) + np.uint8(k)) - budget) for k in range(1, 60)}
+    assert torch.equal(y.mul(255).round(), torch.full_like(x, 100 + min(misses, key=lambda k: misses[k])))
+
+
+@pytest.mark.parametrize("rounded", [True, False])
+def test_a_budget_beyond_what_clipping_leaves_is_approached(rounded: bool) -> None:
+    """Nearly white photographs that are made whiter reach 255 everywhere at most, which is far from 35 dB."""
+    x = torch.ones(1, 3, 16, 16)
+    x[..., ::8, ::8] = 250 / 255
+    y = rescale(x, (x + 0.01).clamp(max=1), 35.0, rounded=rounded)
+    assert torch.equal(y, torch.ones_like(x))
+
+
 def test_a_photograph_that_did_not_change_stays() -> None:
     x = pictures()
     assert torch.equal(rescale(x, x, 35.0, rounded=True), x)

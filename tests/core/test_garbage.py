@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchbench.cache import Cache
-from benchbench.errors import StoreError
+from benchbench.errors import BenchError, StoreError
 from benchbench.garbage import Item, find, remove
 from benchbench.store import CellStore
 
@@ -46,8 +46,22 @@ def test_what_a_process_works_on_stays(tmp_path: Path) -> None:
     with (cache.root / "work" / "abc.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert find(cache, store, everything=True) == []
-    (left,) = find(cache, store)
+    (left,) = find(cache, store, everything=True)
     assert (left.path, left.size) == (work, 10)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_without_a_readable_cell_nothing_goes(bench: Bench, tmp_path: Path, edited: bool) -> None:
+    """As from a wrong folder, where no cell refers to anything."""
+    bench()
+    cache, store = Cache(tmp_path / "a" / "c"), CellStore(tmp_path / "a" / "r" if edited else tmp_path / "elsewhere")
+    for path in store.paths():
+        path.write_text("{}")
+    with pytest.raises(
+        BenchError, match=r"^no readable cell under '.*', so the whole cache would go\. Name the folder"
+    ):
+        find(cache, store)
+    assert find(cache, store, everything=True)
 
 
 def test_nothing_outside_the_cache_is_removed(tmp_path: Path) -> None:

@@ -230,30 +230,43 @@ def test_provenance_names_no_host_path_or_person(bench: Bench, tmp_path: Path) -
 def test_conditions_and_budgets_judge_the_same_photographs(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_facts: Callable[[Path], dict[str, Any]]
 ) -> None:
-    """Together in one run they are crafted once and give the cells that a run of each alone gives."""
+    """Together in one run they are crafted once and give the cells that a run of each alone gives.
+
+    Fade aims at nobody, but what a target sees of it under jpeg-target depends on the wanted class all the same.
+    """
     from benchbench_stega.fade import Fade
     from benchbench_stega.shift import Shift
 
     from benchbench.metrics import psnr_mean
 
-    protocols = [Protocol(), Protocol(condition="float"), Protocol(condition="jpeg-75"), Protocol(budget=30.0)]
+    protocols = [
+        Protocol(),
+        *(Protocol(condition=c) for c in ("float", "jpeg-75", "jpeg-target")),
+        Protocol(budget=30.0),
+    ]
     crafted = []
     perturb = Shift.perturb
     monkeypatch.setattr(Shift, "perturb", lambda self, x, *more: crafted.append(len(x)) or perturb(self, x, *more))
-    assert len(bench([Shift(), Fade()], protocols=protocols, where="together").computed) == 32
+    assert len(bench([Shift(), Fade()], protocols=protocols, where="together").computed) == 40
     once = sum(crafted)
     for protocol in protocols:
         assert len(bench([Shift(), Fade()], protocols=[protocol], where="apart").computed) == 8
-    assert sum(crafted) == 5 * once
+    assert sum(crafted) == 6 * once
     assert cell_facts(tmp_path / "together") == cell_facts(tmp_path / "apart")
+    by_class = set()
     for cell in CellStore(tmp_path / "together" / "r").cells():
         if cell.protocol["budget"] is not None:
             level = psnr_mean(cell)
             assert level == pytest.approx(30.0, abs=0.2), "8 px photographs: rounding makes steps"
+        if cell.attack.name == "fade" and any(len(set(outcomes)) > 1 for outcomes in cell.predicted):
+            by_class.add(cell.protocol["condition"])
+    assert by_class == {"jpeg-target"}
 
 
 def test_jpeg_of_a_camera_without_files_is_skipped_with_the_reason(bench: Bench) -> None:
-    summary = bench(protocols=[Protocol(), Protocol(condition="jpeg-target")])
+    from benchbench_stega.photographs import Colors
+
+    summary = bench(source=Colors(jpegs=False), protocols=[Protocol(), Protocol(condition="jpeg-target")])
     assert summary.sentence == (
         "4 computed, 0 already there, 4 skipped (the JPEG tables of 'red' are not known: no JPEG file of it in q), "
         "0 failed"
@@ -304,11 +317,18 @@ def test_the_attacks_own_evaluator_is_asked(bench: Bench, tmp_path: Path, monkey
     from benchbench_stega.fade import Fade
     from benchbench_stega.shift import Shift
 
+    from benchbench.metrics import own_evaluator
+
     monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: context.networks["centers"](x))
     bench([Shift(strength=1.0), Fade()], splits=("in",))
-    hits = {c.attack.name: c.craft.surrogate_hits for c in CellStore(tmp_path / "a" / "r").cells()}
+    cells = {c.attack.name: c for c in CellStore(tmp_path / "a" / "r").cells()}
+    hits = {name: c.craft.surrogate_hits for name, c in cells.items()}
     assert hits["fade"] is None and hits["shift"] is not None
     assert sum(hits["shift"]) > 0.8 * 18, "three classes, three photographs, two wrong classes each"
+    assert own_evaluator(cells["fade"]) is None
+    assert own_evaluator(cells["shift"]) == pytest.approx(np.mean([n / 6 for n in hits["shift"]]))
+    none = cells["shift"].craft.model_copy(update={"surrogate_hits": (0, 0, 0)})
+    assert own_evaluator(cells["shift"].model_copy(update={"craft": none})) == 0, "fooled never is not missing"
     monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: x.mean())
     summary = bench([Shift(), Fade()], splits=("out",))
     (reason,) = summary.failures.values()

@@ -65,6 +65,7 @@ def test_a_run_equals_a_plain_loop_over_saved_images(bench: Callable[..., Any], 
                 hits: dict[int, list[bool]] = {}
                 misses: dict[int, list[bool]] = {}
                 decibels: dict[int, list[float]] = {}
+                levels: dict[int, list[float]] = {}
                 for path, i, true, wanted in files:
                     image = np.asarray(Image.open(path))
                     palette = centers["p"][: target.classes(_setup(source))]
@@ -76,12 +77,16 @@ def test_a_run_equals_a_plain_loop_over_saved_images(bench: Callable[..., Any], 
                     decibels.setdefault(wanted, []).append(
                         peak_signal_noise_ratio(photos.images[i], image, data_range=255)
                     )
+                    levels.setdefault(wanted, []).append(np.abs(photos.images[i].astype(int) - image).mean())
                 assert metrics.tsr(cell) == pytest.approx(np.mean([np.mean(v) for v in hits.values()]), abs=1e-12)
                 usr = np.mean([np.mean(v) for v in misses.values()])
                 expected = None if split == "out" and target.overlap == "complete" else pytest.approx(usr, abs=1e-12)
                 assert metrics.usr(cell) == expected
                 mean = np.mean([np.mean(v) for v in decibels.values()])
                 assert metrics.psnr_mean(cell) == pytest.approx(mean, abs=1e-6)
+                mean = np.mean([np.mean(v) for v in levels.values()])
+                assert metrics.l1_mean(cell) == pytest.approx(mean, abs=1e-9)
+                assert metrics.ssim_mean(cell) is None, "8 px photographs are smaller than its window"
                 assert sum(map(sum, (row for rows in cell.counts for row in rows))) == len(files)
 
 

@@ -25,13 +25,18 @@ def family(cells: list[Cell]) -> Any:
 
 
 def test_a_heat_map_shows_shares_of_wanted_and_predicted(make_cell: MakeCell, tmp_path: Path) -> None:
-    cells = [make_cell(tsr=0.6), make_cell(tsr=0.4, split="out")]
+    partial = "resnet18/rgb/partial"
+    cells = [make_cell(target=partial, tsr=0.6), make_cell(target=partial, tsr=0.4, split="out")]
     figure = confusion(cells)
     for cell, axis in zip(cells, figure.axes, strict=False):
         shown = np.asarray(axis.images[0].get_array())
         expected = np.array(cell.counts).sum(0)
-        assert np.allclose(shown, expected / expected.sum(1, keepdims=True))
-        assert axis.images[0].get_extent()[0] < 0, "wanted goes down, predicted across"
+        assert shown.shape == (6, 12) and np.allclose(shown, expected / expected.sum(1, keepdims=True))
+        assert list(axis.images[0].get_extent()) == [-0.5, 11.5, 5.5, -0.5], "wanted goes down, predicted across"
+        assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "wanted")
+        assert (len(axis.get_xticks()), len(axis.get_yticks())) == (12, 6)
+        written = {text.get_position(): text.get_text() for text in axis.texts}
+        assert written == {(k, w): f"{100 * share:.0f}" for (w, k), share in np.ndenumerate(shown)}
     save(figure, tmp_path / "deep" / "confusion.png")
     assert (tmp_path / "deep" / "confusion.png").stat().st_size > 5000
     with pytest.raises(StoreError, match=r"confusion\.doc' cannot be written"):

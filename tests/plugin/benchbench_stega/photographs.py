@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from benchbench.identity import digest
 from benchbench.source import Facts
 
 MODELS = ("red", "green", "blue", "yellow", "cyan")
 COLORS = np.array([[180, 90, 90], [90, 180, 90], [90, 90, 180], [170, 170, 60], [60, 170, 170]])
+QUALITY = (3, 60, 95, 30, 10)
+"""Of each camera model's JPEG files; the first changes even the mean color of what it compresses."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Album:
     known: int
     size: int
     each: int
+    jpegs: bool = True
     camera_models: tuple[str, ...] = MODELS
     name: str = "colors"
     root: Path = Path("nowhere")
@@ -44,6 +49,14 @@ class Album:
         names = tuple(f"{MODELS[c]}_{i}" for i, c in enumerate(camera))
         device = np.full(len(camera), {"q": 0, "p": 1, "test": 2}[role])
         return Pictures(images, camera.astype(np.int64), device, np.full(len(camera), -1), names)
+
+    def camera_file(self, role: str, index: int) -> bytes | None:
+        """Return the photograph as a JPEG file, whose quantization tables only its camera model has."""
+        if not self.jpegs:
+            return None
+        photos, file = self.photos(role), BytesIO()
+        Image.fromarray(photos.images[index]).save(file, "JPEG", quality=QUALITY[photos.camera[index]])
+        return file.getvalue()
 
     scenes_apart = False
 
@@ -61,6 +74,7 @@ class Colors:
     known: int = 3
     size: int = 8
     each: int = 3
+    jpegs: bool = True
 
     @property
     def data_id(self) -> str:
@@ -68,10 +82,11 @@ class Colors:
 
     def facts(self, cache: Path) -> Facts:
         album = self.open(cache)
-        return Facts(self.data_id, album.name, album.camera_models, self.known, self.size, album.photos("test").camera)
+        labels, jpegs = album.photos("test").camera, frozenset(range(self.known if self.jpegs else 0))
+        return Facts(self.data_id, album.name, album.camera_models, self.known, self.size, labels, jpegs)
 
     def build(self, cache: Path, workers: int, progress: object) -> Album:
         return self.open(cache)
 
     def open(self, cache: Path) -> Album:
-        return Album(self.data_id, self.known, self.size, self.each)
+        return Album(self.data_id, self.known, self.size, self.each, self.jpegs)
