@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from benchbench.errors import StoreError
 from benchbench.executors.jobs import Job
 from benchbench.fit import Progress
 
+CHECKPOINT_SECONDS = 60.0
+"""How often the state of a training run is stored: what a lost machine loses at most, besides an epoch."""
 _LIST = ".files.json"
 
 
@@ -32,12 +35,12 @@ class Mirror:
 
     def has(self, entry: str) -> bool:
         """Say whether the store holds an entry, whole."""
-        with self._store() as (files, root):
+        with self.open() as (files, root):
             return bool(files.exists(f"{root}/{entry}{_LIST}"))
 
     def names(self, kind: str) -> frozenset[str]:
         """Return the names of all entries under a folder of the cache, e.g. the fit ids under 'fits'."""
-        with self._store() as (files, root):
+        with self.open() as (files, root):
             try:
                 found = files.ls(f"{root}/{kind}", detail=False)
             except FileNotFoundError:
@@ -54,7 +57,7 @@ class Mirror:
         place = cache / entry
         if place.exists():
             return True
-        with self._store() as (files, root):
+        with self.open() as (files, root):
             if not files.exists(f"{root}/{entry}{_LIST}"):
                 return False
             sizes: dict[str, int] = json.loads(files.cat_file(f"{root}/{entry}{_LIST}"))
@@ -89,14 +92,14 @@ class Mirror:
         if not place.is_dir() or self.has(entry):
             return
         sizes = {str(p.relative_to(place)): p.stat().st_size for p in sorted(place.rglob("*")) if p.is_file()}
-        with self._store() as (files, root):
+        with self.open() as (files, root):
             for name in sizes:
                 files.makedirs(f"{root}/{entry}/{name}".rpartition("/")[0], exist_ok=True)
                 files.put_file(str(place / name), f"{root}/{entry}/{name}")
             files.pipe_file(f"{root}/{entry}{_LIST}", json.dumps(sizes).encode())
 
     @contextmanager
-    def _store(self) -> Iterator[tuple[Any, str]]:
+    def open(self) -> Iterator[tuple[Any, str]]:
         """Yield (file system, root); whatever goes wrong with it is one sentence."""
         import fsspec
 
@@ -126,10 +129,58 @@ class Mirrored:
         # What it would write may be there already, from another run.
         for entry in (*self.reads, *self.writes):
             self.mirror.fetch(entry, self.cache)
-        value = self.call(progress)
-        for entry in self.writes:
+        checkpoints = [_Checkpoint(self.mirror, entry, self.cache) for entry in self.writes]
+        for checkpoint in checkpoints:
+            checkpoint.fetch()
+
+        def watch(done: int, total: int, text: str) -> None:
+            progress(done, total, text)
+            for checkpoint in checkpoints:
+                checkpoint.put()
+
+        value = self.call(watch)
+        for entry, checkpoint in zip(self.writes, checkpoints, strict=True):
             self.mirror.put(entry, self.cache)
+            checkpoint.remove()
         return value
+
+
+class _Checkpoint:
+    """The training state of a fit, kept in the store as well, for the machine that takes over from a lost one."""
+
+    def __init__(self, mirror: Mirror, entry: str, cache: Path) -> None:
+        self._mirror, self._entry = mirror, f"work/{Path(entry).name}/checkpoint.pt"
+        self._path = cache / self._entry
+        self._looked, self._stored = time.monotonic(), 0.0
+
+    def fetch(self) -> None:
+        """Bring the stored state, unless this machine has its own."""
+        with self._mirror.open() as (files, root):
+            if not self._path.exists() and files.exists(f"{root}/{self._entry}"):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                draft = self._path.with_suffix(f".{uuid.uuid4().hex}")
+                files.get_file(f"{root}/{self._entry}", str(draft))
+                draft.replace(self._path)
+
+    def put(self) -> None:
+        """Store the state if it is new, at most once in `CHECKPOINT_SECONDS`."""
+        if time.monotonic() - self._looked < CHECKPOINT_SECONDS:
+            return
+        self._looked = time.monotonic()
+        written = self._path.stat().st_mtime if self._path.exists() else 0.0
+        if written > self._stored:
+            with self._mirror.open() as (files, root):
+                target = f"{root}/{self._entry}"
+                files.makedirs(target.rpartition("/")[0], exist_ok=True)
+                files.put_file(str(self._path), f"{target}.part")  # a copy that is cut short replaces nothing
+                files.mv(f"{target}.part", target)
+            self._stored = written
+
+    def remove(self) -> None:
+        """Delete the stored state of a fit that is done."""
+        with self._mirror.open() as (files, root):
+            if files.exists(f"{root}/{self._entry}"):
+                files.rm(f"{root}/{self._entry}")
 
 
 def mirrored(job: Job, url: str | None, cache: Path) -> Job:
