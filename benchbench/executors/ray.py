@@ -12,6 +12,7 @@ import math
 import os
 import pickle
 import socket
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def connect(address: str | None) -> None:
     try:
         if host and port.isdigit() and "/" not in host:
             socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself tries for ten minutes
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BenchError(f"no Ray cluster answers at '{address or 'this machine'}': {reason}") from error
@@ -118,8 +119,10 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = _Board.options(num_cpus=0, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     running: dict[Any, Job] = {}
+    machines = _Machines()
     try:
         while True:
+            machines.look()
             while (job := queue.take()) is not None:
                 payload = pickled(job)
                 if isinstance(payload, Outcome):
@@ -138,6 +141,24 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
         for reference in running:
             ray.cancel(reference, force=True)
         ray.kill(board)
+
+
+class _Machines:
+    """Says in a line when one is lost; Ray's own report, which cannot be turned off, is a page."""
+
+    def __init__(self) -> None:
+        self._alive = self._now()
+        self._looked = time.monotonic()
+
+    def look(self) -> None:
+        if time.monotonic() - self._looked > _REPORT:
+            self._looked, before, self._alive = time.monotonic(), self._alive, self._now()
+            for machine in sorted(before - self._alive):
+                text = "bench: lost a machine of the cluster (node %s), %d are left; its jobs run again."
+                logging.getLogger("benchbench").warning(text, machine[:8], len(self._alive))
+
+    def _now(self) -> set[str]:
+        return {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
 
 
 def _messages(board: Any) -> dict[str, tuple[int, int, str]]:

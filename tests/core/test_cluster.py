@@ -58,7 +58,12 @@ def attacks(delay: float = 0.05) -> list[Any]:
 
 @pytest.mark.slow
 def test_a_killed_machine_changes_no_cell(
-    bench: Callable[..., Any], cluster: Any, nodes: list[Any], tmp_path: Path, cell_facts: Callable[[Path], Any]
+    bench: Callable[..., Any],
+    cluster: Any,
+    nodes: list[Any],
+    tmp_path: Path,
+    cell_facts: Callable[[Path], Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from benchbench_stega.photographs import Colors
 
@@ -79,6 +84,7 @@ def test_a_killed_machine_changes_no_cell(
     thread.join()
     assert summary.sentence == "16 computed, 0 already there, 0 skipped, 0 failed"
     assert killed and killed[0] < 9, "killed before the networks were finished"
+    assert [r.message.partition(" (")[0] for r in caplog.records] == ["bench: lost a machine of the cluster"]
     assert bench(attacks(), targets(), source=Colors(each=6), where="local", batch=2).exit_code == 0
     assert cell_facts(tmp_path / "ray" / "r") == cell_facts(tmp_path / "local" / "r")
 
