@@ -21,7 +21,7 @@ TARGETS = "resnet18/*/complete"
 
 
 def bench(root: Path, *more: str) -> list[str]:
-    """Run `bench run` with the smoke profile in a folder of its own; return its lines, without the log of Ray's nodes."""
+    """Run `bench run` with the smoke profile in a folder of its own; return its own lines, without Ray's log."""
     command = [sys.executable, "-m", "benchbench.cli", "run", "--attack", ATTACKS, "--targets", TARGETS]
     command += ["--profile", "smoke", "--cache", str(root / "cache"), "--results", str(root / "results"), "--no-report"]
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
