@@ -66,7 +66,6 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
             "key": a.key,
             "label": a.label,
             "kind": "control" if a.control else "filter" if a.baseline else "attack",
-            "knowledge": (group.of(a, "in") or group.of(a, "out"))[0].attack.knowledge,
             "distortion": {
                 split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
                 for split in ("in", "out")
