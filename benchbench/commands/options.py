@@ -215,7 +215,7 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
         if scenes is not None:
             if not Path(scenes).is_dir():
                 raise BenchError(f"--scenes '{scenes}' is not a folder.")
-            changes |= {"scene_source": "folder", "scenes_dir": scenes}
+            changes |= {"scene_source": "folder", "scenes_dir": str(Path(scenes).absolute())}
         return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
     if scenes is not None:
         raise BenchError("--scenes goes with --data virtual alone.")
@@ -223,7 +223,8 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
         hint = did_you_mean(data, ["virtual", "virtual-neutral"])
         raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
     size = {"size": profile.data["size"]} if "size" in profile.data else {}
-    return RecipeSource.of(FolderRecipe(path=data, split_rule=split_rule, **size))
+    # Absolute, because jobs on other machines have other working folders.
+    return RecipeSource.of(FolderRecipe(path=str(Path(data).absolute()), split_rule=split_rule, **size))
 
 
 def _rule(text: str) -> Literal["device", "scene"]:

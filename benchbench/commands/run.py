@@ -15,7 +15,7 @@ from benchbench.commands.text import columns
 
 if TYPE_CHECKING:
     from benchbench.harness import RunSummary
-    from benchbench.plan import Plan
+    from benchbench.plan import Plan, State
     from benchbench.protocol import RunOptions
     from benchbench.source import Facts
 
@@ -150,6 +150,7 @@ def plan(
     rows = [(p.job, p.label, str(len(p.needs)), duration(p.seconds), str(p.cells or "")) for p in pieces]
     print(columns(("job", "what", "needs", "one core", "cells"), rows))
     print(f"{len(pieces)} jobs, {duration(sum(p.seconds for p in pieces))} on one core")
+    _print_reasons(found, "skipped")
 
 
 def status(
@@ -195,7 +196,7 @@ def status(
 def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
     from benchbench.display import duration
     from benchbench.harness import stage_seconds
-    from benchbench.plan import STATES, State
+    from benchbench.plan import STATES
 
     count = Counter(cell.state for cell in plan.cells)
     print(
@@ -203,10 +204,7 @@ def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
         f"{len(facts.camera_models)} camera models, {facts.known} known to the attacker"
     )
     print("cells: " + ", ".join(f"{count[state]} {state}" for state in STATES))
-    told: tuple[State, ...] = ("stale", "skipped")
-    for state in told:
-        for reason, cells in Counter(cell.reason for cell in plan.having(state)).items():
-            print(f"  {state}: {reason} ({cells} cells)")
+    _print_reasons(plan, "stale", "skipped")
     for note, cells in Counter(cell.note for cell in plan.having("present") if cell.note).items():
         print(f"  present, but {note} ({cells} cells); raise the version if results move")
     have = len(plan.fits) - len(plan.missing_fits)
@@ -218,6 +216,12 @@ def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
         seconds = stage_seconds(plan, facts, options)
         parts = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
         print(f"estimate with {options.workers} workers: {duration(sum(seconds.values()))} ({parts})")
+
+
+def _print_reasons(plan: Plan, *states: State) -> None:
+    for state in states:
+        for reason, cells in Counter(cell.reason for cell in plan.having(state)).items():
+            print(f"  {state}: {reason} ({cells} cells)")
 
 
 def _print_failures(summary: RunSummary) -> None:
