@@ -57,7 +57,6 @@ class Bench:
             split="in",
             start=0,
             stop=count,
-            targeted=attack.card.targeted,
             setup=self.setup,
             seed=0,
             source=self.source,

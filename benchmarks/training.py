@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchbench.executors.jobs import Job, attempt
+from benchbench.executors.jobs import Job, Queue, attempt
 from benchbench.executors.local import run_jobs
 from benchbench.fit import Fit, Progress, Setup, silent
 from benchbench.harness import FitCall
@@ -209,7 +209,7 @@ class _Bench:
     def side_by_side(self) -> dict[str, Timing]:
         """Train in worker processes of one thread, a process a core."""
         found = {}
-        for outcome in run_jobs(self._jobs(cores()), workers=cores(), on_progress=lambda *_: None):
+        for outcome in run_jobs(Queue(self._jobs(cores())), workers=cores(), on_progress=lambda *_: None):
             if outcome.error:
                 raise RuntimeError(outcome.error + outcome.detail)
             say(f"{cores()} processes: {outcome.key}")
@@ -221,7 +221,7 @@ class _Bench:
         say("convolutions, each alone")
         jobs = [Job(key=fit.label, label=fit.label, call=ConvolutionTime(fit, self.device)) for fit in self.fits]
         found = {}
-        for outcome in run_jobs(jobs, workers=cores(), on_progress=lambda *_: None):
+        for outcome in run_jobs(Queue(jobs), workers=cores(), on_progress=lambda *_: None):
             if outcome.error:
                 raise RuntimeError(outcome.error + outcome.detail)
             found[outcome.key] = outcome.value
