@@ -77,6 +77,8 @@ class Report:
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    """Lines of a run, as they were printed."""
     seconds: float = 0.0
 
     def to_json(self) -> str:
@@ -100,6 +102,7 @@ class Report:
         parts = [f"## {self.stage.replace('_', ' ').capitalize()}"]
         parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
         parts += [table.text for table in self.tables]
+        parts += ["\n".join(["```", *self.log, "```"])] if self.log else []
         parts += [f"![{self.stage}]({name})" for name in self.pictures]
         return "\n\n".join(parts)
 
