@@ -131,6 +131,7 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
                 task = _run.options(name=job.label, num_cpus=options.cpus, num_gpus=options.gpus, max_retries=RETRIES)
                 running[task.remote(job.key, job.label, payload, board)] = job
             if not running:
+                machines.look(every=0)  # one that was lost with the last jobs is told of as well
                 return
             ready, _ = ray.wait(list(running), timeout=_LOOK)
             for key, message in _messages(board).items():
@@ -150,8 +151,8 @@ class _Machines:
         self._alive = self._now()
         self._looked = time.monotonic()
 
-    def look(self) -> None:
-        if time.monotonic() - self._looked > _REPORT:
+    def look(self, every: float = _REPORT) -> None:
+        if time.monotonic() - self._looked > every:
             self._looked, before, self._alive = time.monotonic(), self._alive, self._now()
             for machine in sorted(before - self._alive):
                 text = "bench: lost a machine of the cluster (node %s), %d are left; its jobs run again."
