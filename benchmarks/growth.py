@@ -62,7 +62,7 @@ def measure(options: Options) -> Report:
     else:
         all_series = (
             Series("targets", tuple(Size(n, 48, 1) for n in (1, 6, 24, 48))),
-            Series("photographs", tuple(Size(6, n, 1) for n in (12, 48, 192, 768))),
+            Series("photographs", tuple(Size(6, n, 1) for n in (12, 48, 192))),
             Series("attacks", tuple(Size(6, 48, n) for n in (1, 2, 4, 8))),
         )
     profile = "smoke" if options.quick else "quick"
