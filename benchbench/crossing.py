@@ -37,9 +37,10 @@ Split = Literal["in", "out"]
 SPLITS: tuple[Split, ...] = ("in", "out")
 USUAL_SIZE = 256
 """Side of the photographs, px, that `RunOptions.batch` counts."""
-TRIM_EVERY = 8
-"""Batches. glibc (2.36 at least) seldom finds torch's aligned blocks again once they are freed and takes new memory
-instead: 2 GB in a worker after 300 batches. To return it after every batch would cost a fifth of the time."""
+TRIM_SECONDS = 3.0
+"""Between two returns of freed memory to the system. glibc (2.36 at least) seldom finds torch's aligned blocks again
+once they are freed and takes new memory instead: 2 GB in a worker after 300 batches of one target, 0.3 GB in one batch
+of 48. A return costs about a tenth of a second, because pages that come back are zeroed first."""
 ANY = -1
 """The wanted class of a trial that stands for all of them, of an attack that is not targeted."""
 
@@ -197,6 +198,7 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     eyes = [_Eye(job, view, context, dataset) for view in job.views]
     try:
         size = at_a_time(job.batch, dataset.size, device)
+        trimmed = time.perf_counter()
         for start in range(0, len(mine), size):
             rows = slice(start, start + size)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
@@ -214,8 +216,9 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
             for eye in eyes:
                 eye.look(x, changed, batch, panel)
             progress(min(start + size, len(mine)), len(mine), "")
-            if (start // size + 1) % TRIM_EVERY == 0:
+            if time.perf_counter() - trimmed > TRIM_SECONDS:
                 give_back()
+                trimmed = time.perf_counter()
     finally:
         counter.close()
         give_back()

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 Predictions = dict[str, NDArray[np.int64]]
+
+
+def _shared_key(module: torch.nn.Module) -> str:
+    """Return the key of a target's preprocessor, or nothing for a target that is called as a whole."""
+    preprocessor = getattr(module, "preprocessor", None)
+    key = getattr(preprocessor, "key", None)
+    whole = not callable(preprocessor) or not callable(getattr(module, "classify", None))
+    return "" if whole or not isinstance(key, str) else key
 
 
 class Panel:
@@ -37,7 +45,8 @@ class Panel:
         features: dict[str, torch.Tensor] = {}
         x = x.contiguous(memory_format=torch.channels_last)  # once, not once a network
         with torch.no_grad():
-            for name, module in list(self.targets.items()):
+            # Those that share a preprocessor follow one another, so that one output is in memory at a time.
+            for name, module in sorted(self.targets.items(), key=lambda item: _shared_key(item[1])):
                 if names is not None and name not in names:
                     continue
                 try:
@@ -50,16 +59,15 @@ class Panel:
         return found
 
     def _logits(self, module: torch.nn.Module, x: torch.Tensor, features: dict[str, torch.Tensor]) -> torch.Tensor:
-        preprocessor = getattr(module, "preprocessor", None)
-        classify = getattr(module, "classify", None)
-        key = getattr(preprocessor, "key", None)
+        key = _shared_key(module)
         result: torch.Tensor
-        if not isinstance(key, str) or not key or not callable(preprocessor) or not callable(classify):
+        if not key:
             result = module(x)
         else:
             if key not in features:
-                features[key] = preprocessor(x)
-            result = classify(features[key])
+                features.clear()
+                features[key] = cast(Any, module).preprocessor(x)
+            result = cast(Any, module).classify(features[key])
         return result
 
     def _check(self, name: str, logits: Any, images: int) -> None:

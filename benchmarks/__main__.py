@@ -48,7 +48,7 @@ def main() -> int:
 
     if arguments.write:
         arguments.write.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
+    began, head = time.perf_counter(), commit() or "unknown"
     reports = []
     for name in arguments.only.split(","):
         report = in_process(name)
@@ -56,7 +56,7 @@ def main() -> int:
             return 1
         reports.append(report)
         print(f"{name}: {report.seconds:.0f} s, {time.perf_counter() - began:.0f} s in all", file=sys.stderr)
-    text = document(reports, options, time.perf_counter() - began)
+    text = document(reports, options, time.perf_counter() - began, head)
     print(text)
     if arguments.write:
         (arguments.write / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
@@ -91,8 +91,8 @@ def measured(stage: str, options: Options) -> Report:
     return report
 
 
-def document(reports: list[Report], options: Options, seconds: float) -> str:
-    """Return benchmarks.md."""
+def document(reports: list[Report], options: Options, seconds: float, head: str) -> str:
+    """Return benchmarks.md; `head` is the commit that was there before the figures were written."""
     import torch
 
     pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -100,7 +100,7 @@ def document(reports: list[Report], options: Options, seconds: float) -> str:
         f"Machine: {processor()}, {cores()} cores, {pages / 2**30:.0f} GiB of memory; {platform.system()}.",
         f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}; Python {platform.python_version()}; "
         f"{cores()} threads, or {cores()} processes of one thread each, where nothing else is said.",
-        f"Commit {(commit() or 'unknown')[:12]}{'-dirty' if (commit() or '').endswith('-dirty') else ''}, "
+        f"Commit {head[:12]}{'-dirty' if head.endswith('-dirty') else ''}, "
         f"{datetime.now(UTC):%Y-%m-%d}, `python -m benchmarks{' --quick' if options.quick else ''}`, "
         f"{seconds / 60:.1f} minutes.",
     ]
