@@ -2,7 +2,7 @@
 #   make bench   environment, install, the main job on the embedded data, tables
 #   make test    environment, install, lint, types, tests
 # and one measures speed, on cores that do nothing else:
-#   make benchmark    every stage against its peer and the machine's limit, in about twelve minutes
+#   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
