@@ -120,12 +120,15 @@ class Crossings:
 
     def _without_lost(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Return the cells whose fits are all there; the others are skipped, with the reason."""
+        reasons: dict[int, str] = {}
+        for thing in (thing for cell in cells for thing in (cell.attack, cell.target)):
+            if id(thing) not in reasons:
+                lost = [why for fit_id, why in self._lost.items() if fit_id in self._fits[id(thing)]]
+                reasons[id(thing)] = lost[0] if lost else ""
         ready = []
         for cell in cells:
-            lost = [self._lost[f] for f in self.plan.fits if f in self._lost and f in self._needs(cell.attack)]
-            lost += [self._lost[f] for f in self.plan.fits if f in self._lost and f in self._needs(cell.target)]
-            if lost:
-                self.skipped.append((cell, lost[0]))
+            if reason := reasons[id(cell.attack)] or reasons[id(cell.target)]:
+                self.skipped.append((cell, reason))
             else:
                 ready.append(cell)
         return ready

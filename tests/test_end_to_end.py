@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_a_second_run_finds_everything(folders):
     done = bench("run", *SOME, "--cache", str(folders / "cache"), "--results", str(folders / "results"))
     assert done.returncode == 0, done.stderr
     assert "0 computed, 24 already there" in done.stdout
+
+
+def test_one_seed_gives_the_same_weights_whatever_the_workers(folders, tmp_path):
+    shutil.copytree(folders / "cache" / "data", tmp_path / "cache" / "data")
+    place = ["--cache", str(tmp_path / "cache"), "--results", str(tmp_path / "results"), "--profile", "smoke"]
+    done = bench("run", "--attack", "identity", "--targets", "resnet18/hp/*", *place, "--workers", "1", "--batch", "5")
+    assert done.returncode == 0, done.stderr
+    trained = list(tmp_path.glob("cache/fits/*/state.safetensors"))
+    assert len(trained) == 2
+    for path in trained:
+        assert path.read_bytes() == (folders / path.relative_to(tmp_path)).read_bytes()
 
 
 def test_tables_need_no_network(folders):
