@@ -1,6 +1,8 @@
 # Two commands set everything up on a machine with Python 3.11 or 3.12 and make:
 #   make bench   environment, install, the main job on the embedded data, tables
 #   make test    environment, install, lint, types, tests
+# and one measures speed, on cores that do nothing else:
+#   make benchmark    every stage against its peer and the machine's limit, in about twelve minutes
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
@@ -43,7 +45,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	touch $@ $(VENV)/.installed
 
 benchmark: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/signal_processing.py
+	$(BIN)/python -m benchmarks --write $(RESULTS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -5,8 +5,10 @@ A crossing returns facts per trial (one photograph, one wanted class), so that p
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 
 Split = Literal["in", "out"]
 SPLITS: tuple[Split, ...] = ("in", "out")
+USUAL_SIZE = 256
+"""Side of the photographs, px, that `RunOptions.batch` counts."""
+TRIM_EVERY = 8
+"""Batches. glibc (2.36 at least) seldom finds torch's aligned blocks again once they are freed and takes new memory
+instead: 2 GB in a worker after 300 batches. To return it after every batch would cost a fifth of the time."""
 ANY = -1
 """The wanted class of a trial that stands for all of them, of an attack that is not targeted."""
 
@@ -189,12 +196,14 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
             context.networks = {**context.networks, "target": next(iter(panel.targets.values()))}
     eyes = [_Eye(job, view, context, dataset) for view in job.views]
     try:
-        for start in range(0, len(mine), job.batch):
-            rows = slice(start, start + job.batch)
+        size = at_a_time(job.batch, dataset.size, device)
+        for start in range(0, len(mine), size):
+            rows = slice(start, start + size)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
-            x = changed = to_tensor(photos.images[batch.image], device)
+            # Mapped anew for each batch: what was read through a map that stays open counts as memory of this process.
+            x = changed = to_tensor(dataset.photos("test").images[batch.image], device)
             if job.attack is not None:
-                where = f"split {job.split}, batch {(job.start + start) // job.batch + 1}"
+                where = f"split {job.split}, batch {(job.start + start) // size + 1}"
                 with counter.watch():
                     changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where)
                 if counter.calls and not white_box:
@@ -204,9 +213,12 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
                     )
             for eye in eyes:
                 eye.look(x, changed, batch, panel)
-            progress(min(start + job.batch, len(mine)), len(mine), "")
+            progress(min(start + size, len(mine)), len(mine), "")
+            if (start // size + 1) % TRIM_EVERY == 0:
+                give_back()
     finally:
         counter.close()
+        give_back()
     return Crossed(
         trials=mine,
         views=tuple(eye.viewed(panel.failures) for eye in eyes),
@@ -215,6 +227,27 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
         failures=panel.failures,
         seconds=time.perf_counter() - began,
     )
+
+
+def at_a_time(batch: int, size: int, device: torch.device) -> int:
+    """Return how many photographs a batch has: on a CPU fewer than `batch` of those larger than 256 px.
+
+    Memory then does not grow with their size, and on a CPU large batches are no faster. Four at least (or `batch`):
+    torch lays out a photograph alone differently, so that its logits differ in the last bit from those in company.
+
+    Args:
+        batch: photographs of 256 px.
+        size: side of the photographs, px.
+    """
+    if device.type != "cpu" or size <= USUAL_SIZE:
+        return batch
+    return min(batch, max(4, batch * USUAL_SIZE**2 // size**2))
+
+
+def give_back() -> None:
+    """Return freed memory to the system, where the C library is glibc."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Eye:

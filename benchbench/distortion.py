@@ -15,6 +15,8 @@ WINDOW, SIGMA = 11, 1.5
 """SSIM's Gaussian window, px (Wang et al. 2004)."""
 TOLERANCE = 0.001
 """dB by which a rescaled photograph may miss its budget, where rounding allows to hit it at all."""
+_CPU_GROUP_ELEMENTS = 2**20
+"""Values measured at a time: five photographs of 256 px, one of 512 px."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ def distortion(x: Tensor, y: Tensor, *, rounded: bool) -> Distortion:
         x, y: (N, 3, H, W) in [0, 1].
         rounded: both are 8-bit photographs, so that gray levels are whole numbers.
     """
+    # On a CPU, a photograph at a time is faster, and a batch of 16 at 512 px would take 1.2 GB for its float64 values
+    # and SSIM's five maps. No sum goes over two photographs, so that groups give the same values.
+    group = max(1, _CPU_GROUP_ELEMENTS // x.shape[1:].numel()) if x.device.type == "cpu" else max(1, len(x))
+    pairs = zip(torch.split(x, group), torch.split(y, group), strict=True)
+    return Distortion.joined([_distortion(a, b, rounded) for a, b in pairs])
+
+
+def _distortion(x: Tensor, y: Tensor, rounded: bool) -> Distortion:
     before, after = (t.to(torch.float64).mul(PEAK) for t in (x, y))
     if rounded:
         before, after = before.round(), after.round()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 IDENTITY_VERSION = 1
+_PLAIN = frozenset({int, str, bool, type(None)})
 
 
 def plain(value: Any) -> Any:
@@ -24,6 +25,8 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: for a value that has no canonical text (an array, a function, NaN).
     """
+    if type(value) in _PLAIN:  # nearly everything in a cell is a count
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if hasattr(value, "model_dump"):

@@ -242,15 +242,17 @@ class _Standing:
 
     def __init__(self, store: CellStore) -> None:
         self._store = store
-        self._folders: dict[Path, list[Path]] = {}
+        self._folders: dict[Path, dict[str, list[Path]]] = {}
         self._cells: dict[Path, Cell | None] = {}
 
     def beside(self, path: Path) -> list[Cell]:
         """Return the cells of the same attack, target and split as the one that `path` is for."""
         if path.parent not in self._folders:
-            self._folders[path.parent] = sorted(path.parent.glob("*.json"))
-        place = path.name.rsplit("-", 1)[0]
-        others = [p for p in self._folders[path.parent] if p.name.rsplit("-", 1)[0] == place]
+            places: dict[str, list[Path]] = {}
+            for other in sorted(path.parent.glob("*.json")):
+                places.setdefault(other.name.rpartition("-")[0], []).append(other)
+            self._folders[path.parent] = places
+        others = self._folders[path.parent].get(path.name.rpartition("-")[0], [])
         return [cell for other in others if (cell := self._read(other)) is not None]
 
     def _read(self, path: Path) -> Cell | None:

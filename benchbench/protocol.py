@@ -62,7 +62,7 @@ class RunOptions:
     device: str = "cpu"
     workers: int = field(default_factory=cores)
     batch: int = 16
-    """Images crafted and scored at a time."""
+    """Images crafted and scored at a time; on a CPU fewer of those larger than 256 px."""
     cache: Path = field(default_factory=default_cache)
     remote: str | None = None
     """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""

@@ -1,7 +1,4 @@
-"""A run on a Ray cluster of several node processes, one of them killed in the middle, against a run on this machine.
-
-Prints what happened and whether the cells are the same:  python benchmarks/cluster.py
-"""
+"""A run on a Ray cluster of several node processes, one of them killed in the middle, against a run on this machine."""
 
 from __future__ import annotations
 
@@ -16,13 +13,17 @@ from pathlib import Path
 
 from benchbench.store import CellStore
 
+from .clock import say
+from .report import Options, Report
+
 ATTACKS = "cama,pgd,noise,identity"
 TARGETS = "resnet18/*/complete"
+NODES = 3
 
 
-def bench(root: Path, *more: str) -> list[str]:
+def bench(root: Path, attacks: str, targets: str, *more: str) -> list[str]:
     """Run `bench run` with the smoke profile in a folder of its own; return its own lines, without Ray's log."""
-    command = [sys.executable, "-m", "benchbench.cli", "run", "--attack", ATTACKS, "--targets", TARGETS]
+    command = [sys.executable, "-m", "benchbench.cli", "run", "--attack", attacks, "--targets", targets]
     command += ["--profile", "smoke", "--cache", str(root / "cache"), "--results", str(root / "results"), "--no-report"]
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("bench:") or " computed, " in line]
@@ -39,43 +40,53 @@ def facts(results: Path) -> dict[str, object]:
     return found
 
 
-def main() -> None:
-    """Start a cluster, run, kill, compare."""
+def measure(options: Options) -> Report:
+    """Start a cluster, run on it, kill a node in the middle, and compare with a run on this machine.
+
+    Raises:
+        RuntimeError: the cells differ, or there are none.
+    """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
     began = time.monotonic()
+    report = Report("cluster")
 
-    def say(text: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
+    def tell(text: str) -> None:
+        line = f"{time.monotonic() - began:6.1f} s  {text}"
+        report.log.append(line)
+        say(line)
 
+    attacks, targets = ("noise", "resnet18/hp/*") if options.quick else (ATTACKS, TARGETS)
+    command = f"bench run --attack {attacks} --targets '{targets}' --profile smoke"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-        say("a Ray cluster: a head without processors and three nodes with one each")
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(NODES)]
+        tell(f"a Ray cluster: a head without processors and {NODES} nodes with one each")
+
+        def networks() -> int:
+            return len(list(root.glob("ray/cache/fits/*/record.json")))
 
         def kill() -> None:
-            while len(list(root.glob("ray/cache/fits/*/record.json"))) < 3:
+            while networks() < (1 if options.quick else 3):
                 time.sleep(0.05)
-            done = len(list(root.glob("ray/cache/fits/*/record.json")))
             cluster.remove_node(nodes[0], allow_graceful=False)
-            say(f"one node killed, {done} networks are there")
+            tell(f"one node killed, {networks()} networks are there")
 
-        thread = threading.Thread(target=kill)
-        thread.start()
-        say(f"bench run --attack {ATTACKS} --targets '{TARGETS}' --profile smoke --executor ray --address HOST:PORT")
-        for line in bench(root / "ray", "--executor", "ray", "--address", cluster.address):
-            say(f"  {line}")
-        thread.join()
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
+        tell(f"{command} --executor ray --address HOST:PORT")
+        for line in bench(root / "ray", attacks, targets, "--executor", "ray", "--address", cluster.address):
+            tell(f"  {line}")
+        killer.join(timeout=5)
         cluster.shutdown()
-        say(f"bench run --attack {ATTACKS} --targets '{TARGETS}' --profile smoke")
-        for line in bench(root / "local"):
-            say(f"  {line}")
+        tell(command)
+        for line in bench(root / "local", attacks, targets):
+            tell(f"  {line}")
         ours, theirs = facts(root / "ray" / "results"), facts(root / "local" / "results")
-        say(f"{len(ours)} and {len(theirs)} cells, provenance aside {'the same' if ours == theirs else 'DIFFERENT'}")
-        sys.exit(ours != theirs or not ours)
-
-
-if __name__ == "__main__":
-    main()
+        if not ours or ours != theirs:
+            raise RuntimeError(f"{len(ours)} and {len(theirs)} cells, and they differ: {report.log}")
+        tell(f"{len(ours)} and {len(theirs)} cells, the same but for their provenance")
+    report.notes.append("Node processes of one machine; the lines of a run stand at the time of its end.")
+    return report

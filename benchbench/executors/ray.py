@@ -119,7 +119,7 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = _Board.options(num_cpus=0, scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     running: dict[Any, Job] = {}
-    machines = _Machines()
+    machines = Machines()
     try:
         while True:
             machines.look()
@@ -143,15 +143,20 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
         ray.kill(board)
 
 
-class _Machines:
-    """Says in a line when one is lost; Ray's own report, which cannot be turned off, is a page."""
+class Machines:
+    """Says in a line when one is lost; Ray's own report, which cannot be turned off, is a page.
+
+    Ray misses a machine some 15 seconds after its end. A run that is over sooner says nothing.
+    """
 
     def __init__(self) -> None:
+        """Remember the machines that the cluster has now."""
         self._alive = self._now()
         self._looked = time.monotonic()
 
-    def look(self) -> None:
-        if time.monotonic() - self._looked > _REPORT:
+    def look(self, every: float = _REPORT) -> None:
+        """Compare with the last look, unless that was less than `every` seconds ago."""
+        if time.monotonic() - self._looked > every:
             self._looked, before, self._alive = time.monotonic(), self._alive, self._now()
             for machine in sorted(before - self._alive):
                 text = "bench: lost a machine of the cluster (node %s), %d are left; its jobs run again."

@@ -111,14 +111,20 @@ class Group:
     def _index(self) -> dict[tuple[str, str, str, str], Cell]:
         return {(*attack_key(c), c.target.name, c.split.name): c for c in self.cells}
 
+    @cached_property
+    def _crossed(self) -> dict[tuple[str, str, str], list[Cell]]:
+        found: dict[tuple[str, str, str], list[Cell]] = {}
+        for c in sorted(self.cells, key=lambda c: c.target.name):
+            found.setdefault((*attack_key(c), c.split.name), []).append(c)
+        return found
+
     def cell(self, attack: AttackRow, target: str, split: str) -> Cell | None:
         """Return the cell of one place, or None."""
         return self._index.get((attack.name, attack.params, target, split))
 
     def of(self, attack: AttackRow, split: str) -> list[Cell]:
         """Return the cells of one attack on one split, by target name."""
-        found = [c for c in self.cells if attack_key(c) == (attack.name, attack.params) and c.split.name == split]
-        return sorted(found, key=lambda c: c.target.name)
+        return self._crossed.get((attack.name, attack.params, split), [])
 
     def similarity(self, attack: AttackRow, split: str) -> tuple[float | None, float | None]:
         """Return (mean SSIM, mean absolute difference in gray levels) of what one attack crafted on one split."""

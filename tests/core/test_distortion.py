@@ -50,6 +50,17 @@ def test_distortion_equals_scikit_image() -> None:
     assert np.isinf(same.psnr).all() and (same.ssim == pytest.approx(1.0)) and not same.l1.any()
 
 
+@pytest.mark.parametrize("rounded", [True, False])
+def test_a_batch_measures_what_each_photograph_alone_does(rounded: bool) -> None:
+    x = pictures(count=7, size=300)  # more than are measured at a time
+    y = changed(x, 0.03)
+    y = (y * 255).round() / 255 if rounded else y
+    found = distortion(x, y, rounded=rounded)
+    for i in range(len(x)):
+        alone = distortion(x[i : i + 1], y[i : i + 1], rounded=rounded)
+        assert (found.psnr[i], found.ssim[i], found.l1[i]) == (alone.psnr[0], alone.ssim[0], alone.l1[0])
+
+
 def test_ssim_is_missing_for_photographs_smaller_than_its_window() -> None:
     x = pictures(size=8)
     assert np.isnan(distortion(x, x, rounded=True).ssim).all()
