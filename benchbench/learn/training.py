@@ -55,6 +55,7 @@ class ClassifierFit(Fit):
     """
 
     version: ClassVar[int] = 2
+    stands_alone: ClassVar[bool] = True
 
     role: Role
     backbone: BackboneName
