@@ -80,6 +80,7 @@ class GeneratorFit(Fit):
     """Trains one generator on q against a frozen evaluator and a critic."""
 
     version: ClassVar[int] = 2
+    stands_alone: ClassVar[bool] = True
 
     name: str
     shape: GeneratorShape

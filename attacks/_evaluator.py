@@ -31,6 +31,7 @@ class ResidualNetworkFit(Fit):
     """
 
     version: ClassVar[int] = 2
+    stands_alone: ClassVar[bool] = True
 
     shape: GeneratorShape
     recipe: ResidualRecipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class EpsilonFit(Fit):
 
     Source: protocol.md (D). The photographs are rounded to uint8 first, as the harness does.
     """
+
+    stands_alone: ClassVar[bool] = True
 
     attack: Attack
     psnr: float

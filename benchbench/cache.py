@@ -124,8 +124,7 @@ class Cache:
         """
         fit_id = fit.fit_id(data_id)
         if fit_id not in self._memo:
-            needs = {name: self.load(need, data_id) for name, need in fit.needs().items()}
-            self._memo[fit_id] = _frozen(self._read(fit, fit_id, needs))
+            self._memo[fit_id] = _frozen(self._read(fit, fit_id, _Needs(self, fit, data_id)))
         return self._memo[fit_id]
 
     def _read(self, fit: Fit, fit_id: str, needs: Mapping[str, Any]) -> Any:
@@ -166,6 +165,22 @@ class Cache:
     def size(self) -> int:
         """Return the bytes under the cache folder."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+
+class _Needs(Mapping[str, Any]):
+    """What a fit builds on, loaded when asked for: a trained network has no more use for what it was trained on."""
+
+    def __init__(self, cache: Cache, fit: Fit, data_id: str) -> None:
+        self._cache, self._fits, self._data_id = cache, fit.needs(), data_id
+
+    def __getitem__(self, name: str) -> Any:
+        return self._cache.load(self._fits[name], self._data_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
 
 
 def _frozen(value: Any) -> Any:

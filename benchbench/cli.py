@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench import __version__
-from benchbench.commands import cache, data, doctor, listing, plugin, run, show, tables
+from benchbench.commands import ablate, cache, data, doctor, listing, plugin, run, show, tables, zoo
 from benchbench.errors import BenchError
 
 app = typer.Typer(
@@ -26,9 +26,11 @@ app.command()(tables.report)
 app.command()(doctor.doctor)
 app.command()(cache.gc)
 app.command()(show.curve)
+app.command()(ablate.ablate)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")
+app.add_typer(zoo.app, name="zoo")
 app.add_typer(plugin.check, name="check")
 app.add_typer(plugin.new, name="new")
 

@@ -64,6 +64,8 @@ class Fit(ABC):
     """A recipe. Its fields are its identity; a change of the code that moves results raises `version`."""
 
     version: ClassVar[int] = 1
+    stands_alone: ClassVar[bool] = False
+    """Whether `load` can do without the fits that this one builds on: once computed, it is then used without them."""
     seed: int = 0
 
     @property
@@ -86,7 +88,13 @@ class Fit(ABC):
 
     @abstractmethod
     def load(self, state: dict[str, torch.Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Any:
-        """Turn what was stored into what users of this fit receive: a module in eval mode, a number, an array."""
+        """Turn what was stored into what users of this fit receive: a module in eval mode, a number, an array.
+
+        Args:
+            state: what `run` returned.
+            arrays: by name, what `run` wrote to the folder of its context; memory-mapped.
+            needs: the loaded results of the fits in `needs`, each loaded when it is asked for.
+        """
 
     def spec(self) -> dict[str, Any]:
         """Return the JSON of this recipe, its needs included."""
@@ -103,15 +111,23 @@ class Fit(ABC):
         return digest("fit", {"spec": self.spec(), "data": data_id, "needs": needs})
 
 
-def collect(roots: Mapping[str, Fit], data_id: str) -> dict[str, Fit]:
-    """Return all fits reachable from `roots` by fit_id, parents before children."""
+def collect(
+    roots: Mapping[str, Fit], data_id: str, there: Callable[[str], bool] = lambda fit_id: False
+) -> dict[str, Fit]:
+    """Return all fits reachable from `roots` by fit_id, parents before children.
+
+    Args:
+        there: says whether a fit is computed already. Those that such a fit builds on are left out if it
+            `stands_alone`.
+    """
     found: dict[str, Fit] = {}
 
     def visit(fit: Fit) -> None:
         fit_id = fit.fit_id(data_id)
         if fit_id not in found:
-            for need in fit.needs().values():
-                visit(need)
+            if not (fit.stands_alone and there(fit_id)):
+                for need in fit.needs().values():
+                    visit(need)
             found[fit_id] = fit
 
     for fit in roots.values():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchbench.cache import Cache
 from benchbench.errors import BenchError, StoreError
+from benchbench.source import TEST_ALONE
 from benchbench.store import CellStore
 
 
@@ -48,15 +49,20 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
         if folder.is_dir() and not _held(cache, folder.name):
             found.append(_item(folder, f"checkpoint {folder.name[:8]}", "unfinished, and nobody works on it"))
     for folder in sorted(cache.root.glob("data/*")):
-        key = folder.name.removesuffix(".part")
-        if folder.is_dir() and (key not in data or folder.name != key) and not _locked(folder.with_name(f"{key}.lock")):
-            why = "no cell refers to them" if folder.name == key else "unfinished, and nobody works on them"
+        place = folder.name.removesuffix(".part")
+        key = place.removesuffix(TEST_ALONE)
+        kept = key in data and folder.name == place and not (place != key and (folder.parent / key).is_dir())
+        if folder.is_dir() and not kept and not _locked(folder.with_name(f"{place}.lock")):
+            if folder.name != place:
+                why = "unfinished, and nobody works on them"
+            else:
+                why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
     # A confusion matrix is small, and is kept with the networks that it is of.
-    loose = ("clean", "logs") if everything or not fits else ("logs",)
+    loose = ("clean", "logs", "scenes") if everything or not fits else ("logs", "scenes")
     for name in loose:
         if (cache.root / name).is_dir():
-            found.append(_item(cache.root / name, name, "made again when needed" if name == "clean" else "tracebacks"))
+            found.append(_item(cache.root / name, name, "tracebacks" if name == "logs" else "made again when needed"))
     return sorted(found, key=lambda item: (-item.size, str(item.path)))
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 from benchbench.attack import Attack
@@ -23,12 +23,13 @@ from benchbench.profile import Profile
 from benchbench.protocol import Protocol, RunOptions, cores
 from benchbench.provenance import provenance
 from benchbench.rounds import Crossings, told
-from benchbench.source import Facts, Source
+from benchbench.source import TEST_ALONE, Facts, Source
 from benchbench.store import CellStore
 from benchbench.summary import write_dataset_json
 from benchbench.target import Target
 from benchbench.worklist import PHOTOGRAPHS
 from benchbench.worklist import only as part_of
+from benchbench.zoo import Zoo
 
 if TYPE_CHECKING:
     from benchbench.data import Dataset
@@ -166,9 +167,15 @@ def plan_run(
         facts=facts,
         store=CellStore(options.results),
         cache=Cache(options.cache),
-        stored=Mirror(options.remote).names("fits") if options.remote else frozenset(),
+        stored=_stored(options),
     )
     return plan, facts
+
+
+def _stored(options: RunOptions) -> frozenset[str]:
+    """Return the ids of fits that are not in the cache and need no training all the same."""
+    zoo = Zoo(options.zoo).ids() if options.zoo is not None else frozenset()
+    return zoo | (Mirror(options.remote).names("fits") if options.remote else frozenset())
 
 
 def run(
@@ -211,15 +218,42 @@ def run(
     CellStore(options.results).clean()
     display.start(stage_seconds(plan, facts, options))
     try:
+        _adopt(plan, options)
         dataset = _photographs(plan, facts, source, options, display)
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
         dataset.require(*dict.fromkeys(role for role in roles if role is not None))
-        write_dataset_json(dataset, profile, options.results)
+        known = _from_zoo(plan, options)
+        shared = known["shared"] if known is not None and not dataset.whole else None
+        write_dataset_json(dataset, profile, options.results, shared)
         _compute(plan, source, dataset, options, display, summary)
     finally:
         display.close()
     return summary
+
+
+def _adopt(plan: Plan, options: RunOptions) -> None:
+    """Put networks of the zoo into the cache, and where several machines share a store, there as well."""
+    if options.zoo is None:
+        return
+    adopted = Zoo(options.zoo).adopt(plan.fits, Cache(options.cache))
+    if options.remote:
+        for fit_id in adopted:
+            Mirror(options.remote).put(f"fits/{fit_id}", options.cache)
+
+
+def _from_zoo(plan: Plan, options: RunOptions) -> Mapping[str, Any] | None:
+    """Return what the zoo says of these photographs, or None where it says nothing."""
+    return Zoo(options.zoo).photographs(plan.setup.data_id) if options.zoo is not None else None
+
+
+def test_is_enough(plan: Plan, options: RunOptions) -> bool:
+    """Say whether no photographs are needed but those of role test."""
+    return (
+        not plan.missing_fits
+        and all(cell.protocol.condition != "jpeg-target" for cell in plan.wanted)
+        and _from_zoo(plan, options) is not None
+    )
 
 
 def _photographs(plan: Plan, facts: Facts, source: Source, options: RunOptions, display: Display) -> Dataset:
@@ -228,15 +262,25 @@ def _photographs(plan: Plan, facts: Facts, source: Source, options: RunOptions, 
     mirror = Mirror(options.remote) if options.remote else None
     if mirror is not None:
         mirror.fetch(entry, options.cache)
-    dataset = source.build(
-        options.cache,
-        options.workers if options.executor == "local" else cores(),
-        lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
-    )
+
+    def made(test_alone: bool) -> Dataset:
+        return source.build(
+            options.cache,
+            options.workers if options.executor == "local" else cores(),
+            lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
+            test_alone,
+        )
+
+    dataset = made(test_is_enough(plan, options))
+    known = _from_zoo(plan, options)
+    if not dataset.whole and (known is None or known["fingerprints"]["test"] != dataset.fingerprint("test")):
+        # Other pixels than those that were compared with what the networks were trained on (other versions of a
+        # library render them): compare here.
+        dataset = made(test_alone=False)
     if dataset.data_id != plan.setup.data_id:
         raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
     if mirror is not None:
-        mirror.put(entry, options.cache)
+        mirror.put(f"data/{dataset.root.name}", options.cache)
     display.update("photographs", 1, 1, "ready")
     return dataset
 
@@ -296,16 +340,21 @@ def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:
     return (0.3 * share if label == "scenes" else 0.3 + 0.7 * share), 1.0
 
 
-def photograph_seconds(facts: Facts, options: RunOptions) -> float:
+def photograph_seconds(plan: Plan, facts: Facts, options: RunOptions) -> float:
     """Return the core seconds that the missing photographs are expected to take."""
-    built = (options.cache / "data" / facts.data_id).exists()
-    return 0.0 if built else len(facts.camera) * 6 * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
+    places = [options.cache / "data" / facts.data_id]
+    share = 6
+    if test_is_enough(plan, options):
+        places.append(places[0].with_name(f"{facts.data_id}{TEST_ALONE}"))
+        share = 1
+    built = any(place.exists() for place in places)
+    return 0.0 if built else len(facts.camera) * share * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
 
 
 def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:
     """Return the wall-clock seconds that each stage is expected to take."""
     workers = max(1, options.workers)
-    photographs = photograph_seconds(facts, options)
+    photographs = photograph_seconds(plan, facts, options)
     longest = max(plan.costs.values(), default=0.0)
     return {
         "photographs": photographs / workers,
@@ -319,7 +368,7 @@ def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
     jobs = []
     for fit_id, fit in plan.fits.items():
         if fit_id in plan.missing_fits:
-            needs = collect(fit.needs(), plan.setup.data_id)
+            needs = [need for need in collect(fit.needs(), plan.setup.data_id) if need in plan.fits]
             jobs.append(
                 Job(
                     key=fit_id,

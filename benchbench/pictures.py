@@ -103,7 +103,7 @@ def panels(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
 
 
 def spectra(made: Sequence[Crafted], dataset: Dataset, title: str) -> Figure:
-    """Draw the mean log spectrum of the Wiener residual: of photographs as they were, of genuine q photographs of each
+    """Draw the mean log spectrum of the Wiener residual: of photographs as they were, of genuine photographs of each
     wanted camera model, and of what was crafted to look like it.
     """
     wanted = sorted({w for one in made for w in one.wanted})
@@ -128,7 +128,7 @@ def spectra(made: Sequence[Crafted], dataset: Dataset, title: str) -> Figure:
 
 
 def _some(dataset: Dataset, model: int, count: int) -> torch.Tensor:
-    photos = dataset.photos("q")
+    photos = dataset.photos("q" if dataset.whole else "test")
     rows = np.flatnonzero(photos.camera == model)[:count]
     return to_tensor(photos.images[rows], torch.device("cpu"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -65,7 +65,7 @@ class Plan:
     setup: Setup
     cells: tuple[PlannedCell, ...]
     fits: Mapping[str, Fit] = field(default_factory=dict)
-    """By fit_id: all that missing cells need."""
+    """By fit_id: all that missing cells need, without what finished networks were trained on."""
     missing_fits: frozenset[str] = frozenset()
     seconds_fits: float = 0.0
     """Estimated core seconds."""
@@ -129,7 +129,7 @@ def make_plan(
         attacks, targets, splits, setup, protocols, facts: what to cross, on what, judged how.
         store: cells that are there.
         cache: fits that are there.
-        stored: ids of fits that can be fetched.
+        stored: ids of fits that can be had without training, from a store or the zoo.
 
     Raises:
         BenchError: two attacks or targets of one name and identity, or a split that does not exist.
@@ -171,8 +171,12 @@ def make_plan(
                         )
                     )
     missing = [cell for cell in cells if cell.state in ("missing", "stale")]
-    fits = _fits_of(missing, setup)
-    absent = {fit_id: fit for fit_id, fit in fits.items() if not (cache.has(fit_id) or fit_id in stored)}
+
+    def there(fit_id: str) -> bool:
+        return cache.has(fit_id) or fit_id in stored
+
+    fits = _fits_of(missing, setup, there)
+    absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
     rate = measured_rate(cache) if absent else SECONDS_PER_COST
     costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
     return Plan(
@@ -190,7 +194,7 @@ def measured_rate(cache: Cache) -> float:
     """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
     cost = seconds = 0.0
     for _, record in cache.records():
-        if record.get("cost") and record["seconds"] > _TELLING:
+        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record:  # trained elsewhere
             cost += record["cost"]
             seconds += record["seconds"]
     return seconds / cost if cost and seconds else SECONDS_PER_COST
@@ -297,13 +301,13 @@ def _outdated(
     return max(reasons)[1] if reasons else ""
 
 
-def _fits_of(cells: Sequence[PlannedCell], setup: Setup) -> dict[str, Fit]:
+def _fits_of(cells: Sequence[PlannedCell], setup: Setup, there: Callable[[str], bool]) -> dict[str, Fit]:
     roots: dict[str, Fit] = {}
     for attack in {id(cell.attack): cell.attack for cell in cells}.values():
         roots |= {f"attack/{id(attack)}/{name}": fit for name, fit in attack.fits(setup).items()}
     for target in {id(cell.target): cell.target for cell in cells}.values():
         roots |= {f"target/{id(target)}/{name}": fit for name, fit in target.fits(setup).items()}
-    return collect(roots, setup.data_id)
+    return collect(roots, setup.data_id, there)
 
 
 def craft_key(cell: PlannedCell) -> str:

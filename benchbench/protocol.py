@@ -10,6 +10,7 @@ from typing import Literal
 import platformdirs
 
 from benchbench.errors import BenchError
+from benchbench.zoo import PACKAGED
 
 Condition = Literal["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"]
 
@@ -62,10 +63,12 @@ class RunOptions:
     device: str = "cpu"
     workers: int = field(default_factory=cores)
     batch: int = 16
-    """Images crafted and scored at a time; on a CPU fewer of those larger than 256 px."""
+    """Images crafted and scored at a time; on a CPU fewer of those larger than 128 px."""
     cache: Path = field(default_factory=default_cache)
     remote: str | None = None
     """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""
+    zoo: Path | None = PACKAGED
+    """Where trained networks are before any is trained; None: train what the cache lacks."""
     results: Path = Path("results")
     executor: Executor = "local"
     address: str | None = None

@@ -65,7 +65,10 @@ class Crossings:
         self._camera = np.asarray(dataset.photos("test").camera, np.int64)
         self._groups: dict[str, _Group] = {}
         things = {id(thing): thing for cell in plan.wanted for thing in (cell.attack, cell.target)}
-        self._fits = {key: frozenset(collect(t.fits(plan.setup), plan.setup.data_id)) for key, t in things.items()}
+        self._fits = {
+            key: frozenset(collect(t.fits(plan.setup), plan.setup.data_id)) & plan.fits.keys()
+            for key, t in things.items()
+        }
         self._cells = together(plan.wanted)
         self._awaited = {
             key: {f for cell in mine for f in self._needs(cell.attack, cell.target) if f in plan.missing_fits}
@@ -214,7 +217,7 @@ class Crossings:
         cost = crossing_seconds(stop - start, looks, self.dataset.size)
         call = partial(cross, crossing)
         fits = sorted(self._needs(group.attack, *group.targets))
-        reads = (f"data/{self.plan.setup.data_id}", *(f"fits/{fit_id}" for fit_id in fits))
+        reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
         return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
 
     def _complete(self, group: _Group, parts: Sequence[Crossed]) -> Iterator[PlannedCell]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BuildProgress = Callable[[str, int, int], None]
 """Called with (label, photographs done, photographs in all)."""
 
+TEST_ALONE = ".test"
+"""What the folder of a data set's test photographs has after its data_id where they were made alone."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -52,8 +55,12 @@ class Source(Protocol):
     def facts(self, cache: Path) -> Facts:
         """Describe the photographs without making them."""
 
-    def build(self, cache: Path, workers: int, progress: BuildProgress) -> Dataset:
-        """Make what is missing and open it."""
+    def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
+        """Make what is missing and open it.
+
+        Args:
+            test_alone: nothing is trained, so that test photographs are enough; a source may make all the same.
+        """
 
     def open(self, cache: Path) -> Dataset:
         """Open what `build` made."""
@@ -76,9 +83,10 @@ class RecipeSource:
     def facts(self, cache: Path) -> Facts:
         """Describe the photographs from the finished data set, or else from the recipe."""
         try:
-            return facts_of(self.open(cache))
+            found = self.open(cache)
         except DataError:
             return self._planned()
+        return facts_of(found) if found.whole else self._planned()
 
     def _planned(self) -> Facts:
         from benchbench.data import FolderRecipe, folder, virtual
@@ -97,11 +105,11 @@ class RecipeSource:
         jpegs = frozenset(c for c, name in firsts.items() if c < known and (not real or is_jpeg(name)))
         return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs)
 
-    def build(self, cache: Path, workers: int, progress: BuildProgress) -> Dataset:
+    def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
         """Render or decode what is missing and open it."""
         from benchbench.data import build
 
-        return build(self.recipe, cache, workers=workers or None, progress=progress)
+        return build(self.recipe, cache, workers=workers or None, progress=progress, test_alone=test_alone)
 
     def open(self, cache: Path) -> Dataset:
         """Open what `build` made."""

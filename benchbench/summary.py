@@ -20,18 +20,24 @@ if TYPE_CHECKING:
 ROLES: tuple[Role, ...] = ("q", "p", "test")
 
 
-def write_dataset_json(dataset: Dataset, profile: Profile, results: Path) -> None:
-    """Write dataset.json, what the table of photographs shows, beside the cells."""
+def write_dataset_json(
+    dataset: Dataset, profile: Profile, results: Path, shared: Mapping[str, int | None] | None = None
+) -> None:
+    """Write dataset.json, what the table of photographs shows, beside the cells.
+
+    Args:
+        shared: what `shared_with_test` found of these photographs elsewhere; None: look here.
+    """
     path = results / file_name(dataset.name) / file_name(profile.name) / "dataset.json"
-    shared = _known_shared(path, dataset.data_id)
+    shared = shared if shared is not None else _known_shared(path, dataset.data_id)
     summary = DatasetSummary.of(
         name=dataset.name,
         data_id=dataset.data_id,
         camera_models=dataset.camera_models,
         known=dataset.known,
         size=dataset.size,
-        labels={role: dataset.photos(role).camera for role in ROLES},
-        shared=shared if shared is not None else shared_with_test(dataset),
+        labels={role: dataset.classes(role) for role in ROLES},
+        shared=dict(shared) if shared is not None else shared_with_test(dataset),
     )
     write_summary(path, summary)
 

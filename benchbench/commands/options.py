@@ -11,6 +11,7 @@ import typer
 
 from benchbench.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.protocol import Condition, Protocol, RunOptions, cores, default_cache
+from benchbench.zoo import PACKAGED
 
 if TYPE_CHECKING:
     from benchbench.attack import Attack
@@ -74,6 +75,9 @@ Results = Annotated[Path, typer.Option("--results", help="Where cells and tables
 Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
+Networks = Annotated[
+    bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
+]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
@@ -245,6 +249,7 @@ def options(
     address: str | None = None,
     cpus: float = 1.0,
     gpus: float | None = None,
+    zoo: bool = True,
 ) -> RunOptions:
     """Return where and how fast to run.
 
@@ -260,12 +265,19 @@ def options(
             f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))}  executors: local, ray"
         )
     folder, remote = split_place(cache, default_cache())
+    networks = PACKAGED if zoo else None
     if executor == "local":
         check_device(device)
         # A GPU is shared by few processes, each of which holds its own copy of the networks.
         default = cores() if device == "cpu" else min(4, cores())
         return RunOptions(
-            device=device, workers=workers or default, batch=batch, cache=folder, remote=remote, results=results
+            device=device,
+            workers=workers or default,
+            batch=batch,
+            cache=folder,
+            remote=remote,
+            zoo=networks,
+            results=results,
         )
     found = RunOptions(
         device=device,
@@ -273,6 +285,7 @@ def options(
         batch=batch,
         cache=folder.absolute(),  # jobs have other working folders
         remote=remote,
+        zoo=networks,
         results=results,
         executor="ray",
         address=address,

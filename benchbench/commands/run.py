@@ -41,6 +41,7 @@ def run(
     workers: opt.Workers = 0,
     batch: opt.Batch = 16,
     cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
     results: opt.Results = Path("results"),
     executor: opt.Executor = "local",
     address: opt.Address = None,
@@ -78,7 +79,7 @@ def run(
       bench run --attack cama --dry-run
     """
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
-    options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus)
+    options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
     from benchbench.harness import plan_run
     from benchbench.harness import run as run_all
 
@@ -120,6 +121,7 @@ def plan(
     seed: opt.Seed = 0,
     device: opt.Device = "cpu",
     cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
     results: opt.Results = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="For a program: names, needs, seconds, commands.")] = False,
 ) -> None:
@@ -139,9 +141,9 @@ def plan(
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     # The device is for the jobs' commands; where this command runs, there may be none.
-    options = opt.options("cpu", 1, 16, cache, results)
+    options = opt.options("cpu", 1, 16, cache, results, zoo=zoo)
     found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
-    pieces = worklist(found, facts, photograph_seconds(facts, options))
+    pieces = worklist(found, facts, photograph_seconds(found, facts, options))
     if as_json:
         print(json.dumps(record(pieces, opt.same_options(context, "bench run", leave_out=("as_json",))), indent=1))
         return
@@ -165,6 +167,7 @@ def status(
     scenes: opt.Scenes = None,
     seed: opt.Seed = 0,
     cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
     results: opt.Results = Path("results"),
 ) -> None:
     """Say which cells are present, missing, stale or skipped, why, and what the missing and stale ones need.
@@ -182,7 +185,7 @@ def status(
     from benchbench.harness import plan_run
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
-    options = opt.options("cpu", 0, 16, cache, results)
+    options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
     plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
     from benchbench.plan import STATES
 

@@ -190,7 +190,9 @@ def _crafted(
     import torch
 
     from benchbench.pictures import craft_some
+    from benchbench.zoo import Zoo
 
+    Zoo().adopt((fit.fit_id(setup.data_id) for fit in instance.fits(setup).values()), Cache(place))
     made = craft_some(instance, dataset, setup, Cache(place), numbers, torch.device(device), seed)
     return dataset, made, f"{instance.name}, {dataset.name}, profile {chosen.name}"
 

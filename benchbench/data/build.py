@@ -1,7 +1,7 @@
 """Building: worker processes render or decode shards of photographs, then one array a role is joined from them.
 
 Whatever kills a build, `<cache>/data/<data_id>` is complete or absent, and finished shards in `<data_id>.part`
-are used again.
+are used again. `<data_id>.test` holds the test photographs alone, which is all that trained networks need.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from benchbench.data.splits import ROLES, Role, SplitRule, check_disjoint, is_va
 from benchbench.data.virtual import Item, Shot, VirtualPhotographer, VirtualRecipe
 from benchbench.errors import DataError
 from benchbench.identity import digest
+from benchbench.source import TEST_ALONE
 
 Recipe = VirtualRecipe | FolderRecipe
 Progress = Callable[[str, int, int], None]
@@ -60,26 +61,41 @@ def data_id(recipe: Recipe) -> str:
 
 
 def open_dataset(cache_dir: Path, data_id: str) -> Dataset:
-    """Open a finished data set; DataError if there is none."""
-    return Dataset(Path(cache_dir) / "data" / data_id)
+    """Open a finished data set, or else its test photographs; DataError if there are none."""
+    home = Path(cache_dir) / "data"
+    whole = home / data_id
+    alone = home / f"{data_id}{TEST_ALONE}"
+    return Dataset(alone if _finished(alone) and not _finished(whole) else whole)
 
 
-def build(recipe: Recipe, cache_dir: Path, *, workers: int | None = None, progress: Progress | None = None) -> Dataset:
+def build(
+    recipe: Recipe,
+    cache_dir: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    test_alone: bool = False,
+) -> Dataset:
     """Build the data set of a recipe, or open it if it is there.
 
     Args:
         workers: processes, default one a core. 1 works in this process.
         progress: called with (stage, done, total); stages are `scenes` and `photographs`.
+        test_alone: test photographs are enough. They are the same as those of the whole data set.
     """
     identifier = data_id(recipe)
     home = Path(cache_dir) / "data"
-    root, work = home / identifier, home / f"{identifier}.part"
-    if not (root / "meta.json").is_file():
+    root = home / identifier
+    roles = ROLES
+    if test_alone and isinstance(recipe, VirtualRecipe) and not _finished(root):
+        root, roles = home / f"{identifier}{TEST_ALONE}", ("test",)
+    work = home / f"{root.name}.part"
+    if not _finished(root):
         home.mkdir(parents=True, exist_ok=True)
-        with _lock(home / f"{identifier}.lock"):
-            if not (root / "meta.json").is_file():
+        with _lock(home / f"{root.name}.lock"):
+            if not _finished(root):
                 try:
-                    _build(recipe, identifier, root, work, workers or _cores(), progress or (lambda *_: None))
+                    _build(recipe, identifier, roles, root, work, workers or _cores(), progress or (lambda *_: None))
                 except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
                     raise DataError(
                         f"'{work}' cannot be written ({error.strerror or error}). What is finished is kept; "
@@ -88,7 +104,19 @@ def build(recipe: Recipe, cache_dir: Path, *, workers: int | None = None, progre
     return Dataset(root)
 
 
-def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int, progress: Progress) -> None:
+def _finished(root: Path) -> bool:
+    return (root / "meta.json").is_file()
+
+
+def _build(
+    recipe: Recipe,
+    identifier: str,
+    roles: tuple[Role, ...],
+    root: Path,
+    work: Path,
+    workers: int,
+    progress: Progress,
+) -> None:
     work.mkdir(exist_ok=True)
     photographer: Photographer
     about: dict[str, Any]
@@ -98,9 +126,7 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
             items, scene_dir = virtual.plan(recipe), work / "scenes"
             scene_dir.mkdir(exist_ok=True)
             photographer = VirtualPhotographer(recipe, scene_dir)
-            missing = [s for s in virtual.scenes(recipe) if not (scene_dir / f"{s.id}.npy").is_file()]
-            calls = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
-            crew.run("scenes", calls, done=len(virtual.scenes(recipe)) - len(missing))
+            _run_scenes(crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles], scene_dir)
             models = tuple(camera.name for camera in virtual.labels(recipe))
             about = {"name": "virtual-neutral" if recipe.neutral else "virtual", "known": recipe.known}
         else:
@@ -108,19 +134,20 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
             items, models = listing.items, listing.camera_models
             photographer = folder.FolderReader(Path(recipe.path), recipe.size, listing.total)
             about = {"name": Path(recipe.path).resolve().name, "known": listing.known, "notes": listing.notes}
-        shards = [(role, k, items[role][k : k + SHARD]) for role in ROLES for k in range(0, len(items[role]), SHARD)]
+        shards = [(role, k, items[role][k : k + SHARD]) for role in roles for k in range(0, len(items[role]), SHARD)]
         todo = [s for s in shards if not _shard_path(work, s[0], s[1]).is_file()]
         calls = [(_make_shard, (photographer, part, _shard_path(work, role, k)), len(part)) for role, k, part in todo]
-        total = sum(len(v) for v in items.values())
+        total = sum(len(items[role]) for role in roles)
         crew.run("photographs", calls, done=total - sum(len(s[2]) for s in todo))
 
     draft = work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    written = {role: _join(role, items[role], recipe.size, recipe.seed, work, draft) for role in ROLES}
+    written = {role: _join(role, items[role], recipe.size, recipe.seed, work, draft) for role in roles}
     # Virtual scenes are the roles' own under both rules.
     rule: SplitRule = "scene" if isinstance(recipe, VirtualRecipe) else recipe.split_rule
-    check_disjoint(written, rule)
+    if set(roles) == set(ROLES):
+        check_disjoint(written, rule)
     meta = {
         "format": FORMAT,
         "data_id": identifier,
@@ -129,7 +156,8 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
         "size": recipe.size,
         "split_rule": recipe.split_rule,
         "photographs": {role: len(items[role]) for role in ROLES},
-        "fingerprints": {role: written[role]["fingerprint"] for role in ROLES},
+        "cameras": {role: [item.camera for item in items[role]] for role in ROLES if role not in roles},
+        "fingerprints": {role: written[role]["fingerprint"] for role in roles},
         "recipe": recipe.model_dump(mode="json"),
         "versions": {name: version(name) for name in _DISTRIBUTIONS},
     }
@@ -138,6 +166,21 @@ def _build(recipe: Recipe, identifier: str, root: Path, work: Path, workers: int
     draft.rename(root)
     sync_folder(root.parent)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def make_scenes(
+    recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path, workers: int, progress: Progress | None = None
+) -> None:
+    """Render the scenes that are missing in a folder; progress as in `build`, in its stage `scenes`."""
+    scene_dir.mkdir(parents=True, exist_ok=True)
+    with _Crew(workers, progress or (lambda *_: None)) as crew:
+        _run_scenes(crew, recipe, scenes, scene_dir)
+
+
+def _run_scenes(crew: _Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:
+    missing = [s for s in scenes if not (scene_dir / f"{s.id}.npy").is_file()]
+    calls: list[_Call] = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
+    crew.run("scenes", calls, done=len(scenes) - len(missing))
 
 
 def _shard_path(work: Path, role: Role, start: int) -> Path:

@@ -4,6 +4,8 @@
                        <role>.npy   (N, H, W, 3) uint8
                        <role>.npz   camera, device, scene, name, validation, and where each JPEG file starts
                        <role>.jpegs the virtual cameras' JPEG files, end to end (absent for folders)
+
+Where test photographs were made alone, `cameras` in meta.json holds the classes of the others.
 """
 
 from __future__ import annotations
@@ -95,6 +97,18 @@ class Dataset:
         # Classes lie in order, so the known models come first: a slice keeps them memory-mapped.
         return photos.subset(slice(0, kept) if keep[:kept].all() else keep)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the photographs of all roles are there, and not test photographs alone."""
+        return not self.meta.get("cameras")
+
+    def classes(self, role: Role) -> NDArray[np.int64]:
+        """The class of each photograph of a role, (N,), whether its pixels are there or not."""
+        if role in self.meta.get("cameras", {}):
+            return np.array(self.meta["cameras"][role], np.int64)
+        found: NDArray[np.int64] = self.labels(role)["camera"]
+        return found
+
     def require(self, *roles: Role) -> None:
         """Raise DataError if one of the roles has no photographs, with what the folder lacks for it."""
         for role in roles:
@@ -111,7 +125,13 @@ class Dataset:
         return "path" not in self.meta["recipe"] or self.meta["recipe"].get("split_rule") == "scene"
 
     def labels(self, role: Role) -> dict[str, NDArray[Any]]:
-        """The label arrays of a role, without touching its pixels."""
+        """The label arrays of a role, without touching its pixels.
+
+        Raises:
+            DataError: test photographs were made alone.
+        """
+        if role in self.meta.get("cameras", {}):
+            raise DataError(f"of '{self.name}' only the test photographs were made; make all with: bench data build.")
         if role not in self._labels:
             with np.load(self.root / f"{role}.npz") as file:
                 self._labels[role] = {key: file[key] for key in file.files}

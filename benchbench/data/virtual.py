@@ -266,15 +266,20 @@ class VirtualPhotographer:
         return [self._shot(item) for item in items]
 
     def _shot(self, item: Item) -> Shot:
-        available = _scenes_of_role(self.recipe, item.role)
-        shapes = {s.id: _load_scene(self.scene_dir, s.id).shape[:2] for s in available}
-        view = choose_view(self.recipe, item, available, shapes)
+        view, scene = view_of(self.recipe, item, self.scene_dir)
         camera, label = cameras(self.recipe)[item.camera], labels(self.recipe)[item.camera]
         unit = device(self.recipe, item.camera, item.device)
         noise = stream(self.recipe.seed, "noise", item.camera, item.device, item.number)
-        scene = _load_scene(self.scene_dir, view.scene)
         shot = take(camera, unit, scene, view, noise, make=label.make, model=label.model)
         return replace(shot, pixels=processing.center(shot.pixels, self.recipe.size))
+
+
+def view_of(recipe: VirtualRecipe, item: Item, scene_dir: Path) -> tuple[View, NDArray[np.float16]]:
+    """Return the view of a photograph and the scene that it looks at, which lies rendered in `scene_dir`."""
+    available = _scenes_of_role(recipe, item.role)
+    shapes = {s.id: _load_scene(scene_dir, s.id).shape[:2] for s in available}
+    view = choose_view(recipe, item, available, shapes)
+    return view, _load_scene(scene_dir, view.scene)
 
 
 @lru_cache(maxsize=8)

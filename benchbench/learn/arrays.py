@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ def write_stack(
 @dataclass(frozen=True, kw_only=True)
 class StackFit(Fit):
     """Base of the fits that give a memory-mapped stack (N, H, W, 3) in the order of `data.photos(role)`."""
+
+    stands_alone: ClassVar[bool] = True
 
     role: Role
 

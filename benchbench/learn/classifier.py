@@ -9,10 +9,6 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 import torch
-from timm.layers.classifier import ClassifierHead
-from timm.models.densenet import DenseNet
-from timm.models.resnet import BasicBlock, Bottleneck, ResNet
-from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 from benchbench.errors import BenchError
@@ -141,12 +137,17 @@ def make_preprocessor(name: PreprocessorName) -> Preprocessor:
     return _PREPROCESSORS[name]()
 
 
+# timm takes three seconds to import, and whoever plans a run needs none of it.
+
+
 def _resnet(
-    block: type[BasicBlock] | type[Bottleneck], layers: tuple[int, ...], shape: ResNetShape, **common: Any
+    block: Literal["BasicBlock", "Bottleneck"], layers: tuple[int, ...], shape: ResNetShape, **common: Any
 ) -> nn.Module:
+    from timm.models import resnet
+
     # timm sets the stem's width in its 'deep' variant only: ask for that, then put the published 7x7 stem in its place.
     common |= {"channels": shape.channels, "stem_type": "deep", "stem_width": shape.stem // 2}
-    network: Any = ResNet(cast(Any, block), layers, **common)
+    network: Any = resnet.ResNet(cast(Any, getattr(resnet, block)), layers, **common)
     stem = nn.Conv2d(common["in_chans"], shape.stem, 7, stride=2, padding=3, bias=False)
     nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
     network.conv1 = stem
@@ -157,6 +158,9 @@ class _Vgg(nn.Module):
     """VGG's convolutions, global average pooling and one linear layer."""
 
     def __init__(self, shape: VggShape, in_channels: int, classes: int, dropout: float) -> None:
+        from timm.layers.classifier import ClassifierHead
+        from timm.models.vgg import VGG
+
         super().__init__()
         c = shape.channels
         config = [c[0]] * 2 + ["M"] + [c[1]] * 2 + ["M"] + [c[2]] * 3 + ["M"] + [c[3]] * 3 + ["M"] + [c[4]] * 3 + ["M"]
@@ -179,10 +183,12 @@ def make_backbone(
     common: dict[str, Any] = {"in_chans": in_channels, "num_classes": classes, "drop_rate": dropout}
     match name, shape:
         case "resnet18", ResNetShape():
-            return _resnet(BasicBlock, (2, 2, 2, 2), shape, **common)
+            return _resnet("BasicBlock", (2, 2, 2, 2), shape, **common)
         case "resnet50", ResNetShape():
-            return _resnet(Bottleneck, (3, 4, 6, 3), shape, **common)
+            return _resnet("Bottleneck", (3, 4, 6, 3), shape, **common)
         case "densenet100", DenseNetShape():
+            from timm.models.densenet import DenseNet
+
             return DenseNet(shape.growth, shape.blocks, **common)  # its stem has twice the growth rate's channels
         case "vgg16", VggShape():
             return _Vgg(shape, in_channels, classes, dropout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class ClassifierFit(Fit):
 
     Source: Andrews et al. 2020, section 4.1; NLL, SGD with Nesterov momentum, class-balanced patches, Dih4.
     """
+
+    stands_alone: ClassVar[bool] = True
 
     role: Role
     backbone: BackboneName

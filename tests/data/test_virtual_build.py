@@ -56,6 +56,31 @@ def test_building_again_opens_what_is_there(dataset, cache):
     assert not list((cache / "data").glob("*.part"))
 
 
+def test_test_photographs_alone_are_those_of_the_whole(dataset, tmp_path):
+    seen = []
+    alone = build(TINY, tmp_path, workers=1, progress=lambda *now: seen.append(now), test_alone=True)
+    assert seen[-1] == ("photographs", 48, 48), "no others are made"
+    assert alone.data_id == dataset.data_id and not alone.whole and dataset.whole
+    assert alone.fingerprint("test") == dataset.fingerprint("test")
+    assert np.array_equal(alone.photos("test").images, dataset.photos("test").images)
+    assert np.array_equal(alone.labels("test")["scene"], dataset.labels("test")["scene"])
+    for role in ROLES:
+        assert np.array_equal(alone.classes(role), dataset.classes(role)), "classes are known without pixels"
+    with pytest.raises(DataError, match="only the test photographs were made; make all with: bench data build"):
+        alone.photos("q")
+    assert open_dataset(tmp_path, data_id(TINY)).root == alone.root
+    assert build(TINY, tmp_path, test_alone=True).root == alone.root, "not made twice"
+
+
+def test_the_whole_is_made_beside_test_photographs_and_preferred(dataset, cache, tmp_path):
+    tiny = VirtualRecipe(size=32, scenes=3, q_per_device=1, p_per_device=1, test_per_class=1)
+    alone = build(tiny, tmp_path, workers=1, test_alone=True)
+    whole = build(tiny, tmp_path, workers=1)
+    assert whole.whole and whole.root != alone.root and open_dataset(tmp_path, data_id(tiny)).whole
+    assert build(tiny, tmp_path, test_alone=True).whole
+    assert build(TINY, cache, test_alone=True).root == dataset.root, "the whole is there already"
+
+
 def test_opening_what_is_not_there_says_so(tmp_path):
     with pytest.raises(BenchError, match="holds no finished data set; build it"):
         open_dataset(tmp_path, "0" * 32)

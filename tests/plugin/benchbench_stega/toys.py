@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ class Means(Fit):
 class Centers(Fit):
     """The mean color of each class, in steps with a checkpoint."""
 
+    stands_alone: ClassVar[bool] = True
     role: str
     classes: int
     gray: bool = False

@@ -1,0 +1,369 @@
+"""Ablation: which traces targets use, and which of them attacks fake. Virtual cameras alone can answer this.
+
+Every trace of a virtual camera is known, so that a test photograph of model a can be taken again with one trace of
+model b: the same scene, window and light, through another imaging chain (`benchbench.data.chimera`).
+
+- A target *uses* a trace if switching it alone changes the decision. That is measured for each trace, for all traces of
+  the low band, for all of the high band, and for all together.
+- An attack *fakes* a trace if what it changes in the photograph contains what switching the trace changes: the
+  coefficients of a least-squares fit of the attack's change by the changes of the six traces, over all pixels, 1 for a
+  trace that is faked whole and 0 for one that is left alone. The fit is made in both bands.
+- An attack *lacks* a trace if it succeeds more often on photographs that have the trace of b already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.attack import Attack, CraftContext
+from benchbench.crossing import Trials, craft_trials, networks, to_tensor
+from benchbench.data.chimera import TRACES, Chimeras
+from benchbench.errors import BenchError
+from benchbench.executors.jobs import Job
+from benchbench.fit import Progress, Setup
+from benchbench.protocol import Protocol, RunOptions
+from benchbench.source import RecipeSource
+from benchbench.statistics import Estimate, Sample, rate_interval
+from benchbench.target import Target
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchbench.scoring import Panel
+
+Band = Literal["low", "high"]
+Rate = Literal["left", "followed"]
+RATES: tuple[Rate, ...] = ("left", "followed")
+BANDS: tuple[Band, ...] = ("low", "high")
+SIGMA = 2.0
+"""Px, of the Gaussian that parts the bands: the low band is what passes it, the high band is the rest."""
+LOW = ("optics", "color and tone")
+HIGH = ("sensor", "demosaicing", "sharpening and denoising", "JPEG")
+"""Traces by the band where they are made: those of HIGH act on single pixels and their neighbors."""
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    **{trace: (trace,) for trace in TRACES},
+    "low band": LOW,
+    "high band": HIGH,
+    "all": tuple(TRACES),
+}
+"""What is switched, by the name of a column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What came of one photograph of model a, for each model b that the attacker knows and that is not a."""
+
+    true: int
+    clean: Mapping[str, int]
+    """Predicted class of the photograph itself, by target."""
+    switched: Mapping[str, NDArray[np.int64]]
+    """By target: predicted class, (models b, switches)."""
+    error: NDArray[np.float64]
+    """Sum of the squared differences that a switch makes, gray levels, (models b, switches)."""
+    attacked: Mapping[tuple[str, str], NDArray[np.int64]]
+    """By attack and target: predicted class of what was crafted to look like b, (models b,)."""
+    supplied: Mapping[tuple[str, str], NDArray[np.int64]]
+    """The same of what was crafted from chimeras that have one trace of b already, (models b, traces)."""
+    normal: NDArray[np.float64]
+    """(bands, traces, traces): products of the changes of traces, summed over pixels and models b."""
+    projected: Mapping[str, NDArray[np.float64]]
+    """By attack, (bands, traces): products of the attack's change with those of traces."""
+    power: Mapping[str, NDArray[np.float64]]
+    """By attack, (bands,): the attack's change squared."""
+    values: int
+    """Pixel values of a photograph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The work of one photograph, in whichever process does it."""
+
+    index: int
+    attacks: tuple[Attack, ...]
+    targets: tuple[Target, ...]
+    setup: Setup
+    source: RecipeSource
+    chimeras: Chimeras
+    options: RunOptions
+    supply: bool
+
+    def __call__(self, progress: Progress) -> Looked:
+        """Take the chimeras, craft, classify, and sum up."""
+        import torch
+
+        from benchbench.scoring import Panel
+
+        device = torch.device(self.options.device)
+        modules = {
+            t.name: t.load(networks(t.fits(self.setup), self.setup, self.options.cache, device), device).eval()
+            for t in self.targets
+        }
+        panel = Panel(modules, {t.name: t.classes(self.setup) for t in self.targets})
+        contexts = {attack.name: self._context(attack, device) for attack in self.attacks}
+        true = self.chimeras.items()[self.index].camera
+        others = [b for b in range(self.setup.known) if b != true]
+        plain = to_tensor(self.chimeras.take(self.index, true, ())[None], device)
+        clean = {name: int(found[0]) for name, found in _classes(panel, plain).items()}
+        switched: dict[str, list[NDArray[np.int64]]] = {name: [] for name in clean}
+        error: list[NDArray[np.float64]] = []
+        attacked: dict[tuple[str, str], list[int]] = {}
+        supplied: dict[tuple[str, str], list[NDArray[np.int64]]] = {}
+        normal = np.zeros((len(BANDS), len(TRACES), len(TRACES)))
+        projected = {attack.name: np.zeros((len(BANDS), len(TRACES))) for attack in self.attacks}
+        power = {attack.name: np.zeros(len(BANDS)) for attack in self.attacks}
+        for done, b in enumerate(others):
+            pixels = [self.chimeras.take(self.index, b, traces) for traces in SWITCHES.values()]
+            x = to_tensor(np.stack(pixels), device)
+            for name, found in _classes(panel, x).items():
+                switched[name].append(found)
+            changes = (x - plain) * 255
+            error.append(changes.double().square().sum((1, 2, 3)).cpu().numpy())
+            traces = _by_band(changes[: len(TRACES)])
+            normal += np.einsum("bix,bjx->bij", traces, traces)
+            for attack in self.attacks:
+                context = contexts[attack.name]
+                made = self._craft(attack, plain, true, b, context)
+                for name, found in _classes(panel, made).items():
+                    attacked.setdefault((attack.name, name), []).append(int(found[0]))
+                change = _by_band((made - plain) * 255)[:, 0]
+                projected[attack.name] += np.einsum("bix,bx->bi", traces, change)
+                power[attack.name] += np.einsum("bx,bx->b", change, change)
+                if self.supply:
+                    made = self._craft(attack, x[: len(TRACES)], true, b, context)
+                    for name, found in _classes(panel, made).items():
+                        supplied.setdefault((attack.name, name), []).append(found)
+            progress(done + 1, len(others), "")
+        if panel.failures:
+            raise BenchError("; ".join(panel.failures.values()))
+        return Looked(
+            true=true,
+            clean=clean,
+            switched={name: np.stack(found) for name, found in switched.items()},
+            error=np.stack(error),
+            attacked={key: np.array(found, np.int64) for key, found in attacked.items()},
+            supplied={key: np.stack(found) for key, found in supplied.items()},
+            normal=normal,
+            projected=projected,
+            power=power,
+            values=plain[0].numel(),
+        )
+
+    def _context(self, attack: Attack, device: torch.device) -> CraftContext:
+        loaded = networks(attack.fits(self.setup), self.setup, self.options.cache, device)
+        return CraftContext(device=device, known=self.setup.known, networks=loaded)
+
+    def _craft(self, attack: Attack, x: torch.Tensor, true: int, b: int, context: CraftContext) -> torch.Tensor:
+        """Return 8-bit photographs crafted from `x` to look like b, with the random numbers of photograph and b."""
+        from benchbench.conditions import crafted
+
+        photos = self.source.open(self.options.cache).photos("test")
+        rows = (np.full(len(x), value, np.int64) for value in (self.index, true, b))
+        changed = craft_trials(attack, photos, Trials(*rows), x, context, 0, f"photograph {self.index}")
+        return crafted(x, changed, Protocol())
+
+
+def _classes(panel: Panel, x: torch.Tensor) -> dict[str, NDArray[np.int64]]:
+    return dict(panel.classify(x))
+
+
+def _by_band(changes: torch.Tensor) -> NDArray[np.float64]:
+    """Return changes (N, 3, H, W) as (bands, N, values)."""
+    from scipy.ndimage import gaussian_filter
+
+    values = changes.double().cpu().numpy()
+    low = gaussian_filter(values, (0, 0, SIGMA, SIGMA), mode="reflect")
+    bands: NDArray[np.float64] = np.stack([low, values - low]).reshape(len(BANDS), len(values), -1)
+    return bands
+
+
+def jobs(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    each: int,
+    setup: Setup,
+    source: RecipeSource,
+    options: RunOptions,
+    *,
+    supply: bool,
+) -> Iterator[Job]:
+    """Yield a job for each of the first `each` test photographs of every known camera model.
+
+    Raises:
+        BenchError: the photographs are not those of virtual cameras, or the models are all alike.
+    """
+    chimeras = chimeras_of(source, options)
+    places: dict[int, list[int]] = {}
+    for index, item in enumerate(chimeras.items()):
+        if item.camera < setup.known:
+            places.setdefault(item.camera, []).append(index)
+    for index in (index for indices in places.values() for index in indices[:each]):
+        look = Look(
+            index=index,
+            attacks=tuple(attacks),
+            targets=tuple(targets),
+            setup=setup,
+            source=source,
+            chimeras=chimeras,
+            options=options,
+            supply=supply,
+        )
+        yield Job(key=str(index), label=f"photograph {index}", call=look)
+
+
+def chimeras_of(source: RecipeSource, options: RunOptions) -> Chimeras:
+    """Return what takes chimeras of the test photographs of `source`.
+
+    Raises:
+        BenchError: as for `jobs`.
+    """
+    from benchbench.data import VirtualRecipe
+
+    if not isinstance(source.recipe, VirtualRecipe):
+        raise BenchError("traces can be switched in virtual cameras alone; use --data virtual.")
+    if source.recipe.neutral:
+        raise BenchError("the cameras of virtual-neutral are all alike; use --data virtual.")
+    return Chimeras(source.recipe, options.cache)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The photographs looked at, and the tables that they add up to."""
+
+    looked: Sequence[Looked]
+    attacks: Sequence[str]
+    targets: Sequence[str]
+
+    def psnr(self) -> dict[str, float]:
+        """Return the PSNR of switching, dB, by switch: of the mean squared difference."""
+        mean = sum(one.error.sum(0) for one in self.looked) / sum(one.values * len(one.error) for one in self.looked)
+        return {name: float(10 * np.log10(255**2 / value)) for name, value in zip(SWITCHES, mean, strict=True)}
+
+    def used(self, target: str, rate: Rate) -> dict[str, Estimate | None]:
+        """Return how often a switch moves a target, by switch, with 95 % intervals.
+
+        Args:
+            rate: 'left': it no longer says a, of the photographs where it did; 'followed': it says b.
+        """
+        found: dict[str, Estimate | None] = {}
+        for k, name in enumerate(SWITCHES):
+            hits, of, strata = [], [], []
+            for one in self.looked:
+                if one.clean[target] != one.true:
+                    continue
+                said = one.switched[target][:, k]
+                others = np.array([b for b in range(len(said) + 1) if b != one.true])
+                hits.append(float((said != one.true).mean() if rate == "left" else (said == others).mean()))
+                of.append(len(said))
+                strata.append(one.true)
+            found[name] = _rate(hits, sum(of), strata)
+        return found
+
+    def success(self, attack: str, target: str) -> float:
+        """Return the share of what an attack crafted that a target takes for b."""
+        return float(np.mean([_hits(one, one.attacked[attack, target]).mean() for one in self.looked]))
+
+    def lacks(self, attack: str, targets: Sequence[str]) -> dict[str, Estimate | None] | None:
+        """Return, by trace, how much an attack's success grows where b's trace is there already; mean over targets.
+
+        None where chimeras were not attacked.
+        """
+        if not all((attack, target) in one.supplied for one in self.looked for target in targets):
+            return None
+        found: dict[str, Estimate | None] = {}
+        for k, trace in enumerate(TRACES):
+            gains = [
+                float(
+                    np.mean(
+                        [
+                            _hits(one, one.supplied[attack, t][:, k]).mean()
+                            - _hits(one, one.attacked[attack, t]).mean()
+                            for t in targets
+                        ]
+                    )
+                )
+                for one in self.looked
+            ]
+            found[trace] = _mean(gains, [one.true for one in self.looked])
+        return found
+
+    def fakes(self, attack: str, band: Band) -> dict[str, Estimate]:
+        """Return the coefficients of an attack's change, by trace, with 95 % intervals.
+
+        Weighted least squares over all photographs; the intervals are of the jackknife over photographs.
+        """
+        b = BANDS.index(band)
+        whole = self._coefficients(attack, b, self.looked)
+        count = len(self.looked)
+        if count > 2:
+            parts = np.stack(
+                [self._coefficients(attack, b, [o for j, o in enumerate(self.looked) if j != i]) for i in range(count)]
+            )
+            half = 1.96 * np.sqrt((count - 1) / count * np.square(parts - parts.mean(0)).sum(0))
+        else:
+            half = np.full(len(TRACES), np.inf)
+        return {t: Estimate(float(v), float(v - h), float(v + h)) for t, v, h in zip(TRACES, whole, half, strict=True)}
+
+    def explained(self, attack: str, band: Band) -> float:
+        """Return the share of an attack's change in a band that the traces explain (R²)."""
+        b = BANDS.index(band)
+        w = self._coefficients(attack, b, self.looked)
+        gained = float(w @ sum(one.projected[attack][b] for one in self.looked))
+        total = float(sum(one.power[attack][b] for one in self.looked))
+        return gained / total if total else 0.0
+
+    def _coefficients(self, attack: str, band: int, looked: Sequence[Looked]) -> NDArray[np.float64]:
+        normal = sum(one.normal[band] for one in looked)
+        right = sum(one.projected[attack][band] for one in looked)
+        found: NDArray[np.float64] = np.linalg.lstsq(np.asarray(normal), np.asarray(right), rcond=1e-12)[0]
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return everything as tidy rows: kind, name, trace, band, value, low, high."""
+        rows: list[dict[str, Any]] = [
+            _row("psnr of the switch", "", name, "", Estimate(v, v, v)) for name, v in self.psnr().items()
+        ]
+        for target in self.targets:
+            for rate in RATES:
+                rows += [_row(rate, target, name, "", e) for name, e in self.used(target, rate).items()]
+        for attack in self.attacks:
+            for band in BANDS:
+                rows += [_row("fakes", attack, trace, band, e) for trace, e in self.fakes(attack, band).items()]
+                share = self.explained(attack, band)
+                rows.append(_row("explained", attack, "all", band, Estimate(share, share, share)))
+            for trace, e in (self.lacks(attack, self.targets) or {}).items():
+                rows.append(_row("lacks", attack, trace, "", e))
+        return rows
+
+
+def _row(kind: str, name: str, trace: str, band: str, estimate: Estimate | None) -> dict[str, Any]:
+    value, low, high = (estimate.value, estimate.low, estimate.high) if estimate is not None else (None,) * 3
+    return {"kind": kind, "name": name, "trace": trace, "band": band, "value": value, "low": low, "high": high}
+
+
+def _hits(one: Looked, said: NDArray[np.int64]) -> NDArray[np.bool_]:
+    others = np.array([b for b in range(len(said) + 1) if b != one.true])
+    return np.asarray(said == others)
+
+
+def _rate(shares: Sequence[float], trials: int, strata: Sequence[int]) -> Estimate | None:
+    """Return the mean of one share a photograph; photographs are the clusters."""
+    if not shares:
+        return None
+    count = len(shares)
+    values = np.array(shares) / count
+    return rate_interval([Sample(("", ""), np.array(strata), values, np.full(count, 1 / count), trials)])
+
+
+def _mean(gains: Sequence[float], strata: Sequence[int]) -> Estimate | None:
+    from benchbench.statistics import difference
+
+    count = len(gains)
+    full = np.full(count, 1 / count)
+    first = Sample(("", ""), np.array(strata), np.array(gains) / count, full, count)
+    second = Sample(("", ""), np.array(strata), np.zeros(count), full, count)
+    return difference([first], [second])

@@ -1,0 +1,69 @@
+"""Chimeras: photographs with traces of two cameras, against the data set and against the chain itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchbench.data import VirtualRecipe, build, processing, virtual
+from benchbench.data.cameras import Camera, camera_table
+from benchbench.data.chimera import TRACES, Chimeras, switched
+from benchbench.data.seeds import stream
+
+TINY = VirtualRecipe(size=64, scenes=3, q_per_device=1, p_per_device=1, test_per_class=2)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def chimeras(cache):
+    found = Chimeras(TINY, cache)
+    found.prepare(workers=1)
+    return found
+
+
+def test_traces_are_all_of_a_camera_and_none_twice():
+    fields = [field for trace in TRACES.values() for field in trace]
+    assert sorted(fields) == sorted(set(Camera.model_fields) - {"make", "model"})
+    first, second = camera_table().camera[:2]
+    assert switched(first, second, TRACES).model_copy(update={"make": second.make, "model": second.model}) == second
+    assert switched(first, second, ()) == first
+
+
+def test_without_a_switch_it_is_the_photograph_of_the_data_set(chimeras, cache):
+    photos = build(TINY, cache, workers=1, test_alone=True).photos("test")
+    for index in (0, 3, 11):
+        assert np.array_equal(chimeras.take(index, 2, ()), photos.images[index])
+
+
+def test_a_switch_changes_its_trace_and_no_other(chimeras):
+    """Against the chain: JPEG by recompressing the same picture, all by taking the photograph with the other camera."""
+    plain = chimeras.take(0, 1, ()).astype(float)
+    found = {trace: np.sqrt(np.square(chimeras.take(0, 1, (trace,)) - plain).mean()) for trace in TRACES}
+    assert all(value > 0.3 for value in found.values()), found
+    item, cameras = chimeras.items()[0], virtual.cameras(TINY)
+    view, scene = virtual.view_of(TINY, item, chimeras.scene_dir)
+    other = virtual.take(
+        cameras[1],
+        virtual.device(TINY, 1, item.device),
+        scene,
+        view,
+        stream(TINY.seed, "noise", item.camera, item.device, item.number),
+        make="X",
+        model="Y",
+    )
+    assert np.array_equal(chimeras.take(0, 1, tuple(TRACES)), processing.center(other.pixels, TINY.size))
+
+
+def test_only_the_sensor_brings_another_device(chimeras, monkeypatch):
+    asked = []
+    device = virtual.device
+    monkeypatch.setattr(
+        virtual, "device", lambda recipe, camera, number: asked.append(camera) or device(recipe, camera, number)
+    )
+    chimeras.take(0, 1, ("optics", "demosaicing", "color and tone", "sharpening and denoising", "JPEG"))
+    chimeras.take(0, 1, ("sensor",))
+    assert asked == [0, 1]
