@@ -65,7 +65,7 @@ class RandomPhotographs:
         """Describe the photographs."""
         return Facts(self.data_id, "random", MODELS, KNOWN, self.size, self.camera("test"))
 
-    def build(self, cache: Path, workers: int, progress: BuildProgress) -> Dataset:
+    def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
         """Write the photographs, unless they are there."""
         folder = cache / "data" / self.data_id
         if not (folder / "meta.json").exists():

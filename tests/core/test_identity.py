@@ -18,6 +18,7 @@ MUST_NOT_MOVE_NUMBERS = {
     "batch",
     "cache",
     "remote",
+    "zoo",
     "results",
     "executor",
     "address",
