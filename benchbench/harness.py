@@ -220,6 +220,10 @@ def run(
     try:
         _adopt(plan, options)
         dataset = _photographs(plan, facts, source, options, display)
+        if options.zoo is not None:
+            Zoo(options.zoo).adopt_clean(
+                plan.fits, plan.setup.data_id, dataset.fingerprint("test"), Cache(options.cache)
+            )
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
         dataset.require(*dict.fromkeys(role for role in roles if role is not None))

@@ -84,8 +84,7 @@ def verify(
     zoo = _zoo(place)
     clean, wrong = verify_zoo(zoo, asked.attacks, asked.targets, **arguments, display=None if quiet else display())
     rows: list[tuple[str, ...]] = [
-        (name, *(str(scores[split]) if split in scores else "-" for split in SPLITS))
-        for name, scores in clean.targets.items()
+        (name, *(str(scores[split]) for split in SPLITS)) for name, scores in clean.targets.items()
     ]
     rows += [(f"evaluator of {name}", str(score), "-") for name, score in clean.evaluators.items()]
     print(columns(("clean accuracy", "known models", "unknown models"), rows))
@@ -134,7 +133,8 @@ def _told(record: Any) -> str:
     """Say how well a network does, in the terms of its kind."""
     facts = record["facts"]
     if record["clean"]:
-        found = (f"{split} {100 * s['correct'] / s['of']:.1f} %" for split, s in sorted(record["clean"].items()))
+        scores = sorted(record["clean"].items())
+        found = (f"{split} {100 * s['correct'] / s['of']:.1f} %" for split, s in scores if s["of"])
         return f"clean accuracy {', '.join(found)}"
     if "evaluator_success" in facts:
         success = " / ".join(f"{100 * value:.0f}" for value in facts["evaluator_success"])

@@ -112,6 +112,22 @@ class Zoo:
                     adopted.append(fit_id)
         return adopted
 
+    def adopt_clean(self, fit_ids: Iterable[str], data_id: str, fingerprint: str, cache: Cache) -> None:
+        """Put into the cache what networks of the zoo say of the unattacked test photographs.
+
+        Args:
+            fit_ids: which networks; those that the zoo lacks are left out.
+            data_id, fingerprint: of the test photographs here; where the zoo's were others, nothing is taken.
+        """
+        known = self.photographs(data_id)
+        if known is None or known["fingerprints"]["test"] != fingerprint:
+            return
+        for fit_id in self.ids().intersection(fit_ids):
+            record = self.index["networks"][fit_id]
+            for found in (record["clean"] or {}).values():
+                if cache.clean_matrix(found["id"]) is None:
+                    cache.save_clean_matrix(found["id"], record["label"], found["confusion"])
+
     def write(
         self, cache: Cache, fit_ids: Iterable[str], clean: Mapping[str, Any], photographs: Mapping[str, Any]
     ) -> None:

@@ -15,13 +15,25 @@ import numpy as np
 
 from benchbench.attack import Attack
 from benchbench.cache import Cache
-from benchbench.crossing import SPLITS, Crossing, Split, View, cross, networks, to_tensor, trials
+from benchbench.crossing import (
+    SPLITS,
+    Crossed,
+    Crossing,
+    Split,
+    View,
+    cross,
+    networks,
+    to_tensor,
+    trials,
+    true_classes,
+)
 from benchbench.errors import BenchError, StoreError
 from benchbench.executors import run_jobs
 from benchbench.executors.jobs import Job, Queue
 from benchbench.executors.meter import Meter
 from benchbench.fit import Progress, Setup
 from benchbench.harness import Display, Quiet, plan_run, run
+from benchbench.plan import clean_id, target_fits
 from benchbench.profile import Profile
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.source import Source
@@ -42,6 +54,8 @@ class Score:
 
     correct: int
     of: int
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """By true and by predicted class; true classes that the target cannot name are part of it."""
 
     def __str__(self) -> str:
         return f"{100 * self.correct / self.of:.1f} %" if self.of else "-"
@@ -92,13 +106,16 @@ def build(
     for target in targets:
         fits = list(target.fits(plan.setup).values())
         if len(fits) == 1 and target.name in clean.targets:
-            scores = clean.targets[target.name]
-            by_fit[fits[0].fit_id(data_id)] = {split: asdict(score) for split, score in scores.items()}
+            ids = target_fits(target, plan.setup)
+            by_fit[fits[0].fit_id(data_id)] = {
+                split: asdict(score) | {"id": clean_id(target, ids, data_id, split)}
+                for split, score in clean.targets[target.name].items()
+            }
     photographs = {
         "name": dataset.name,
         "fingerprints": {"test": dataset.fingerprint("test")},
         "shared": shared_with_test(dataset),
-        "evaluators": {name: asdict(score) for name, score in clean.evaluators.items()},
+        "evaluators": {name: {"correct": s.correct, "of": s.of} for name, s in clean.evaluators.items()},
     }
     zoo.write(Cache(options.cache), fits_of(attacks, targets, plan.setup), by_fit, {data_id: photographs})
 
@@ -168,11 +185,12 @@ def verify(
     return clean, wrong
 
 
-def _compared(what: str, score: Score, recorded: Mapping[str, int] | None) -> Iterator[str]:
+def _compared(what: str, score: Score, recorded: Mapping[str, Any] | None) -> Iterator[str]:
     if recorded is None:
         yield f"{what} has no clean accuracy in the index"
     elif recorded["of"] != score.of or abs(recorded["correct"] - score.correct) > _TOLERANCE:
-        yield f"{what} names {score.correct} of {score.of} correctly; the index says {Score(**recorded)}"
+        said = Score(recorded["correct"], recorded["of"])
+        yield f"{what} names {score.correct} of {score.of} correctly; the index says {said}"
 
 
 def clean_scores(
@@ -234,18 +252,24 @@ def clean_scores(
             if outcome.value.failures:
                 raise BenchError("; ".join(outcome.value.failures.values()))
             for target in targets:
-                _count(found.setdefault(target.name, {}), kind, outcome.value, target, setup)
+                _count(found.setdefault(target.name, {}), kind, outcome.value, target, setup)  # type: ignore[arg-type]
     finally:
         display.close()
     return Clean(found, evaluators)
 
 
-def _count(scores: dict[Split, Score], split: Any, crossed: Any, target: Target, setup: Setup) -> None:
-    known = crossed.trials.true < target.classes(setup)
-    if known.any():
-        right = crossed.views[0].predicted[target.name] == crossed.trials.true
-        before = scores.get(split, Score(0, 0))
-        scores[split] = Score(before.correct + int(right[known].sum()), before.of + int(known.sum()))
+def _count(scores: dict[Split, Score], split: Split, crossed: Crossed, target: Target, setup: Setup) -> None:
+    """Add a part of a split to a target's score."""
+    classes = true_classes(setup.known, setup.classes, split)
+    table = np.zeros((len(classes), target.classes(setup)), np.int64)
+    true, predicted = crossed.trials.true, crossed.views[0].predicted[target.name]
+    np.add.at(table, (true - classes[0], predicted), 1)
+    before = scores.get(split)
+    if before is not None:
+        table += np.array(before.confusion, np.int64)
+    correct = sum(int(table[i, c]) for i, c in enumerate(classes) if c < table.shape[1])
+    of = sum(int(table[i].sum()) for i, c in enumerate(classes) if c < table.shape[1])
+    scores[split] = Score(correct, of, tuple(tuple(row) for row in table.tolist()))
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def test_more_than_a_network_is_refused(zoo: Zoo, tmp_path: Path) -> None:
         zoo.write(cache, [stack], {}, {})
 
 
-def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path) -> None:
+def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_facts: Callable[[Path], Any]) -> None:
     """A built zoo is in order; a network that answers otherwise, one that is gone and one too many are named."""
     from benchbench_stega.photographs import Colors
     from benchbench_stega.shift import Shift
@@ -183,10 +183,20 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path) -> No
     build(zoo, [Shift()], targets(), **case)
     assert not (tmp_path / "never").exists(), "a build writes no results"
     record = next(r for r in zoo.networks.values() if r["label"] == "centers p 3")
-    assert record["clean"]["in"] == {"correct": 9, "of": 9} and record["file"].startswith("centers-p-3-")
+    score = record["clean"]["in"]
+    assert (score["correct"], score["of"], score["confusion"]) == (9, 9, [[3, 0, 0], [0, 3, 0], [0, 0, 3]])
+    assert record["clean"]["out"]["of"] == 0, "targets of complete overlap cannot name the others"
+    assert record["file"].startswith("centers-p-3-")
     before = {path.name: path.read_bytes() for path in zoo.root.iterdir()}
     build(zoo, [Shift()], targets(), **case)
     assert {path.name: path.read_bytes() for path in zoo.root.iterdir()} == before, "the same files again"
+    # A run takes the confusion matrices from the zoo where the photographs are the same to the bit, or else its own.
+    assert bench([Shift()], targets(), options=options(tmp_path, zoo, "run")).exit_code == 0
+    other = Zoo(shutil.copytree(zoo.root, tmp_path / "other"))
+    other.index["photographs"][Colors().data_id]["fingerprints"]["test"] = "another"
+    (other.root / "index.json").write_text(json.dumps(other.index))
+    assert bench([Shift()], targets(), options=options(tmp_path, Zoo(other.root), "own")).exit_code == 0
+    assert cell_facts(tmp_path / "run" / "r") == cell_facts(tmp_path / "own" / "r")
     clean, wrong = verify(zoo, [Shift()], targets(), **case)
     assert wrong == [] and str(clean.targets["toy/rgb/complete"]["in"]) == "100.0 %"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -41,13 +43,15 @@ def test_the_paper_profile_keeps_the_published_networks():
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_dropout_stands_before_the_head(backbone):
+    torch.manual_seed(0)  # few of the narrow network's features are above 0, and two draws may drop the same
     shapes = load_profile("smoke").backbones
     network = make_backbone(backbone, getattr(shapes, backbone), 3, 6, dropout=0.5).train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     x = torch.rand(2, 3, 64, 64)
-    assert not torch.equal(network(x), network(x))
+    first = network(x)
+    assert not all(torch.equal(network(x), first) for _ in range(8))
     assert torch.equal(network.eval()(x), network(x))
 
 
@@ -96,7 +100,7 @@ def test_folding_changes_nothing_but_rounding(backbone):
         network(torch.randn(8, 3, 64, 64) * 2 + 1)
     network.eval().requires_grad_(False)
     x = torch.rand(2, 3, 64, 64)
-    folded = fold_batch_norm(network)
+    folded = fold_batch_norm(copy.deepcopy(network))
     torch.testing.assert_close(folded(x), network(x), atol=1e-4, rtol=1e-4)
     left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(left) < sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
