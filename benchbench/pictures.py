@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from benchbench.distortion import Distortion, distortion, eight_bits
 from benchbench.errors import BenchError
 from benchbench.fit import Setup, collect
 from benchbench.forensics import WaveletWiener
-from benchbench.report.figures import new_figure
+from benchbench.report.figures import new_figure, save
+from benchbench.store import file_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +67,7 @@ def craft_some(
     beyond = [i for i in images if not 0 <= i < count]
     if beyond:
         raise BenchError(f"there is no test photograph {beyond[0]}; there are {count}, numbered from 0.")
-    for fit_id, fit in collect(attack.fits(setup), setup.data_id).items():
+    for fit_id, fit in collect(attack.fits(setup), setup.data_id, cache.has).items():
         if not cache.has(fit_id):
             raise BenchError(f"'{fit.label}' has not been trained yet; bench run --attack {attack.name} does it.")
     context = CraftContext(device=device, known=setup.known)
@@ -79,6 +81,30 @@ def craft_some(
         y = craft_trials(attack, photos, batch, x, context, seed, f"photograph {i}")
         made.append(Crafted(photos.name[i], true, x[:1], wanted, eight_bits(y)))
     return made
+
+
+def draw(
+    attack: Attack, dataset: Dataset, setup: Setup, cache: Cache, device: torch.device, seed: int, folder: Path
+) -> list[Path]:
+    """Write the panels and the spectra of a few test photographs of known camera models; return the files.
+
+    Raises:
+        BenchError: a network of the attack has not been trained yet.
+        StoreError: a file cannot be written.
+    """
+    known = np.flatnonzero(dataset.photos("test").camera < setup.known)
+    chosen = [int(i) for i in known[np.linspace(0, len(known) - 1, min(6, len(known))).astype(int)]]
+    made = craft_some(attack, dataset, setup, cache, chosen, device, seed)
+    title = f"{attack.card.title}, {dataset.name}, profile {setup.profile.name}"
+    figures = {
+        "photographs": panels([made[0], made[len(made) // 2]], dataset.camera_models, title),
+        "spectra": spectra(made, dataset, title),
+    }
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{file_name(attack.name)}-{name}.png")
+        save(figure, paths[-1])
+    return paths
 
 
 def panels(made: Sequence[Crafted], models: Sequence[str], title: str, gain: float = 10.0) -> Figure:

@@ -53,6 +53,9 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the tables afterwards.")] = True,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw what each attack does to some photographs.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Attack, classify, and write what is missing.
@@ -104,6 +107,8 @@ def run(
         written |= bool(summary.computed or summary.present)
     if report and written and not only:  # many run at a time; `bench report` makes the tables at the end
         _write_report(results)
+    if pictures and written:
+        _draw_pictures(asked, options, seed)
     raise typer.Exit(code)
 
 
@@ -252,4 +257,23 @@ def _write_report(results: Path) -> None:
         for gate in wrong:
             print(f"  FAILED: {gate.title}: {gate.figures}")
     print(f"tables: {', '.join(str(path) for path in sorted({p.parent for p in paths if p.name == 'README.md'}))}")
-    print(f"leaderboard: {results / 'leaderboard.csv'}, {results / 'leaderboard.html'}")
+    print(f"page: {results / 'leaderboard.html'}  (the same as a table: {results / 'leaderboard.csv'})")
+
+
+def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:
+    import torch
+
+    from benchbench.cache import Cache
+    from benchbench.errors import BenchError
+    from benchbench.pictures import draw
+    from benchbench.store import file_name
+
+    dataset = asked.source.open(options.cache)
+    setup = asked.source.facts(options.cache).setup(asked.profile, seed)
+    folder = options.results / file_name(dataset.name) / file_name(asked.profile.name) / "pictures"
+    for attack in asked.attacks:
+        try:
+            draw(attack, dataset, setup, Cache(options.cache), torch.device(options.device), seed, folder)
+        except BenchError as error:  # the run has named what failed, and its results stand
+            print(f"bench: no pictures of '{attack.name}': {error}", file=sys.stderr)
+    print(f"pictures: {folder}")

@@ -133,7 +133,7 @@ def test_a_whole_run_on_virtual_cameras(cli: Run, tmp_path: Path) -> None:
     first = cli(*run)
     assert first.returncode == 0, first.stderr
     assert "16 computed, 0 already there, 0 skipped, 0 failed" in first.stdout
-    assert "leaderboard: r/leaderboard.csv" in first.stdout and (tmp_path / "r" / "leaderboard.csv").exists()
+    assert "page: r/leaderboard.html" in first.stdout and (tmp_path / "r" / "leaderboard.csv").exists()
     assert "bench: networks: done" in first.stderr and "to go" in first.stderr
     began = time.monotonic()
     assert "0 computed, 16 already there" in cli(*run).stdout
