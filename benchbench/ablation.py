@@ -13,22 +13,28 @@ model b: the same scene, window and light, through another imaging chain (`bench
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from benchbench.attack import Attack, CraftContext
+from benchbench.cache import Cache
 from benchbench.crossing import Trials, craft_trials, networks, to_tensor
 from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.errors import BenchError
 from benchbench.executors.jobs import Job
 from benchbench.fit import Progress, Setup
+from benchbench.identity import digest, source_digest
+from benchbench.plan import check_names
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.source import RecipeSource
-from benchbench.statistics import Estimate, Sample, rate_interval
+from benchbench.statistics import LEVEL, Estimate, Sample, difference, rate_interval
+from benchbench.store import write_atomic
 from benchbench.target import Target
 
 if TYPE_CHECKING:
@@ -40,6 +46,8 @@ Band = Literal["low", "high"]
 Rate = Literal["left", "followed"]
 RATES: tuple[Rate, ...] = ("left", "followed")
 BANDS: tuple[Band, ...] = ("low", "high")
+VERSION = 1
+"""Raised when what is found of a photograph changes."""
 SIGMA = 2.0
 """Px, of the Gaussian that parts the bands: the low band is what passes it, the high band is the rest."""
 LOW = ("optics", "color and tone")
@@ -78,6 +86,42 @@ class Looked:
     values: int
     """Pixel values of a photograph."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON; `from_json` undoes it."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Looked:
+        """Return what `to_json` was made of."""
+
+        def arrays(name: str, kind: type[np.generic], pairs: bool = False) -> dict[Any, NDArray[Any]]:
+            return {tuple(k.split(_AND)) if pairs else k: np.array(v, kind) for k, v in found[name].items()}
+
+        return cls(
+            true=found["true"],
+            clean=found["clean"],
+            switched=arrays("switched", np.int64),
+            error=np.array(found["error"]),
+            attacked=arrays("attacked", np.int64, pairs=True),
+            supplied=arrays("supplied", np.int64, pairs=True),
+            normal=np.array(found["normal"]),
+            projected=arrays("projected", np.float64),
+            power=arrays("power", np.float64),
+            values=found["values"],
+        )
+
+
+_AND = " x "
+"""Between the names of an attack and a target, which have no spaces."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {_AND.join(k) if isinstance(k, tuple) else k: _plain(v) for k, v in value.items()}
+    return value
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -93,6 +137,33 @@ class Look:
     supply: bool
 
     def __call__(self, progress: Progress) -> Looked:
+        """Return what the cache has of this photograph, or look at it and keep what comes of it."""
+        path = self.options.cache / "ablation" / f"{self.key()}.json"
+        try:
+            return Looked.from_json(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError):
+            found = self.look(progress)  # absent or damaged
+        write_atomic(path, json.dumps(found.to_json()).encode())
+        return found
+
+    def key(self) -> str:
+        """Return the digest of all that what is found depends on."""
+        things: list[Attack | Target] = [*self.attacks, *self.targets]
+        fits = [fit.fit_id(self.setup.data_id) for thing in things for fit in thing.fits(self.setup).values()]
+        return digest(
+            "ablation",
+            {
+                "version": VERSION,
+                "data": self.setup.data_id,
+                "photograph": self.index,
+                "specs": [thing.spec() for thing in things],
+                "sources": [source_digest(thing) for thing in things],
+                "fits": fits,
+                "supply": self.supply,
+            },
+        )
+
+    def look(self, progress: Progress) -> Looked:
         """Take the chimeras, craft, classify, and sum up."""
         import torch
 
@@ -194,8 +265,15 @@ def jobs(
     """Yield a job for each of the first `each` test photographs of every known camera model.
 
     Raises:
-        BenchError: the photographs are not those of virtual cameras, or the models are all alike.
+        BenchError: the photographs are not those of virtual cameras, or the models are all alike; two attacks of one
+            name; a network that has not been trained.
     """
+    check_names(attacks)
+    things: list[Attack | Target] = [*attacks, *targets]
+    cache = Cache(options.cache)
+    for fit in (fit for thing in things for fit in thing.fits(setup).values()):
+        if not cache.has(fit.fit_id(setup.data_id)):
+            raise BenchError(f"'{fit.label}' has not been trained yet; bench run with this attack and target does it.")
     chimeras = chimeras_of(source, options)
     places: dict[int, list[int]] = {}
     for index, item in enumerate(chimeras.items()):
@@ -303,7 +381,8 @@ class Ablation:
             parts = np.stack(
                 [self._coefficients(attack, b, [o for j, o in enumerate(self.looked) if j != i]) for i in range(count)]
             )
-            half = 1.96 * np.sqrt((count - 1) / count * np.square(parts - parts.mean(0)).sum(0))
+            spread = np.sqrt((count - 1) / count * np.square(parts - parts.mean(0)).sum(0))
+            half = student.ppf((1 + LEVEL) / 2, count - 1) * spread
         else:
             half = np.full(len(TRACES), np.inf)
         return {t: Estimate(float(v), float(v - h), float(v + h)) for t, v, h in zip(TRACES, whole, half, strict=True)}
@@ -360,8 +439,6 @@ def _rate(shares: Sequence[float], trials: int, strata: Sequence[int]) -> Estima
 
 
 def _mean(gains: Sequence[float], strata: Sequence[int]) -> Estimate | None:
-    from benchbench.statistics import difference
-
     count = len(gains)
     full = np.full(count, 1 / count)
     first = Sample(("", ""), np.array(strata), np.array(gains) / count, full, count)

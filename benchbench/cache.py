@@ -4,6 +4,8 @@
         fits/<fit_id>/        record.json, state.safetensors, NAME.npy; complete, or absent
         work/<fit_id>/        checkpoint.pt and the unfinished folder of a fit that runs or was stopped
         clean/<id>.json       confusion matrices of targets on unattacked photographs
+        scenes/<data_id>/     rendered test scenes, for `bench ablate`
+        ablation/<id>.json    what `bench ablate` found of one photograph
         logs/                 tracebacks of what failed
 """
 
@@ -15,7 +17,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchbench.errors import StoreError
 from benchbench.fit import Fit
@@ -67,21 +69,49 @@ class Cache:
 
     @contextmanager
     def lock(self, fit_id: str) -> Iterator[None]:
-        """Hold a fit, so that two runs at once compute it once; waits for the other. Freed when a process dies."""
+        """Hold a fit, so that two runs at once compute it once; waits for the other. Freed when a process dies.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
         path = self.root / "work" / f"{fit_id}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
+        with self._open_lock(path) as file:
             _flock(file.fileno())
             yield
             if self.has(fit_id):  # whoever waits for the removed file then finds the fit finished
                 path.unlink(missing_ok=True)
 
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep `bench gc` from what `name` stands for; any number of processes may hold it at once.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
+        with self._open_lock(self.root / "work" / f"{name}.lock") as file:
+            _flock(file.fileno(), shared=True)
+            yield
+
+    def _open_lock(self, path: Path) -> TextIO:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("w")
+        except OSError as error:
+            raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
+
     def workspace(self, fit_id: str) -> Path:
-        """Return an empty folder for the arrays of a fit; call it while holding the lock."""
+        """Return an empty folder for the arrays of a fit; call it while holding the lock.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
         folder = self.root / "work" / fit_id / "new"
-        if folder.exists():
-            shutil.rmtree(folder)  # left by a run that was killed
-        folder.mkdir(parents=True)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)  # left by a run that was killed
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"'{folder}' cannot be written ({error.strerror or error}).") from error
         return folder
 
     def save(self, fit_id: str, folder: Path, state: Mapping[str, torch.Tensor], record: Mapping[str, Any]) -> None:
@@ -190,9 +220,9 @@ def _frozen(value: Any) -> Any:
     return value.eval().requires_grad_(False) if isinstance(value, torch.nn.Module) else value
 
 
-def _flock(handle: int) -> None:
+def _flock(handle: int, shared: bool = False) -> None:
     try:
         import fcntl
     except ImportError:  # Windows has no flock; two runs at once may then compute one fit twice
         return
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

@@ -59,7 +59,10 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
                 why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
     # A confusion matrix is small, and is kept with the networks that it is of.
-    loose = ("clean", "logs", "scenes") if everything or not fits else ("logs", "scenes")
+    for folder in sorted(cache.root.glob("scenes/*")):
+        if not _held(cache, scenes_lock(folder.name)):
+            found.append(_item(folder, f"scenes {folder.name[:8]}", "made again when needed"))
+    loose = ("clean", "logs", "ablation") if everything or not fits else ("logs", "ablation")
     for name in loose:
         if (cache.root / name).is_dir():
             found.append(_item(cache.root / name, name, "tracebacks" if name == "logs" else "made again when needed"))
@@ -108,6 +111,11 @@ def _label(cache: Cache, fit_id: str) -> str:
         return str(cache.record(fit_id)["label"])
     except (StoreError, KeyError):
         return f"damaged fit {fit_id[:8]}"
+
+
+def scenes_lock(data_id: str) -> str:
+    """Return what a process holds in the cache (`Cache.hold`) while it needs the rendered scenes of a data set."""
+    return f"scenes-{data_id}"
 
 
 def _held(cache: Cache, fit_id: str) -> bool:

@@ -16,9 +16,9 @@ from benchbench.errors import BenchError
 from benchbench.executors import run_jobs
 from benchbench.executors.jobs import Job, Outcome, Queue
 from benchbench.executors.meter import Meter
-from benchbench.fit import Fit, FitContext, Progress, Setup, collect
+from benchbench.fit import Fit, FitContext, Progress, Setup
 from benchbench.mirror import Mirror, mirrored
-from benchbench.plan import Plan, PlannedCell, make_plan
+from benchbench.plan import Plan, PlannedCell, clean_id, make_plan, target_fits
 from benchbench.profile import Profile
 from benchbench.protocol import Protocol, RunOptions, cores
 from benchbench.provenance import provenance
@@ -208,6 +208,7 @@ def run(
     plan, facts = plan_run(
         attacks, targets, splits, protocols=protocols, profile=profile, source=source, options=options, seed=seed
     )
+    enough = test_is_enough(plan, options)
     if only:
         plan = part_of(plan, facts, only)
     summary = RunSummary(
@@ -219,10 +220,14 @@ def run(
     display.start(stage_seconds(plan, facts, options))
     try:
         _adopt(plan, options)
-        dataset = _photographs(plan, facts, source, options, display)
+        dataset = _photographs(plan, facts, source, options, display, enough)
         if options.zoo is not None:
             Zoo(options.zoo).adopt_clean(
-                plan.fits, plan.setup.data_id, dataset.fingerprint("test"), Cache(options.cache)
+                _clean_ids(plan),
+                plan.setup.data_id,
+                dataset.fingerprint("test"),
+                provenance(options.device, 0),
+                Cache(options.cache),
             )
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
@@ -240,10 +245,18 @@ def _adopt(plan: Plan, options: RunOptions) -> None:
     """Put networks of the zoo into the cache, and where several machines share a store, there as well."""
     if options.zoo is None:
         return
-    adopted = Zoo(options.zoo).adopt(plan.fits, Cache(options.cache))
+    zoo = Zoo(options.zoo)
+    zoo.adopt(plan.fits, Cache(options.cache))
     if options.remote:
-        for fit_id in adopted:
+        for fit_id in zoo.ids().intersection(plan.fits):
             Mirror(options.remote).put(f"fits/{fit_id}", options.cache)
+
+
+def _clean_ids(plan: Plan) -> list[str]:
+    """Return the ids of the confusion matrices that the wanted cells need."""
+    pairs = {(cell.target.name, cell.split): cell.target for cell in plan.wanted}
+    data_id = plan.setup.data_id
+    return [clean_id(t, target_fits(t, plan.setup), data_id, split) for (_, split), t in pairs.items()]
 
 
 def _from_zoo(plan: Plan, options: RunOptions) -> Mapping[str, Any] | None:
@@ -260,12 +273,18 @@ def test_is_enough(plan: Plan, options: RunOptions) -> bool:
     )
 
 
-def _photographs(plan: Plan, facts: Facts, source: Source, options: RunOptions, display: Display) -> Dataset:
-    """Make the photographs, or fetch them, and see to it that every machine can have them."""
+def _photographs(
+    plan: Plan, facts: Facts, source: Source, options: RunOptions, display: Display, enough: bool
+) -> Dataset:
+    """Make the photographs, or fetch them, and see to it that every machine can have them.
+
+    Args:
+        enough: those of role test are.
+    """
     entry = f"data/{plan.setup.data_id}"
     mirror = Mirror(options.remote) if options.remote else None
-    if mirror is not None:
-        mirror.fetch(entry, options.cache)
+    if mirror is not None and not mirror.fetch(entry, options.cache) and enough:
+        mirror.fetch(f"{entry}{TEST_ALONE}", options.cache)
 
     def made(test_alone: bool) -> Dataset:
         return source.build(
@@ -275,7 +294,7 @@ def _photographs(plan: Plan, facts: Facts, source: Source, options: RunOptions, 
             test_alone,
         )
 
-    dataset = made(test_is_enough(plan, options))
+    dataset = made(enough)
     known = _from_zoo(plan, options)
     if not dataset.whole and (known is None or known["fingerprints"]["test"] != dataset.fingerprint("test")):
         # Other pixels than those that were compared with what the networks were trained on (other versions of a
@@ -372,7 +391,7 @@ def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
     jobs = []
     for fit_id, fit in plan.fits.items():
         if fit_id in plan.missing_fits:
-            needs = [need for need in collect(fit.needs(), plan.setup.data_id) if need in plan.fits]
+            needs = plan.needed(fit.needs())
             jobs.append(
                 Job(
                     key=fit_id,

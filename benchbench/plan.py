@@ -73,6 +73,13 @@ class Plan:
     costs: Mapping[str, float] = field(default_factory=dict)
     """Estimated seconds by fit_id, of the missing fits."""
 
+    def needed(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
+        """Return what must be there before `fits` can be used, these included, without what finished networks grew on.
+
+        By fit_id, parents first.
+        """
+        return collect(fits, self.setup.data_id, lambda fit_id: fit_id not in self.missing_fits)
+
     def having(self, *states: State) -> list[PlannedCell]:
         """Return the cells in any of these states."""
         return [cell for cell in self.cells if cell.state in states]
@@ -203,6 +210,20 @@ def measured_rate(cache: Cache) -> float:
 def crossing_seconds(images: int, targets: int, size: int) -> float:
     """Return a first guess at the seconds that `images` trials take on one core."""
     return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
+
+
+def check_names(attacks: Sequence[Attack]) -> None:
+    """Refuse attacks that differ in parameters alone, where results go by the attack's name.
+
+    Raises:
+        BenchError: two attacks of one name.
+    """
+    names = [attack.name for attack in attacks]
+    for name in names:
+        if names.count(name) > 1:
+            raise BenchError(
+                f"attack '{name}' is asked for {names.count(name)} times; here one set of parameters at a time."
+            )
 
 
 def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:

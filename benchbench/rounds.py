@@ -16,7 +16,6 @@ from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials, true_classes
 from benchbench.executors.jobs import Job, Outcome
-from benchbench.fit import collect
 from benchbench.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.provenance import provenance
@@ -65,10 +64,7 @@ class Crossings:
         self._camera = np.asarray(dataset.photos("test").camera, np.int64)
         self._groups: dict[str, _Group] = {}
         things = {id(thing): thing for cell in plan.wanted for thing in (cell.attack, cell.target)}
-        self._fits = {
-            key: frozenset(collect(t.fits(plan.setup), plan.setup.data_id)) & plan.fits.keys()
-            for key, t in things.items()
-        }
+        self._fits = {key: frozenset(plan.needed(t.fits(plan.setup))) for key, t in things.items()}
         self._cells = together(plan.wanted)
         self._awaited = {
             key: {f for cell in mine for f in self._needs(cell.attack, cell.target) if f in plan.missing_fits}

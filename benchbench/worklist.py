@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from benchbench.errors import BenchError, UnknownNameError, did_you_mean
-from benchbench.fit import collect
 from benchbench.identity import digest
 from benchbench.plan import Plan, PlannedCell, seconds_together, together
 from benchbench.source import Facts
@@ -58,7 +57,7 @@ def worklist(plan: Plan, facts: Facts, photographs: float) -> list[Piece]:
         pieces.append(Piece(job=PHOTOGRAPHS, kind="photographs", label=label, needs=(), seconds=photographs))
     for fit_id, fit in plan.fits.items():
         if fit_id in plan.missing_fits:
-            needs = [fit_name(n) for n in collect(fit.needs(), plan.setup.data_id) if n in plan.missing_fits]
+            needs = [fit_name(n) for n in plan.needed(fit.needs()) if n in plan.missing_fits]
             pieces.append(
                 Piece(
                     job=fit_name(fit_id),
@@ -106,7 +105,7 @@ def only(plan: Plan, facts: Facts, names: Collection[str]) -> Plan:
     cells = [cell for name in names for cell in crossings.get(name, ())]
     wanted = [cell for cell in cells if cell.state in ("missing", "stale")]
     chosen: Mapping[str, Any] = {f: fit for f, fit in plan.fits.items() if f in asked}
-    needed = [n for f in chosen.values() for n in collect(f.needs(), plan.setup.data_id)] + _fits(plan, wanted)
+    needed = [n for f in chosen.values() for n in plan.needed(f.needs())] + _fits(plan, wanted)
     lacking = [n for n in dict.fromkeys(needed) if n in plan.missing_fits and n not in asked]
     if lacking:
         first = plan.fits[lacking[0]].label
@@ -117,7 +116,7 @@ def only(plan: Plan, facts: Facts, names: Collection[str]) -> Plan:
     return replace(
         plan,
         cells=tuple(cells),
-        fits={f: fit for f, fit in plan.fits.items() if f in asked or f in set(_fits(plan, wanted))},
+        fits={f: fit for f, fit in plan.fits.items() if f in asked or f in set(needed)},
         missing_fits=frozenset(asked),
         costs={f: plan.costs[f] for f in asked},
         seconds_fits=sum(plan.costs[f] for f in asked),
@@ -130,5 +129,5 @@ def only(plan: Plan, facts: Facts, names: Collection[str]) -> Plan:
 def _fits(plan: Plan, cells: Collection[PlannedCell]) -> list[str]:
     found: dict[str, None] = {}
     for thing in {id(t): t for cell in cells for t in (cell.attack, cell.target)}.values():
-        found |= dict.fromkeys(collect(thing.fits(plan.setup), plan.setup.data_id))
+        found |= dict.fromkeys(plan.needed(thing.fits(plan.setup)))
     return list(found)

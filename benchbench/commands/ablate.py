@@ -38,7 +38,7 @@ def ablate(
     mind use that trace. An attack that changes a photograph as the switch does fakes it.
 
     Writes ablation.csv, ablation.md and ablation.png under the results folder. The networks come from the zoo, or from
-    an earlier `bench run`.
+    an earlier `bench run`. A photograph that was looked at is kept in the cache: what is stopped goes on from there.
 
     Examples:
 
@@ -54,6 +54,7 @@ def ablate(
     from benchbench.executors import run_jobs
     from benchbench.executors.jobs import Queue
     from benchbench.executors.meter import Meter
+    from benchbench.garbage import scenes_lock
     from benchbench.report.ablation import document, figure, table
     from benchbench.report.figures import save
     from benchbench.store import file_name, write_atomic
@@ -64,8 +65,9 @@ def ablate(
     options = opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo)
     facts = asked.source.facts(options.cache)
     setup = facts.setup(asked.profile, 0)
+    store = Cache(options.cache)
     if options.zoo is not None:
-        Zoo(options.zoo).adopt(fits_of(asked.attacks, asked.targets, setup), Cache(options.cache))
+        Zoo(options.zoo).adopt(fits_of(asked.attacks, asked.targets, setup), store)
     screen: harness.Display = harness.Quiet() if quiet else shown()
     work = list(jobs(asked.attacks, asked.targets, photographs, setup, asked.source, options, supply=supply))
     screen.start({"photographs": 20.0, "looking": 10.0 * len(work) / max(1, options.workers)})
@@ -75,17 +77,18 @@ def ablate(
             screen.update("photographs", *harness.photograph_share(label, done, total), label)
 
         asked.source.build(options.cache, options.workers, told, test_alone=True)
-        chimeras_of(asked.source, options).prepare(options.workers, told)
-        screen.update("photographs", 1, 1, "ready")
-        queue = Queue(work)
-        meter = Meter(lambda done, total, text: screen.update("looking", done, total, text))
-        meter.add(work)
-        found = {}
-        for outcome in run_jobs(queue, options, meter.progress):
-            if outcome.error is not None:
-                raise BenchError(outcome.error)
-            meter.finish(outcome)
-            found[int(outcome.key)] = outcome.value
+        with store.hold(scenes_lock(setup.data_id)):
+            chimeras_of(asked.source, options).prepare(options.workers, told)
+            screen.update("photographs", 1, 1, "ready")
+            queue = Queue(work)
+            meter = Meter(lambda done, total, text: screen.update("looking", done, total, text))
+            meter.add(work)
+            found = {}
+            for outcome in run_jobs(queue, options, meter.progress):
+                if outcome.error is not None:
+                    raise BenchError(outcome.error)
+                meter.finish(outcome)
+                found[int(outcome.key)] = outcome.value
     finally:
         screen.close()
     ablation = Ablation(

@@ -306,6 +306,9 @@ def same_options(context: typer.Context, command: str, leave_out: tuple[str, ...
         value = context.params.get(parameter.name or "")
         if parameter.name in leave_out or value == parameter.get_default(context):
             continue
+        if isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+            continue
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [parameter.opts[0], str(one)]
     return shlex.join(words)

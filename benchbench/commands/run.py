@@ -261,19 +261,27 @@ def _write_report(results: Path) -> None:
 
 
 def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:
+    """Draw with what the run has left in the cache; results stand whether there are pictures or not."""
     import torch
 
     from benchbench.cache import Cache
     from benchbench.errors import BenchError
+    from benchbench.mirror import Mirror
     from benchbench.pictures import draw
     from benchbench.store import file_name
 
-    dataset = asked.source.open(options.cache)
-    setup = asked.source.facts(options.cache).setup(asked.profile, seed)
-    folder = options.results / file_name(dataset.name) / file_name(asked.profile.name) / "pictures"
+    facts = asked.source.facts(options.cache)
+    setup = facts.setup(asked.profile, seed)
+    folder = options.results / file_name(facts.name) / file_name(asked.profile.name) / "pictures"
     for attack in asked.attacks:
         try:
-            draw(attack, dataset, setup, Cache(options.cache), torch.device(options.device), seed, folder)
-        except BenchError as error:  # the run has named what failed, and its results stand
+            dataset = asked.source.open(options.cache)
+            for fit in attack.fits(setup).values() if options.remote else ():
+                Mirror(str(options.remote)).fetch(f"fits/{fit.fit_id(setup.data_id)}", options.cache)
+            # The device of the jobs may be on another machine.
+            device = torch.device(options.device if options.executor == "local" else "cpu")
+            draw(attack, dataset, setup, Cache(options.cache), device, seed, folder)
+        except BenchError as error:
             print(f"bench: no pictures of '{attack.name}': {error}", file=sys.stderr)
-    print(f"pictures: {folder}")
+    if folder.is_dir():
+        print(f"pictures: {folder}")

@@ -9,6 +9,7 @@ import typer
 
 from benchbench.commands import options as opt
 from benchbench.commands.text import columns, size_text
+from benchbench.errors import BenchError
 
 if TYPE_CHECKING:
     from benchbench.commands.options import Request
@@ -49,6 +50,8 @@ def build(
     from benchbench.display import display
     from benchbench.zoo.build import build as build_zoo
 
+    if place is None and (attack, targets, profile) != (_ATTACKS, ["all"], "quick"):
+        raise BenchError("the zoo of benchbench holds what `bench zoo build` makes; name another folder with --zoo.")
     asked, arguments = _request(attack, targets, profile, device, workers, batch, cache)
     zoo = _zoo(place)
     build_zoo(zoo, asked.attacks, asked.targets, **arguments, display=None if quiet else display())
@@ -124,8 +127,10 @@ def info(place: _Place = None) -> None:
     print(f"{len(there)} networks, {size_text(size)} in {zoo.root}")
     for data_id, facts in zoo.index["photographs"].items():
         print(f"trained on photographs {data_id} ({facts['name']})")
-    machines = {(r["provenance"].get("machine"), r["provenance"].get("commit")) for r in zoo.networks.values()}
-    for machine, commit in sorted((str(m), str(c)) for m, c in machines):
+    sources = (record["provenance"] for record in zoo.networks.values())
+    for machine, commit in sorted(
+        {(str(p["device"] if p["device"] != "cpu" else p["cpu"]), str(p["commit"])) for p in sources}
+    ):
         print(f"trained on {machine}, commit {commit}")
 
 

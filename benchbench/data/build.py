@@ -97,11 +97,15 @@ def build(
                 try:
                     _build(recipe, identifier, roles, root, work, workers or _cores(), progress or (lambda *_: None))
                 except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
-                    raise DataError(
-                        f"'{work}' cannot be written ({error.strerror or error}). What is finished is kept; "
-                        "put this right and run again, it resumes."
-                    ) from error
+                    raise _unwritable(work, error) from error
     return Dataset(root)
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"'{folder}' cannot be written ({error.strerror or error}). What is finished is kept; "
+        "put this right and run again, it resumes."
+    )
 
 
 def _finished(root: Path) -> bool:
@@ -172,9 +176,12 @@ def make_scenes(
     recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path, workers: int, progress: Progress | None = None
 ) -> None:
     """Render the scenes that are missing in a folder; progress as in `build`, in its stage `scenes`."""
-    scene_dir.mkdir(parents=True, exist_ok=True)
-    with _Crew(workers, progress or (lambda *_: None)) as crew:
-        _run_scenes(crew, recipe, scenes, scene_dir)
+    try:
+        scene_dir.mkdir(parents=True, exist_ok=True)
+        with _Crew(workers, progress or (lambda *_: None)) as crew:
+            _run_scenes(crew, recipe, scenes, scene_dir)
+    except OSError as error:
+        raise _unwritable(scene_dir, error) from error
 
 
 def _run_scenes(crew: _Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:

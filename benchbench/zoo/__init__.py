@@ -1,7 +1,7 @@
 """The zoo: trained networks that come with benchbench, so that a first run needs no training.
 
 <zoo>/index.json           a record a network: label, spec, data_id, needs, facts, seconds, provenance, file, sha256
-      NAME-<fit_id>.safetensors
+      <label>-<digits of fit_id>-<digits of sha256>.safetensors
 
 A network is found by its fit_id alone, the digest of its recipe, its code's version, the photographs it was trained on
 and the networks it builds on: one that any of these would change is not found, and is trained. Weights are stored in
@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 PACKAGED = Path(__file__).parent / "networks"
 _INDEX = "index.json"
-_DIGITS = 12
+_DIGITS = 8
 
 
 class Zoo:
@@ -50,8 +51,11 @@ class Zoo:
             return {"format": FORMAT, "networks": {}, "photographs": {}}
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())
-            known = int(found["format"]) <= FORMAT and isinstance(found["networks"], dict)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            known = int(found["format"]) <= FORMAT
+            if known:
+                _ = [(r["file"], r["sha256"], r["half"], r["label"]) for r in found["networks"].values()]
+                _ = [(p["fingerprints"]["test"], p["shared"], p["clean"]) for p in found["photographs"].values()]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{path} cannot be read; install benchbench again, or use --no-zoo.") from error
         if not known:
             raise StoreError(f"{path} was written by a newer benchbench; upgrade, or use --no-zoo.")
@@ -112,26 +116,34 @@ class Zoo:
                     adopted.append(fit_id)
         return adopted
 
-    def adopt_clean(self, fit_ids: Iterable[str], data_id: str, fingerprint: str, cache: Cache) -> None:
-        """Put into the cache what networks of the zoo say of the unattacked test photographs.
+    def adopt_clean(
+        self, keys: Iterable[str], data_id: str, fingerprint: str, here: Mapping[str, Any], cache: Cache
+    ) -> None:
+        """Put into the cache what targets of the zoo say of the unattacked test photographs.
+
+        Nothing is taken where the photographs were others, or where another processor or torch may have rounded
+        otherwise: then a run classifies them itself.
 
         Args:
-            fit_ids: which networks; those that the zoo lacks are left out.
-            data_id, fingerprint: of the test photographs here; where the zoo's were others, nothing is taken.
+            keys: see `benchbench.plan.clean_id`; those that the zoo lacks are left out.
+            data_id, fingerprint: of the test photographs here.
+            here: provenance of this run.
         """
         known = self.photographs(data_id)
-        if known is None or known["fingerprints"]["test"] != fingerprint:
+        if known is None or known["fingerprints"]["test"] != fingerprint or _computes(known) != _computes(here):
             return
-        for fit_id in self.ids().intersection(fit_ids):
-            record = self.index["networks"][fit_id]
-            for found in (record["clean"] or {}).values():
-                if cache.clean_matrix(found["id"]) is None:
-                    cache.save_clean_matrix(found["id"], record["label"], found["confusion"])
+        for key in keys:
+            found = known["clean"].get(key)
+            if found is not None and cache.clean_matrix(key) is None:
+                cache.save_clean_matrix(key, found["target"], found["confusion"])
 
     def write(
         self, cache: Cache, fit_ids: Iterable[str], clean: Mapping[str, Any], photographs: Mapping[str, Any]
     ) -> None:
-        """Fill the folder with networks of the cache, and with nothing else.
+        """Fill the folder with networks of the cache, and take out those of before.
+
+        A kill at any moment leaves the zoo as it was, or as it is to be: files have the digest of their content in
+        their names, and the index changes in one step.
 
         Args:
             cache: where they are trained.
@@ -140,30 +152,38 @@ class Zoo:
             photographs: facts by data_id.
 
         Raises:
-            StoreError: the cache lacks one, or the folder cannot be written.
+            StoreError: the cache lacks one, the folder cannot be written, or it holds something else than a zoo.
         """
+        if not (self.root / _INDEX).is_file() and any(self.root.glob("*.safetensors")):
+            raise StoreError(f"'{self.root}' holds files that are not a zoo's; name another folder with --zoo.")
+        before = {str(record["file"]) for record in self.networks.values()}
         records: dict[str, Any] = {}
         for fit_id in sorted(fit_ids, key=lambda f: str(cache.record(f)["label"])):
             record = {k: v for k, v in cache.record(fit_id).items() if k not in ("files", "zoo")}
             content, halves = _packed(cache, fit_id)
-            name = f"{str(record['label']).replace('/', '-').replace(' ', '-')}-{fit_id[:_DIGITS]}.safetensors"
+            digest = hashlib.sha256(content).hexdigest()
+            label = str(record["label"]).replace("/", "-").replace(" ", "-")
+            name = f"{label}-{fit_id[:_DIGITS]}-{digest[:_DIGITS]}.safetensors"
             path = self.root / name
             if not path.is_file() or path.read_bytes() != content:
                 write_atomic(path, content)
-            digest = hashlib.sha256(content).hexdigest()
             own = {"file": name, "bytes": len(content), "sha256": digest, "half": halves, "clean": clean.get(fit_id)}
             records[fit_id] = record | own
         index = {"format": FORMAT, "photographs": dict(photographs), "networks": records}
         write_atomic(self.root / _INDEX, (json.dumps(index, indent=1, sort_keys=True) + "\n").encode())
         self.__dict__.pop("index", None)
-        kept = {record["file"] for record in records.values()}
-        for path in self.root.glob("*.safetensors"):
-            if path.name not in kept:
-                path.unlink()
+        for name in before - {record["file"] for record in records.values()}:
+            with suppress(OSError):  # a file that the index does not name is no part of the zoo
+                (self.root / name).unlink()
 
 
 _OWN = ("file", "bytes", "sha256", "half", "clean")
 """What the index adds to a record of the cache."""
+
+
+def _computes(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what decides how floating-point sums are rounded."""
+    return provenance.get("device"), provenance.get("cpu"), provenance.get("packages", {}).get("torch")
 
 
 def _packed(cache: Cache, fit_id: str) -> tuple[bytes, list[str]]:

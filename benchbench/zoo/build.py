@@ -33,9 +33,10 @@ from benchbench.executors.jobs import Job, Queue
 from benchbench.executors.meter import Meter
 from benchbench.fit import Progress, Setup
 from benchbench.harness import Display, Quiet, plan_run, run
-from benchbench.plan import clean_id, target_fits
+from benchbench.plan import check_names, clean_id, target_fits
 from benchbench.profile import Profile
 from benchbench.protocol import Protocol, RunOptions
+from benchbench.provenance import provenance
 from benchbench.source import Source
 from benchbench.summary import shared_with_test
 from benchbench.target import Target
@@ -101,23 +102,26 @@ def build(
                 raise BenchError("; ".join(f"{name}: {why}" for name, why in summary.failures.items()))
     dataset = source.build(options.cache, options.workers, lambda *_: None)
     clean = clean_scores(attacks, targets, plan.setup, source, options, display)
-    data_id = plan.setup.data_id
+    setup, data_id = plan.setup, plan.setup.data_id
     by_fit: dict[str, Any] = {}
+    matrices: dict[str, Any] = {}
     for target in targets:
-        fits = list(target.fits(plan.setup).values())
-        if len(fits) == 1 and target.name in clean.targets:
-            ids = target_fits(target, plan.setup)
-            by_fit[fits[0].fit_id(data_id)] = {
-                split: asdict(score) | {"id": clean_id(target, ids, data_id, split)}
-                for split, score in clean.targets[target.name].items()
-            }
+        scores, ids = clean.targets[target.name], target_fits(target, setup)
+        for split, score in scores.items():
+            found = {"target": target.name, "split": split, **asdict(score)}
+            matrices[clean_id(target, ids, data_id, split)] = found
+        if len(ids) == 1:  # the accuracy of a target is then that of its network
+            counts = {split: {"correct": s.correct, "of": s.of} for split, s in scores.items()}
+            by_fit[next(iter(ids.values()))] = counts
     photographs = {
+        **{k: v for k, v in provenance(options.device, 0).items() if k not in ("commit", "seconds", "utc")},
         "name": dataset.name,
         "fingerprints": {"test": dataset.fingerprint("test")},
         "shared": shared_with_test(dataset),
-        "evaluators": {name: {"correct": s.correct, "of": s.of} for name, s in clean.evaluators.items()},
+        "clean": matrices,
+        "evaluators": {name: asdict(score) for name, score in clean.evaluators.items()},
     }
-    zoo.write(Cache(options.cache), fits_of(attacks, targets, plan.setup), by_fit, {data_id: photographs})
+    zoo.write(Cache(options.cache), fits_of(attacks, targets, setup), by_fit, {data_id: photographs})
 
 
 def fits_of(attacks: Sequence[Attack], targets: Sequence[Target], setup: Setup) -> list[str]:
@@ -175,11 +179,12 @@ def verify(
             replace(options, cache=cache),
             display or Quiet(),
         )
-    known = zoo.photographs(setup.data_id) or {"evaluators": {}}
+    known = zoo.photographs(setup.data_id) or {"clean": {}, "evaluators": {}}
     for target in targets:
+        ids = target_fits(target, setup)
         for split, score in clean.targets.get(target.name, {}).items():
-            fit_id = next(iter(target.fits(setup).values())).fit_id(setup.data_id)
-            wrong += _compared(f"'{target.name}' ({split})", score, (zoo.networks[fit_id]["clean"] or {}).get(split))
+            recorded = known["clean"].get(clean_id(target, ids, setup.data_id, split))
+            wrong += _compared(f"'{target.name}' ({split})", score, recorded)
     for name, score in clean.evaluators.items():
         wrong += _compared(f"the evaluator of '{name}'", score, known["evaluators"].get(name))
     return clean, wrong
@@ -204,8 +209,9 @@ def clean_scores(
     """Classify the unattacked test photographs with targets and with the attacks' own evaluators.
 
     Raises:
-        BenchError: a network cannot be loaded, or fails.
+        BenchError: a network cannot be loaded, or fails; or two attacks of one name.
     """
+    check_names(attacks)
     camera = np.asarray(source.open(options.cache).photos("test").camera, np.int64)
     view = View(protocol=Protocol(), targets=tuple(t.name for t in targets))
     queue = Queue()

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
-from benchbench.ablation import BANDS, SWITCHES, Ablation, Looked
-from benchbench.data.chimera import TRACES
+from benchbench.ablation import BANDS, SWITCHES, Ablation, Look, Looked, chimeras_of, jobs
+from benchbench.attack import Attack, AttackCard, CraftContext
+from benchbench.crossing import to_tensor
+from benchbench.data import VirtualRecipe
+from benchbench.data.chimera import TRACES, Chimeras
+from benchbench.errors import BenchError
+from benchbench.fit import Setup, silent
+from benchbench.profile import load_profile
+from benchbench.protocol import RunOptions
+from benchbench.registry import ATTACKS
+from benchbench.source import RecipeSource
+from benchbench.target import Target, TargetCard
 
 SHARES = np.array([0.0, 0.1, 0.5, 1.0, 0.25, 0.75])
 
@@ -81,6 +94,96 @@ def test_lacking_is_the_success_that_a_trace_adds() -> None:
     assert Ablation([look(0)], ["a"], ["t"]).lacks("a", ["t"]) is None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Switch(Attack):
+    """Hands over the photograph with one trace of the wanted model: what it fakes and how it does are known."""
+
+    card: ClassVar[AttackCard] = AttackCard(name="switch", title="Switch", version=1, knowledge="none")
+    trace: str
+    cache: str
+
+    def perturb(self, x: torch.Tensor, source: Any, target: torch.Tensor, context: CraftContext) -> torch.Tensor:
+        chimeras = Chimeras(TINY, Path(self.cache))
+        index = STATE["index"]
+        return torch.cat([to_tensor(chimeras.take(index, int(b), (self.trace,))[None], x.device) for b in target])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bright(Target):
+    """Names the class by mean brightness, in tenths: it moves with the tone curve."""
+
+    card: ClassVar[TargetCard] = TargetCard(name="bright", backbone="none", preprocessor="none", overlap="complete")
+
+    def fits(self, setup: Setup) -> dict[str, Any]:
+        return {}
+
+    def load(self, networks: Any, device: torch.device) -> torch.nn.Module:
+        class Network(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                place = (x.mean((1, 2, 3)) * 60 % 6)[:, None]
+                return -(place - torch.arange(6) - 0.5).abs()
+
+        return Network()
+
+
+TINY = VirtualRecipe(size=32, scenes=3, q_per_device=1, p_per_device=1, test_per_class=1)
+STATE = {"index": 0}
+
+
+def test_an_attack_that_switches_a_trace_fakes_that_trace_alone(tmp_path: Path) -> None:
+    source = RecipeSource.of(TINY)
+    options = RunOptions(workers=1, cache=tmp_path)
+    source.build(tmp_path, 1, lambda *_: None, test_alone=True)
+    chimeras_of(source, options).prepare(1)
+    setup = source.facts(tmp_path).setup(load_profile("smoke"), 0)
+    for trace in ("sharpening and denoising", "color and tone"):
+        attack = Switch(trace=trace, cache=str(tmp_path))
+        looked = []
+        for job in list(jobs([attack], [Bright()], 1, setup, source, options, supply=True))[:2]:
+            STATE["index"] = int(job.key)
+            looked.append(job.call(silent))
+            assert Looked.from_json(json.loads(json.dumps(looked[-1].to_json()))).to_json() == looked[-1].to_json()
+        ablation = Ablation(looked, ["switch"], ["bright"])
+        for band in BANDS:
+            found = [ablation.fakes("switch", band)[name].value for name in TRACES]
+            assert np.allclose(found, [float(name == trace) for name in TRACES], atol=1e-6), (trace, band, found)
+            assert ablation.explained("switch", band) == pytest.approx(1)
+        k = list(SWITCHES).index(trace)
+        for one in looked:
+            said, supplied = one.attacked["switch", "bright"], one.supplied["switch", "bright"]
+            assert np.array_equal(said, one.switched["bright"][:, k]), "the same photographs"
+            # Whatever it is given, this attack hands over the same: nothing that is supplied helps.
+            assert (supplied == said[:, None]).all()
+
+
+def test_a_photograph_is_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = RecipeSource.of(TINY)
+    options = RunOptions(workers=1, cache=tmp_path)
+    setup = source.facts(tmp_path).setup(load_profile("smoke"), 0)
+    asked: list[int] = []
+    monkeypatch.setattr(Look, "look", lambda self, progress: asked.append(self.index) or look(self.index))
+    work = list(jobs([], [Bright()], 1, setup, source, options, supply=False))
+    first = [job.call(silent).to_json() for job in work]
+    assert [job.call(silent).to_json() for job in work] == first and len(asked) == len(work)
+    damaged = next((tmp_path / "ablation").glob("*.json"))
+    damaged.write_text(damaged.read_text()[:50])
+    assert [job.call(silent).to_json() for job in work] == first and len(asked) == len(work) + 1
+
+
+def test_two_attacks_of_one_name_and_untrained_networks_are_refused(tmp_path: Path) -> None:
+    source = RecipeSource.of(TINY)
+    setup = source.facts(tmp_path).setup(load_profile("smoke"), 0)
+    case: Any = (1, setup, source, RunOptions(workers=1, cache=tmp_path))
+    two = [Switch(trace=trace, cache=str(tmp_path)) for trace in ("JPEG", "sensor")]
+    with pytest.raises(BenchError, match="attack 'switch' is asked for 2 times"):
+        list(jobs(two, [Bright()], *case, supply=False))
+    with pytest.raises(BenchError, match=r"'.*' has not been trained yet; bench run"):
+        list(jobs(ATTACKS.resolve("cama"), [Bright()], *case, supply=False))
+    neutral = RecipeSource.of(TINY.model_copy(update={"neutral": True}))
+    with pytest.raises(BenchError, match="virtual-neutral are all alike"):
+        chimeras_of(neutral, case[3])
+
+
 @pytest.mark.slow
 def test_the_command_on_a_tiny_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two workers give what one gives; the page, the table and the picture are there."""
@@ -93,7 +196,7 @@ def test_the_command_on_a_tiny_benchmark(tmp_path: Path, capsys: pytest.CaptureF
     names = ["--attack", "noise,fgsm", "--targets", "resnet18/rgb/complete"]
     runner = CliRunner()
     refused = runner.invoke(app, ["ablate", *place, *names, "--photographs", "1", "--results", str(tmp_path / "r")])
-    assert refused.exit_code != 0 and "is not in the cache" in str(refused.exception)
+    assert refused.exit_code != 0 and "has not been trained yet" in str(refused.exception)
     ran = runner.invoke(app, ["run", *place, *names, "--split", "in", "--results", str(tmp_path / "run"), "-q"])
     assert ran.exit_code == 0, ran.output
     for where, workers in (("r", "2"), ("s", "1")):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchbench.cache import Cache
-from benchbench.errors import StoreError
+from benchbench.errors import BenchError, StoreError
 from benchbench.protocol import RunOptions
 from benchbench.zoo import Zoo
 
@@ -121,7 +121,13 @@ def test_a_damaged_file_is_one_sentence_and_nothing_is_lost(bench: Bench, zoo: Z
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "cannot be read"), ('{"networks": {}}', "cannot be read"), ('{"format": 9, "networks": {}}', "newer")],
+    [
+        ("{", "cannot be read"),
+        ('{"networks": {}}', "cannot be read"),
+        ('{"format": 1, "networks": {}}', "cannot be read"),
+        ('{"format": 1, "networks": {"f": {}}, "photographs": {}}', "cannot be read"),
+        ('{"format": 9, "networks": {}}', "newer"),
+    ],
 )
 def test_a_damaged_index_is_one_sentence(zoo: Zoo, text: str, message: str) -> None:
     (zoo.root / "index.json").write_text(text)
@@ -159,6 +165,76 @@ def test_writing_again_removes_what_is_no_longer_wanted(zoo: Zoo, tmp_path: Path
     assert json.loads((zoo.root / "index.json").read_text())["networks"][one]["sha256"]
 
 
+def test_a_folder_of_other_files_is_refused_and_keeps_them(zoo: Zoo, tmp_path: Path) -> None:
+    stranger = tmp_path / "models" / "llama.safetensors"
+    stranger.parent.mkdir()
+    stranger.write_bytes(b"mine")
+    with pytest.raises(StoreError, match="holds files that are not a zoo's"):
+        Zoo(stranger.parent).write(Cache(tmp_path / "a" / "c"), zoo.ids(), {}, {})
+    beside = zoo.root / "llama.safetensors"
+    beside.write_bytes(b"mine")
+    zoo.write(Cache(tmp_path / "a" / "c"), zoo.ids(), {}, {})
+    assert stranger.exists() and beside.exists()
+
+
+def test_a_build_that_is_killed_leaves_the_zoo_as_it_was(zoo: Zoo, tmp_path: Path, monkeypatch: Any) -> None:
+    """A network that was trained again, on another processor say, does not overwrite the one that the index names."""
+    import benchbench.zoo as module
+
+    cache = Cache(tmp_path / "a" / "c")
+    for fit_id in zoo.ids():
+        record = {k: v for k, v in cache.record(fit_id).items() if k != "files"}
+        folder = cache.workspace(fit_id)
+        shutil.rmtree(cache.folder(fit_id))
+        cache.save(fit_id, folder, {"centers": torch.rand(3, 3)}, record)
+    write = module.write_atomic
+
+    def killed(path: Path, content: bytes) -> None:
+        if path.name == "index.json":
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(module, "write_atomic", killed)
+    before = {fit_id: zoo.state(fit_id)["centers"] for fit_id in zoo.ids()}
+    with pytest.raises(KeyboardInterrupt):
+        zoo.write(cache, zoo.ids(), {}, {})
+    again = Zoo(zoo.root)
+    assert all(torch.equal(again.state(fit_id)["centers"], value) for fit_id, value in before.items())
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(zoo: Zoo, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        zoo.adopt(zoo.ids(), Cache(tmp_path / "file"))
+
+
+def test_a_store_gets_networks_that_the_cache_had_before(bench: Bench, zoo: Zoo, tmp_path: Path) -> None:
+    """Another machine finds in the store what this one took from the zoo, now or earlier."""
+    from dataclasses import replace
+
+    here = options(tmp_path, zoo, "b")
+    bench(targets=targets(), options=here)
+    store = f"file://{tmp_path}/store"
+    bench(targets=targets(), options=replace(here, remote=store, results=tmp_path / "other"))
+    stored = {path.name.removesuffix(".files.json") for path in (tmp_path / "store" / "fits").glob("*.files.json")}
+    assert zoo.ids() <= stored
+
+
+def test_what_failed_before_is_no_reason_to_skip_a_network_of_the_zoo(bench: Bench, zoo: Zoo, tmp_path: Path) -> None:
+    """Two targets grew on one stack, which now fails: the one whose network is in the zoo needs it no more."""
+    from benchbench_stega.toys import Means, Toy
+
+    gray = next(i for i, r in zoo.networks.items() if r["label"] == "centers p 3 gray")
+    zoo.path(gray).unlink()
+    run, Means.run = Means.run, lambda self, context: 1 / 0 if self.role == "p" else run(self, context)
+    try:
+        two = [Toy(look=k, overlap="complete") for k in ("rgb", "gray")]
+        summary = bench(targets=two, options=options(tmp_path, zoo, "b"))
+    finally:
+        Means.run = run
+    assert summary.sentence == "2 computed, 0 already there, 2 skipped ('means p 3' failed), 0 failed"
+
+
 def test_more_than_a_network_is_refused(zoo: Zoo, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "a" / "c")
     stack = next(i for i, r in cache.records() if r["label"] == "means p 3")
@@ -183,26 +259,34 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     build(zoo, [Shift()], targets(), **case)
     assert not (tmp_path / "never").exists(), "a build writes no results"
     record = next(r for r in zoo.networks.values() if r["label"] == "centers p 3")
-    score = record["clean"]["in"]
-    assert (score["correct"], score["of"], score["confusion"]) == (9, 9, [[3, 0, 0], [0, 3, 0], [0, 0, 3]])
-    assert record["clean"]["out"]["of"] == 0, "targets of complete overlap cannot name the others"
+    assert record["clean"] == {"in": {"correct": 9, "of": 9}, "out": {"correct": 0, "of": 0}}
     assert record["file"].startswith("centers-p-3-")
+    scores = zoo.index["photographs"][Colors().data_id]["clean"].values()
+    found = next(s for s in scores if (s["target"], s["split"]) == ("toy/rgb/complete", "in"))
+    assert found["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
     before = {path.name: path.read_bytes() for path in zoo.root.iterdir()}
     build(zoo, [Shift()], targets(), **case)
     assert {path.name: path.read_bytes() for path in zoo.root.iterdir()} == before, "the same files again"
     # A run takes the confusion matrices from the zoo where the photographs are the same to the bit, or else its own.
     assert bench([Shift()], targets(), options=options(tmp_path, zoo, "run")).exit_code == 0
-    other = Zoo(shutil.copytree(zoo.root, tmp_path / "other"))
-    other.index["photographs"][Colors().data_id]["fingerprints"]["test"] = "another"
-    (other.root / "index.json").write_text(json.dumps(other.index))
-    assert bench([Shift()], targets(), options=options(tmp_path, Zoo(other.root), "own")).exit_code == 0
-    assert cell_facts(tmp_path / "run" / "r") == cell_facts(tmp_path / "own" / "r")
+    for where, place, value in (("pixels", ("fingerprints", "test"), "others"), ("machine", ("cpu",), "another")):
+        other = Zoo(shutil.copytree(zoo.root, tmp_path / where))
+        facts = other.index["photographs"][Colors().data_id]
+        for score in facts["clean"].values():
+            score["confusion"] = [[0, 9, 0]] * len(score["confusion"])  # what must not be taken
+        for key in place[:-1]:
+            facts = facts[key]
+        facts[place[-1]] = value
+        (other.root / "index.json").write_text(json.dumps(other.index))
+        assert bench([Shift()], targets(), options=options(tmp_path, Zoo(other.root), f"own-{where}")).exit_code == 0
+        assert cell_facts(tmp_path / "run" / "r") == cell_facts(tmp_path / f"own-{where}" / "r")
     clean, wrong = verify(zoo, [Shift()], targets(), **case)
     assert wrong == [] and str(clean.targets["toy/rgb/complete"]["in"]) == "100.0 %"
 
     index = json.loads((zoo.root / "index.json").read_text())
     fit_id = next(i for i, r in index["networks"].items() if r["label"] == "centers p 3")
-    index["networks"][fit_id]["clean"]["in"]["correct"] = 5
+    scores = index["photographs"][Colors().data_id]["clean"].values()
+    next(s for s in scores if (s["target"], s["split"]) == ("toy/rgb/complete", "in"))["correct"] = 5
     index["networks"]["0" * 32] = index["networks"][fit_id] | {"label": "stranger"}
     (zoo.root / "index.json").write_text(json.dumps(index))
     gray = next(i for i, r in index["networks"].items() if r["label"] == "centers p 3 gray")
@@ -212,5 +296,7 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     assert any("the file of 'centers p 3 gray' is missing" in w for w in wrong)
     assert any("'stranger' (00000000) is in the zoo and nothing uses it" in w for w in wrong)
     assert any("names 9 of 9 correctly; the index says 55.6 %" in w for w in wrong)
+    with pytest.raises(BenchError, match="attack 'shift' is asked for 2 times"):
+        build(zoo, [Shift(), Shift(steps=9)], targets(), **case)
     _, wrong = verify(zoo, [Shift()], targets(steps=9), **case)
     assert sum("is not in the zoo: its recipe, code or photographs have changed" in w for w in wrong) == 2
