@@ -51,7 +51,7 @@ def document(ablation: Ablation, titles: Mapping[str, str], command: str, facts:
         "## Targets: switching a trace",
         "How often a target that named the model correctly no longer does (left), and how often it names the model "
         "that the trace is of (followed), in percent. PSNR: what a switch changes in the photograph, dB. "
-        f"Low band: {' and '.join(LOW)}. High band: {', '.join(HIGH)}.",
+        f"Low band: {'; '.join(LOW)}. High band: {'; '.join(HIGH)}.",
         grid(["", "", *switches], [["PSNR", "", *(f"{psnr[name]:.1f}" for name in switches)]]
              + [[t, rate, *(_percent(e) for e in ablation.used(t, rate).values())]
                 for t in ablation.targets for rate in RATES]),
