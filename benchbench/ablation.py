@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchbench.attack import Attack, CraftContext
 from benchbench.cache import Cache
-from benchbench.crossing import Trials, craft_trials, networks, to_tensor
+from benchbench.crossing import Trials, craft_context, craft_trials, networks, to_tensor
 from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.errors import BenchError
 from benchbench.executors.jobs import Job
@@ -38,7 +38,6 @@ from benchbench.target import Target
 if TYPE_CHECKING:
     import torch
 
-    from benchbench.scoring import Panel
 
 Band = Literal["low", "high"]
 BANDS: tuple[Band, ...] = ("low", "high")
@@ -171,11 +170,11 @@ class Look:
             for t in self.targets
         }
         panel = Panel(modules, {t.name: t.classes(self.setup) for t in self.targets})
-        contexts = {attack.name: self._context(attack, device) for attack in self.attacks}
+        contexts = {a.name: craft_context(a, self.setup, self.options.cache, device) for a in self.attacks}
         true = self.chimeras.items()[self.index].camera
         others = [b for b in range(self.setup.known) if b != true]
         plain = to_tensor(self.chimeras.take(self.index, true, ())[None], device)
-        clean = {name: int(found[0]) for name, found in _classes(panel, plain).items()}
+        clean = {name: int(found[0]) for name, found in panel.classify(plain).items()}
         switched: dict[str, list[NDArray[np.int64]]] = {name: [] for name in clean}
         error: list[NDArray[np.float64]] = []
         attacked: dict[tuple[str, str], list[int]] = {}
@@ -186,7 +185,7 @@ class Look:
         for done, b in enumerate(others):
             pixels = [self.chimeras.take(self.index, b, traces) for traces in SWITCHES.values()]
             x = to_tensor(np.stack(pixels), device)
-            for name, found in _classes(panel, x).items():
+            for name, found in panel.classify(x).items():
                 switched[name].append(found)
             changes = (x - plain) * 255
             error.append(changes.double().square().sum((1, 2, 3)).cpu().numpy())
@@ -195,14 +194,14 @@ class Look:
             for attack in self.attacks:
                 context = contexts[attack.name]
                 made = self._craft(attack, plain, true, b, context)
-                for name, found in _classes(panel, made).items():
+                for name, found in panel.classify(made).items():
                     attacked.setdefault((attack.name, name), []).append(int(found[0]))
                 change = _by_band((made - plain) * 255)[:, 0]
                 projected[attack.name] += np.einsum("bix,bx->bi", traces, change)
                 power[attack.name] += np.einsum("bx,bx->b", change, change)
                 if self.supply:
                     made = self._craft(attack, x[: len(TRACES)], true, b, context)
-                    for name, found in _classes(panel, made).items():
+                    for name, found in panel.classify(made).items():
                         supplied.setdefault((attack.name, name), []).append(found)
             progress(done + 1, len(others), "")
         if panel.failures:
@@ -220,10 +219,6 @@ class Look:
             values=plain[0].numel(),
         )
 
-    def _context(self, attack: Attack, device: torch.device) -> CraftContext:
-        loaded = networks(attack.fits(self.setup), self.setup, self.options.cache, device)
-        return CraftContext(device=device, known=self.setup.known, networks=loaded)
-
     def _craft(self, attack: Attack, x: torch.Tensor, true: int, b: int, context: CraftContext) -> torch.Tensor:
         """Return 8-bit photographs crafted from `x` to look like b, with the random numbers of photograph and b."""
         from benchbench.conditions import crafted
@@ -232,10 +227,6 @@ class Look:
         rows = (np.full(len(x), value, np.int64) for value in (self.index, true, b))
         changed = craft_trials(attack, photos, Trials(*rows), x, context, 0, f"photograph {self.index}")
         return crafted(x, changed, Protocol())
-
-
-def _classes(panel: Panel, x: torch.Tensor) -> dict[str, NDArray[np.int64]]:
-    return dict(panel.classify(x))
 
 
 def _by_band(changes: torch.Tensor) -> NDArray[np.float64]:
