@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchbench.attack import Attack
 from benchbench.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
-from benchbench.crossing import ANY, Crossed, Trials, true_classes
+from benchbench.crossing import ANY, Crossed, Split, Trials, true_classes
 from benchbench.fit import Setup
 from benchbench.identity import plain, source_digest
 from benchbench.plan import Plan, PlannedCell, attack_fits, target_fits
@@ -74,6 +74,20 @@ def make_cell(
         predicted=outcomes,
         provenance=dict(provenance),
     )
+
+
+def confusion(parts: Sequence[Crossed], target: Target, split: Split, setup: Setup) -> list[list[int]]:
+    """Return how a target names the unattacked photographs of a split: by true class of the split, by predicted class.
+
+    Args:
+        parts: of the crossing of clean photographs, in any order.
+    """
+    classes = true_classes(setup.known, setup.classes, split)
+    table = np.zeros((len(classes), target.classes(setup)), np.int64)
+    for part in parts:
+        np.add.at(table, (part.trials.true - classes[0], part.views[0].predicted[target.name]), 1)
+    found: list[list[int]] = table.tolist()
+    return found
 
 
 def counts(

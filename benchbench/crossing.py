@@ -174,6 +174,12 @@ def networks(fits: Mapping[str, Fit], setup: Setup, root: Path, device: torch.de
     }
 
 
+def craft_context(attack: Attack, setup: Setup, root: Path, device: torch.device) -> CraftContext:
+    """Return what an attack crafts with: its networks, from the cache `root`, on `device`."""
+    loaded = networks(attack.fits(setup), setup, root, device)
+    return CraftContext(device=device, known=setup.known, networks=loaded)
+
+
 def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     """Craft, judge and classify.
 
@@ -196,7 +202,7 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     context = CraftContext(device=device, known=job.setup.known)
     white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
     if job.attack is not None:
-        context.networks = networks(job.attack.fits(job.setup), job.setup, job.cache, device)
+        context = craft_context(job.attack, job.setup, job.cache, device)
         if white_box and panel.targets:
             context.networks = {**context.networks, "target": next(iter(panel.targets.values()))}
     eyes = [_Eye(job, view, context, dataset) for view in job.views]

@@ -6,24 +6,24 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import Split, networks, process_cache
-from benchbench.errors import BenchError
 from benchbench.executors import run_jobs
 from benchbench.executors.jobs import Job, Outcome, Queue
 from benchbench.executors.meter import Meter
 from benchbench.fit import Fit, FitContext, Progress, Setup
 from benchbench.mirror import Mirror, mirrored
+from benchbench.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
 from benchbench.plan import Plan, PlannedCell, clean_id, make_plan, target_fits
 from benchbench.profile import Profile
-from benchbench.protocol import Protocol, RunOptions, cores
+from benchbench.protocol import Protocol, RunOptions
 from benchbench.provenance import provenance
 from benchbench.rounds import Crossings, told
-from benchbench.source import TEST_ALONE, Facts, Source
+from benchbench.source import Facts, Source
 from benchbench.store import CellStore
 from benchbench.summary import write_dataset_json
 from benchbench.target import Target
@@ -33,9 +33,6 @@ from benchbench.zoo import Zoo
 
 if TYPE_CHECKING:
     from benchbench.data import Dataset
-
-SECONDS_PER_PHOTOGRAPH = 0.12
-"""Rendering a 256 px photograph on one core, for the first estimate."""
 
 
 class Display(Interface):
@@ -220,7 +217,7 @@ def run(
     display.start(stage_seconds(plan, facts, options))
     try:
         _adopt(plan, options)
-        dataset = _photographs(plan, facts, source, options, display, enough)
+        dataset = make_photographs(plan, facts, source, options, display, enough)
         if options.zoo is not None:
             Zoo(options.zoo).adopt_clean(
                 _clean_ids(plan),
@@ -232,7 +229,7 @@ def run(
         # A folder may lack a role; say so before anything trains on it.
         roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
         dataset.require(*dict.fromkeys(role for role in roles if role is not None))
-        known = _from_zoo(plan, options)
+        known = from_zoo(plan, options)
         shared = known["shared"] if known is not None and not dataset.whole else None
         write_dataset_json(dataset, profile, options.results, shared)
         _compute(plan, source, dataset, options, display, summary)
@@ -257,55 +254,6 @@ def _clean_ids(plan: Plan) -> list[str]:
     pairs = {(cell.target.name, cell.split): cell.target for cell in plan.wanted}
     data_id = plan.setup.data_id
     return [clean_id(t, target_fits(t, plan.setup), data_id, split) for (_, split), t in pairs.items()]
-
-
-def _from_zoo(plan: Plan, options: RunOptions) -> Mapping[str, Any] | None:
-    """Return what the zoo says of these photographs, or None where it says nothing."""
-    return Zoo(options.zoo).photographs(plan.setup.data_id) if options.zoo is not None else None
-
-
-def test_is_enough(plan: Plan, options: RunOptions) -> bool:
-    """Say whether no photographs are needed but those of role test."""
-    return (
-        not plan.missing_fits
-        and all(cell.protocol.condition != "jpeg-target" for cell in plan.wanted)
-        and _from_zoo(plan, options) is not None
-    )
-
-
-def _photographs(
-    plan: Plan, facts: Facts, source: Source, options: RunOptions, display: Display, enough: bool
-) -> Dataset:
-    """Make the photographs, or fetch them, and see to it that every machine can have them.
-
-    Args:
-        enough: those of role test are.
-    """
-    entry = f"data/{plan.setup.data_id}"
-    mirror = Mirror(options.remote) if options.remote else None
-    if mirror is not None and not mirror.fetch(entry, options.cache) and enough:
-        mirror.fetch(f"{entry}{TEST_ALONE}", options.cache)
-
-    def made(test_alone: bool) -> Dataset:
-        return source.build(
-            options.cache,
-            options.workers if options.executor == "local" else cores(),
-            lambda label, done, total: display.update("photographs", *photograph_share(label, done, total), label),
-            test_alone,
-        )
-
-    dataset = made(enough)
-    known = _from_zoo(plan, options)
-    if not dataset.whole and (known is None or known["fingerprints"]["test"] != dataset.fingerprint("test")):
-        # Other pixels than those that were compared with what the networks were trained on (other versions of a
-        # library render them): compare here.
-        dataset = made(test_alone=False)
-    if dataset.data_id != plan.setup.data_id:
-        raise BenchError(f"the photographs changed while they were read ('{facts.name}'); run again.")
-    if mirror is not None:
-        mirror.put(f"data/{dataset.root.name}", options.cache)
-    display.update("photographs", 1, 1, "ready")
-    return dataset
 
 
 def _compute(
@@ -355,23 +303,6 @@ def _lost(outcome: Outcome, plan: Plan, options: RunOptions, summary: RunSummary
         return outcome.error
     summary.failures[label] = told(outcome, Cache(options.cache))
     return f"'{label}' failed"
-
-
-def photograph_share(label: str, done: int, total: int) -> tuple[float, float]:
-    """Return (done, total) of the whole stage; scenes come first and take about a third of it."""
-    share = done / total if total else 1.0
-    return (0.3 * share if label == "scenes" else 0.3 + 0.7 * share), 1.0
-
-
-def photograph_seconds(plan: Plan, facts: Facts, options: RunOptions) -> float:
-    """Return the core seconds that the missing photographs are expected to take."""
-    places = [options.cache / "data" / facts.data_id]
-    share = 6
-    if test_is_enough(plan, options):
-        places.append(places[0].with_name(f"{facts.data_id}{TEST_ALONE}"))
-        share = 1
-    built = any(place.exists() for place in places)
-    return 0.0 if built else len(facts.camera) * share * SECONDS_PER_PHOTOGRAPH * (facts.size / 256) ** 2
 
 
 def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchbench.attack import Attack, CraftContext
+from benchbench.attack import Attack
 from benchbench.cache import Cache
-from benchbench.crossing import Trials, craft_trials, networks, to_tensor
+from benchbench.crossing import Trials, craft_context, craft_trials, to_tensor
 from benchbench.distortion import Distortion, distortion, eight_bits
 from benchbench.errors import BenchError
 from benchbench.fit import Setup, collect
@@ -70,8 +70,7 @@ def craft_some(
     for fit_id, fit in collect(attack.fits(setup), setup.data_id, cache.has).items():
         if not cache.has(fit_id):
             raise BenchError(f"'{fit.label}' has not been trained yet; bench run --attack {attack.name} does it.")
-    context = CraftContext(device=device, known=setup.known)
-    context.networks = networks(attack.fits(setup), setup, cache.root, device)
+    context = craft_context(attack, setup, cache.root, device)
     made = []
     for i in images:
         true = int(photos.camera[i])

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbench.assemble import make_cell
+from benchbench.assemble import confusion, make_cell
 from benchbench.attack import Attack
 from benchbench.cache import Cache
-from benchbench.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials, true_classes
+from benchbench.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials
 from benchbench.executors.jobs import Job, Outcome
 from benchbench.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 from benchbench.protocol import Protocol, RunOptions
@@ -237,14 +237,10 @@ class Crossings:
                 yield cell
 
     def _keep_clean(self, group: _Group, parts: Sequence[Crossed], failures: dict[str, str]) -> None:
-        classes = true_classes(self.plan.setup.known, self.plan.setup.classes, group.split)
-        true = np.concatenate([part.trials.true for part in parts])
         for target in group.targets:
             if target.name not in failures:
-                table = np.zeros((len(classes), target.classes(self.plan.setup)), np.int64)
-                predicted = np.concatenate([part.views[0].predicted[target.name] for part in parts])
-                np.add.at(table, (true - classes[0], predicted), 1)
-                self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table.tolist())
+                table = confusion(parts, target, group.split, self.plan.setup)
+                self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table)
 
     def _clean_id(self, target: Target, split: Split) -> str:
         return clean_id(target, target_fits(target, self.plan.setup), self.plan.setup.data_id, split)

@@ -33,9 +33,9 @@ from benchbench.crossing import to_tensor
 from benchbench.data import open_dataset
 from benchbench.distortion import distortion
 from benchbench.fit import Fit, Setup, collect
-from benchbench.harness import SECONDS_PER_PHOTOGRAPH
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.training import ClassifierFit
+from benchbench.photographs import SECONDS_PER_PHOTOGRAPH
 from benchbench.profile import load_profile
 from benchbench.registry import ATTACKS, TARGETS
 from benchbench.rounds import JOBS_PER_WORKER

@@ -47,7 +47,7 @@ def ablate(
       bench ablate --attack cama --targets '*/complete' --photographs 8
     """
     from benchbench import harness
-    from benchbench.ablation import Ablation, chimeras_of, jobs
+    from benchbench.ablation import chimeras_of, jobs
     from benchbench.cache import Cache
     from benchbench.display import display as shown
     from benchbench.errors import BenchError
@@ -55,8 +55,10 @@ def ablate(
     from benchbench.executors.jobs import Queue
     from benchbench.executors.meter import Meter
     from benchbench.garbage import scenes_lock
+    from benchbench.photographs import shown_on
     from benchbench.report.ablation import document, figure, table
     from benchbench.report.figures import save
+    from benchbench.report.traces import Ablation
     from benchbench.store import file_name, write_atomic
     from benchbench.zoo import Zoo
     from benchbench.zoo.build import fits_of
@@ -72,13 +74,9 @@ def ablate(
     work = list(jobs(asked.attacks, asked.targets, photographs, setup, asked.source, options, supply=supply))
     screen.start({"photographs": 20.0, "looking": 10.0 * len(work) / max(1, options.workers)})
     try:
-
-        def told(label: str, done: int, total: int) -> None:
-            screen.update("photographs", *harness.photograph_share(label, done, total), label)
-
-        asked.source.build(options.cache, options.workers, told, test_alone=True)
+        asked.source.build(options.cache, options.workers, shown_on(screen), test_alone=True)
         with store.hold(scenes_lock(setup.data_id)):
-            chimeras_of(asked.source, options).prepare(options.workers, told)
+            chimeras_of(asked.source, options).prepare(options.workers, shown_on(screen))
             screen.update("photographs", 1, 1, "ready")
             queue = Queue(work)
             meter = Meter(lambda done, total, text: screen.update("looking", done, total, text))

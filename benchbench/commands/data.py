@@ -122,7 +122,7 @@ def _opened(data: str, profile: str, rule: str | None, scenes: str | None, cache
 
 def _built(data: str, profile: str, rule: str | None, scenes: str | None, workers: int, cache: Path | None) -> Dataset:
     from benchbench.display import display
-    from benchbench.harness import photograph_share
+    from benchbench.photographs import shown_on
     from benchbench.profile import load_profile
 
     source = opt.source(data, load_profile(profile), rule, scenes)
@@ -132,7 +132,7 @@ def _built(data: str, profile: str, rule: str | None, scenes: str | None, worker
         return source.build(
             cache or default_cache(),
             workers or cores(),
-            lambda label, done, total: shown.update("photographs", *photograph_share(label, done, total), label),
+            shown_on(shown),
         )
     except KeyboardInterrupt:
         print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)

@@ -141,7 +141,8 @@ def plan(
 
       bench plan --attack all --cache /shared/bench --results /shared/results --json > jobs.json
     """
-    from benchbench.harness import photograph_seconds, plan_run
+    from benchbench.harness import plan_run
+    from benchbench.photographs import photograph_seconds
     from benchbench.worklist import record, worklist
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)

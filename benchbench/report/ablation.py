@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbench.ablation import BANDS, HIGH, LOW, RATES, SIGMA, SWITCHES, Ablation
+from benchbench.ablation import BANDS, HIGH, LOW, SIGMA, SWITCHES
 from benchbench.data.chimera import TRACES
 from benchbench.report.figures import new_figure
+from benchbench.report.traces import RATES, Ablation
 from benchbench.source import Facts
 from benchbench.statistics import Estimate
 

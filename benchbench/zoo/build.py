@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchbench.assemble import confusion
 from benchbench.attack import Attack
 from benchbench.cache import Cache
 from benchbench.crossing import (
@@ -21,8 +22,8 @@ from benchbench.crossing import (
     Crossing,
     Split,
     View,
+    craft_context,
     cross,
-    networks,
     to_tensor,
     trials,
     true_classes,
@@ -243,7 +244,7 @@ def clean_scores(
     meter = Meter(lambda done, total, text: display.update("clean", done, total, text))
     meter.add(jobs)
     display.start({"clean": sum(job.cost for job in jobs)})
-    found: dict[str, dict[Split, Score]] = {}
+    parts: dict[str, list[Crossed]] = {split: [] for split in SPLITS}
     evaluators: dict[str, Score] = {}
     try:
         for outcome in run_jobs(queue, replace(options, executor="local"), meter.progress):
@@ -257,25 +258,27 @@ def clean_scores(
                 continue
             if outcome.value.failures:
                 raise BenchError("; ".join(outcome.value.failures.values()))
-            for target in targets:
-                _count(found.setdefault(target.name, {}), kind, outcome.value, target, setup)  # type: ignore[arg-type]
+            parts[kind].append(outcome.value)
     finally:
         display.close()
+    found = {
+        target.name: {
+            split: _score(
+                confusion(parts[split], target, split, setup), true_classes(setup.known, setup.classes, split)
+            )
+            for split in SPLITS
+            if parts[split]
+        }
+        for target in targets
+    }
     return Clean(found, evaluators)
 
 
-def _count(scores: dict[Split, Score], split: Split, crossed: Crossed, target: Target, setup: Setup) -> None:
-    """Add a part of a split to a target's score."""
-    classes = true_classes(setup.known, setup.classes, split)
-    table = np.zeros((len(classes), target.classes(setup)), np.int64)
-    true, predicted = crossed.trials.true, crossed.views[0].predicted[target.name]
-    np.add.at(table, (true - classes[0], predicted), 1)
-    before = scores.get(split)
-    if before is not None:
-        table += np.array(before.confusion, np.int64)
-    correct = sum(int(table[i, c]) for i, c in enumerate(classes) if c < table.shape[1])
-    of = sum(int(table[i].sum()) for i, c in enumerate(classes) if c < table.shape[1])
-    scores[split] = Score(correct, of, tuple(tuple(row) for row in table.tolist()))
+def _score(table: list[list[int]], classes: range) -> Score:
+    """Return the score of a confusion matrix; true classes that the target cannot name do not count."""
+    rows = [(c, row) for c, row in zip(classes, table, strict=True) if c < len(row)]
+    confused = tuple(tuple(row) for row in table)
+    return Score(sum(row[c] for c, row in rows), sum(sum(row) for _, row in rows), confused)
 
 
 @dataclass(frozen=True)
@@ -291,11 +294,8 @@ class OwnEvaluator:
         """Return the score, or None where the attack has no evaluator."""
         import torch
 
-        from benchbench.attack import CraftContext
-
         device = torch.device(self.options.device)
-        loaded = networks(self.attack.fits(self.setup), self.setup, self.options.cache, device)
-        context = CraftContext(device=device, known=self.setup.known, networks=loaded)
+        context = craft_context(self.attack, self.setup, self.options.cache, device)
         photos = self.source.open(self.options.cache).photos("test")
         rows = np.flatnonzero(photos.camera < self.setup.known)
         correct = 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchbench.ablation import BANDS, SWITCHES, Ablation, Look, Looked, chimeras_of, jobs
+from benchbench.ablation import BANDS, SWITCHES, Look, Looked, chimeras_of, jobs
 from benchbench.attack import Attack, AttackCard, CraftContext
 from benchbench.crossing import to_tensor
 from benchbench.data import VirtualRecipe
@@ -21,6 +21,7 @@ from benchbench.fit import Setup, silent
 from benchbench.profile import load_profile
 from benchbench.protocol import RunOptions
 from benchbench.registry import ATTACKS
+from benchbench.report.traces import Ablation
 from benchbench.source import RecipeSource
 from benchbench.target import Target, TargetCard
 

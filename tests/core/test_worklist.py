@@ -126,7 +126,7 @@ def test_photographs_by_themselves_are_those_that_the_whole_run_needs(
     """Though this piece trains nothing, others of the run do."""
     from benchbench_stega.photographs import Colors
 
-    from benchbench import harness
+    from benchbench import photographs
 
     asked: list[bool] = []
     build = Colors.build
@@ -136,7 +136,7 @@ def test_photographs_by_themselves_are_those_that_the_whole_run_needs(
         return build(self, cache, workers, progress)
 
     monkeypatch.setattr(Colors, "build", noted)
-    monkeypatch.setattr(harness, "_from_zoo", lambda plan, options: {"fingerprints": {"test": ""}, "shared": {}})
+    monkeypatch.setattr(photographs, "from_zoo", lambda plan, options: {"fingerprints": {"test": ""}, "shared": {}})
     bench(only=["photographs"])
     bench(where="trained")
     bench(where="trained", only=["photographs"])
