@@ -18,7 +18,10 @@ ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One pr
 
 def table(
     number: Annotated[
-        str, typer.Argument(help="1 to 10, with or without a or b; clean; distortion; conditions; gates; other; all.")
+        str,
+        typer.Argument(
+            help="1 to 10, with or without a or b; clean; distortion; conditions; claims; gates; other; all."
+        ),
     ],
     published: Published = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
