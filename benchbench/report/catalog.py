@@ -16,9 +16,10 @@ from benchbench.report.groups import Group, groups
 from benchbench.report.model import Table
 from benchbench.report.photographs import DatasetSummary, dataset_table
 from benchbench.report.quality import clean_table, psnr_table
+from benchbench.report.ranking import leaderboard_table
 from benchbench.report.success import other_table, success_table
 
-EXTRA = ("clean", "distortion", "conditions", "claims", "gates", "other")
+EXTRA = ("leaderboard", "clean", "distortion", "conditions", "claims", "gates", "other")
 """Tables beside the paper's."""
 
 
@@ -74,7 +75,7 @@ def build(
         group = group.without_baselines()
         alike = [other.without_baselines() for other in alike]
     made = _build(number, group, published, summary, alike)
-    return replace(made, intervals=intervals or number == "claims")  # its verdicts rest on them
+    return replace(made, intervals=intervals or number in ("claims", "leaderboard"))  # verdicts and ranks rest on them
 
 
 def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:
@@ -86,6 +87,8 @@ def _build(number: str, group: Group, published: bool, summary: DatasetSummary |
         return clean_table(group, show_published=published)
     if number == "distortion":
         return distortion_table(group)
+    if number == "leaderboard":
+        return leaderboard_table(group, show_published=published)
     if number == "claims":
         return claims_table(group)
     if number == "gates":

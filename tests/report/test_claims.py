@@ -101,3 +101,12 @@ def test_a_contrast_has_the_standard_error_of_its_parts() -> None:
 
 def test_the_conditional_gans_are_the_papers(make_cell: MakeCell) -> None:
     assert set(CONDITIONAL) == set(published.layouts()["2a"].attacks)
+
+
+def test_cells_with_the_papers_rates_bear_out_what_they_can(paper_cells: list[Cell]) -> None:
+    """All but the three sentences and the count that need SpoC's unreadable cells."""
+    made = table(paper_cells)
+    verdicts = {row.key: made.entry(row.key, "verdict").value for row in made.rows}
+    unreadable = {"cama-spoc", "spoc-misl", "spoc-bands", "cama-wins"}
+    assert {key for key, value in verdicts.items() if value is None} == unreadable
+    assert {value for key, value in verdicts.items() if key not in unreadable} == {TRUE}
