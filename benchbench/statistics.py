@@ -168,13 +168,20 @@ def difference(first: Sequence[Sample], second: Sequence[Sample], level: float =
     """
     if [s.key for s in first] != [s.key for s in second]:
         return None
-    paired = [
-        Sample(a.key, a.stratum, a.values - b.values, a.full, a.trials) for a, b in zip(first, second, strict=True)
-    ]
-    spread, freedom = variance(paired)
+    return contrast([*((1.0, s) for s in first), *((-1.0, s) for s in second)], level)
+
+
+def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Estimate | None:
+    """Return a weighted sum of rates, as a difference of two means is, with its interval: value +- t * standard error.
+
+    Samples of the same photographs are added photograph by photograph, so that what these share counts once; samples
+    of different photographs are independent. None where there are too few photographs.
+    """
+    samples = combine(parts)
+    spread, freedom = variance(samples)
     if freedom < 1:
         return None
-    value = math.fsum(v for s in paired for v in s.values)
+    value = math.fsum(v for s in samples for v in s.values)
     half = float(student.ppf((1 + level) / 2, freedom)) * math.sqrt(spread)
     return Estimate(value, value - half, value + half)
 

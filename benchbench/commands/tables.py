@@ -18,7 +18,10 @@ ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One pr
 
 def table(
     number: Annotated[
-        str, typer.Argument(help="1 to 10, with or without a or b; clean; distortion; conditions; gates; other; all.")
+        str,
+        typer.Argument(
+            help="1 to 10, with or without a or b; leaderboard, clean, claims, distortion, conditions, gates; all."
+        ),
     ],
     published: Published = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
@@ -81,6 +84,14 @@ def report(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is not what the cells say.")
     ] = False,
+    fill: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fill",
+            help="Also a document of yours: rows of tables go between '<!-- table FILE -->' and '<!-- end -->', "
+            "FILE being a .md table under the results folder. Repeatable.",
+        ),
+    ] = None,
     results: opt.Results = Path("results"),
 ) -> None:
     """Write all tables, leaderboard.csv, cells.csv and leaderboard.html from the cells.
@@ -94,17 +105,19 @@ def report(
       bench report --published --results results
 
       bench report --published --check
+
+      bench report --published --results results --fill README.md
     """
     from benchbench.report import differing, write_all
 
     if check:
-        wrong = differing(results, dataset, profile, published)
+        wrong = differing(results, dataset, profile, published, documents=fill or ())
         for path in wrong:
             print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
         print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")
         raise typer.Exit(1 if wrong else 0)
     problems: list[StoreError] = []
-    paths = write_all(results, dataset, profile, published, problems=problems)
+    paths = write_all(results, dataset, profile, published, problems=problems, documents=fill or ())
     for path in paths:
         if path.name in ("README.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
             print(path)

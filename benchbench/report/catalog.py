@@ -9,20 +9,25 @@ from benchbench.cell import Cell
 from benchbench.errors import UnknownNameError, did_you_mean
 from benchbench.report import published
 from benchbench.report.captions import CONDITIONS
+from benchbench.report.claims import claims_table
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
 from benchbench.report.model import Table
 from benchbench.report.photographs import DatasetSummary, dataset_table
 from benchbench.report.quality import clean_table, psnr_table
+from benchbench.report.ranking import leaderboard_table
 from benchbench.report.success import other_table, success_table
+
+EXTRA = ("leaderboard", "clean", "distortion", "conditions", "claims", "gates", "other")
+"""Tables beside the paper's."""
 
 
 def table_numbers() -> list[str]:
-    """Return every table: the paper's in its order, then clean, distortion, conditions, gates and other."""
+    """Return every table: the paper's in its order, then those beside them."""
     numbers = list(published.layouts())
     later = numbers.index("7a")
-    return ["1", *numbers[:later], "6", *numbers[later:], "clean", "distortion", "conditions", "gates", "other"]
+    return ["1", *numbers[:later], "6", *numbers[later:], *EXTRA]
 
 
 def expand(number: str) -> list[str]:
@@ -70,7 +75,7 @@ def build(
         group = group.without_baselines()
         alike = [other.without_baselines() for other in alike]
     made = _build(number, group, published, summary, alike)
-    return replace(made, intervals=intervals)
+    return replace(made, intervals=intervals or number in ("claims", "leaderboard"))  # verdicts and ranks rest on them
 
 
 def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:
@@ -82,6 +87,10 @@ def _build(number: str, group: Group, published: bool, summary: DatasetSummary |
         return clean_table(group, show_published=published)
     if number == "distortion":
         return distortion_table(group)
+    if number == "leaderboard":
+        return leaderboard_table(group, show_published=published)
+    if number == "claims":
+        return claims_table(group)
     if number == "gates":
         return gates_table(group, summary)
     if number == "conditions":
@@ -110,7 +119,7 @@ def table(
     Without any cell there is one empty table, which says so and can still show the paper's figures.
 
     Args:
-        number: "1" to "10", with or without a or b; "clean"; "distortion"; "conditions"; "gates"; "other"; "all".
+        number: "1" to "10", with or without a or b; one of `EXTRA`; "all".
         dataset, profile, condition, budget: keep only these cells.
         published, intervals, baselines: see `build`.
         summary: what table 1 shows; without it table 1 shows what the cells know.

@@ -18,8 +18,10 @@ from benchbench.cell import Cell
 from benchbench.identity import canonical_json
 from benchbench.report import captions
 from benchbench.report.catalog import ORDER
+from benchbench.report.claims import claims_table
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
+from benchbench.report.model import show
 from benchbench.report.photographs import DatasetSummary
 from benchbench.report.success import SAME
 
@@ -80,8 +82,23 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "views": _views(group),
         "cells": [_cell(cell) for cell in group.cells],
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
+        "claims": _claims(group),
         "provenance": _provenance(group),
     }
+
+
+def _claims(group: Group) -> list[list[str]]:
+    """Return the paper's sentences as texts: the sentence, its figures, ours, the difference, the verdict."""
+    found = []
+    for row in claims_table(group).rows:
+        paper, against, _, here, other, gap, verdict = row.entries
+        between = f" [{show(gap.interval[0], 'rate')}, {show(gap.interval[1], 'rate')}]" if gap.interval else ""
+        pairs = [
+            " / ".join(t for t in (show(a.value, "rate"), show(b.value, "rate")) if t)
+            for a, b in ((paper, against), (here, other))
+        ]
+        found.append([row.label, *pairs, show(gap.value, "rate") + between, show(verdict.value, "text")])
+    return found
 
 
 def _views(group: Group) -> dict[str, list[list[Any]]]:

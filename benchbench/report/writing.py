@@ -9,6 +9,7 @@ from pathlib import Path
 from benchbench.cell import Cell
 from benchbench.errors import StoreError
 from benchbench.report.catalog import alike, build, table_numbers
+from benchbench.report.documents import filled
 from benchbench.report.formats import render
 from benchbench.report.gates import Gate, gates
 from benchbench.report.groups import Group, groups
@@ -29,33 +30,43 @@ def write_all(
     *,
     problems: list[StoreError] | None = None,
     cells: Sequence[Cell] | None = None,
+    documents: Sequence[Path] = (),
 ) -> list[Path]:
     """Write every view of the cells under `results` and return the files' paths, sorted.
 
     Args:
         dataset, profile, published, problems, cells: see `views`.
+        documents: fill in the tables that these show too.
 
     Raises:
         StoreError: see `views`; or a file that cannot be written.
+        BenchError: a document that cannot be filled; then nothing is written.
     """
     files = views(results, dataset, profile, published, problems=problems, cells=cells)
+    files |= {path: filled(path, results, files) for path in documents}
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return sorted(files)
 
 
 def differing(
-    results: Path, dataset: str | None = None, profile: str | None = None, published: bool = False
+    results: Path,
+    dataset: str | None = None,
+    profile: str | None = None,
+    published: bool = False,
+    *,
+    documents: Sequence[Path] = (),
 ) -> list[Path]:
-    """Return the views on disk that are missing or not what the cells say, sorted.
+    """Return the views on disk, and the documents, that are missing or not what the cells say, sorted.
 
     Raises:
         StoreError: see `views`.
+        BenchError: a document that cannot be filled.
     """
+    files = views(results, dataset, profile, published)
+    files |= {path: filled(path, results, files) for path in documents}
     return sorted(
-        path
-        for path, text in views(results, dataset, profile, published).items()
-        if not path.is_file() or path.read_bytes() != text.encode("utf-8")
+        path for path, text in files.items() if not path.is_file() or path.read_bytes() != text.encode("utf-8")
     )
 
 

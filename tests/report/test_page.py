@@ -52,6 +52,14 @@ def shown(browser: Any, text: str, tmp_path: Path) -> Iterator[Any]:
     assert not wrong
 
 
+@needs_browser
+def test_the_papers_claims_stand_on_the_page(shown: Any) -> None:
+    rows = [row.split("\t") for row in shown.locator("#claims tr").all_inner_texts()]
+    ahead = next(row for row in rows if row[0] == "Cama is ahead of MISL")
+    # The cells have the paper's rates, so both sides say the same.
+    assert ahead[1] == ahead[2] and ahead[4] == "holds" and len(rows) == 14
+
+
 def names(tab: Any) -> list[str]:
     found: list[str] = tab.locator("#body .name").all_inner_texts()
     return found

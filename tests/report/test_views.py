@@ -23,6 +23,8 @@ from benchbench.report import (
     write_all,
     write_summary,
 )
+from benchbench.report.groups import groups
+from benchbench.report.ranking import leaderboard_table
 from benchbench.store import CellStore, identify
 
 MakeCell = Callable[..., Cell]
@@ -96,7 +98,7 @@ def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
     } <= names
     assert "virtual/quick/tables-float/table-10b.csv" in names
     overview = (tmp_path / "virtual/quick/tables/README.md").read_text()
-    assert overview.count("### Table") == 23 and "not computed yet" in overview
+    assert overview.count("### Table") == 25 and "not computed yet" in overview
     before = {p: p.read_bytes() for p in paths}
     write_all(tmp_path, published=True)
     assert before == {p: p.read_bytes() for p in paths}
@@ -228,3 +230,16 @@ def test_conditions_and_budgets_are_columns(make_cell: MakeCell) -> None:
     assert "resnet18/rgb/complete (in)" in built.caption[0], "the place that all columns have, and no other"
     groups = {t.facts["budget"] for t in table("2a", cells)}
     assert groups == {"native", "35 dB"}, "tracks are never in one table of success rates"
+
+
+def test_the_leaderboard_as_a_table_has_the_papers_means(paper_cells: list[Cell]) -> None:
+    (group,) = groups(paper_cells)
+    made = leaderboard_table(group, show_published=True)
+    assert made.rows[0].label == "Cama"
+    for attack in ("cama", "misl-cgan", "pgd", "fgsm", "ddn"):
+        for column in ("tsr", "psnr_in"):
+            entry = made.entry(next(r.key for r in made.rows if r.key.startswith(attack)), column)
+            assert entry.published is not None and entry.value == pytest.approx(entry.published[0], abs=2e-3)
+    spoc = made.entry("spoc-cgan", "tsr")
+    assert spoc.value is None and spoc.published is not None, "three of its cells are not readable in the paper"
+    assert made.entry("noise", "rank").value is None

@@ -1,0 +1,55 @@
+"""Tables of a results folder copied into documents, so that a number in a text is the number of a cell.
+
+A document says which table it shows between two comments:
+
+    <!-- table virtual/quick/tables/clean.md -->
+    <!-- end -->
+
+The path is that of a Markdown table under the results folder; what stands between the comments is its rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchbench.errors import BenchError
+
+_PLACE = re.compile(r"(<!-- table (?P<path>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_OPENING = re.compile(r"<!-- table .*?-->")
+
+
+def filled(document: Path, results: Path, views: Mapping[Path, str] | None = None) -> str:
+    """Return the text of a document with the rows of its tables.
+
+    Args:
+        results: what paths in the document start from.
+        views: texts that stand for files, by path: what `bench report` is about to write.
+
+    Raises:
+        BenchError: the document or a table cannot be read, or a place has no end.
+    """
+    try:
+        text = document.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"'{document}' cannot be read ({error.strerror}).") from None
+
+    def rows(match: re.Match[str]) -> str:
+        path = results / match["path"]
+        shown = (views or {}).get(path)
+        if shown is None:
+            try:
+                shown = path.read_text(encoding="utf-8")
+            except OSError as error:
+                raise BenchError(f"'{document}' shows '{path}', which cannot be read ({error.strerror}).") from None
+        table = [line for line in shown.splitlines() if line.startswith("|")]
+        return "\n".join([match[1], *table, "", match[3]])
+
+    new, count = _PLACE.subn(rows, text)
+    openings = len(_OPENING.findall(text))
+    if not openings:
+        raise BenchError(f"'{document}' shows no table; write '<!-- table FILE -->' and '<!-- end -->' where one goes.")
+    if count < openings:
+        raise BenchError(f"'{document}' opens {openings} tables and ends {count}; each needs '<!-- end -->'.")
+    return new

@@ -1,0 +1,15 @@
+"""The committed results: every table, and every table in a document, is what the committed cells say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbench.report import differing
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md"]
+
+
+def test_every_table_is_what_its_cells_say() -> None:
+    """Otherwise: `bench report --published --results results --fill README.md`."""
+    assert differing(ROOT / "results", published=True, documents=DOCUMENTS) == []
