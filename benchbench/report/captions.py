@@ -68,6 +68,13 @@ def command(number: str, group: Group, show_published: bool) -> str:
     return f"Made by `{' '.join(words)}`."
 
 
+def of_both_splits(what: str, number: str, group: Group, show_published: bool) -> tuple[str, ...]:
+    """Return the caption of a table over both splits: what it shows, on which photographs, by which command."""
+    theirs = (PUBLISHED,) if show_published else ()
+    shown = (what, setting(group), images(group, "in"), images(group, "out"))
+    return (*shown, *theirs, command(number, group, show_published))
+
+
 def left_out(group: Group) -> tuple[str, ...]:
     """Return the remark about superseded cells, if there are any."""
     if not group.left_out:

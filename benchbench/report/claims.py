@@ -132,18 +132,15 @@ def claims_table(group: Group) -> Table:
     """Build the table of claims: the paper's means and ours, our difference with its interval, and both verdicts."""
     rows = [_row(claim, group) for claim in CLAIMS]
     rows.append(_wins(group))
+    what = (
+        "Each sentence compares two mean TSR, in percent: over all 48 targets and both splits unless it names some,"
+        f' each cell weighing the same; "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 %'
+        " interval of the difference, over photographs, says so."
+    )
     return Table(
         number="claims",
         title="What the paper claims",
-        caption=(
-            "Each sentence compares two mean TSR, in percent: over all 48 targets and both splits unless it names"
-            f' some; "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 % interval of the'
-            " difference, over photographs, says so.",
-            captions.setting(group),
-            captions.images(group, "in"),
-            captions.images(group, "out"),
-            captions.command("claims", group, show_published=False),
-        ),
+        caption=captions.of_both_splits(what, "claims", group, show_published=False),
         corner="Claim",
         columns=(
             Column("paper_first", "Paper"),

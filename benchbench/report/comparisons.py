@@ -35,18 +35,15 @@ def distortion_table(group: Group) -> Table:
             found[f"l1_{split}"] = Entry(l1, captions.NO_CELL)
             found[f"own_{split}"] = Entry(group.surrogate(attack, split), NO_EVALUATOR if made else captions.NO_CELL)
         rows.append(Row(attack.key, attack.label, tuple(found[c.key] for c in columns), ranked=attack.ranked))
+    what = (
+        "PSNR in dB, structural similarity (SSIM, 1: unchanged) and mean absolute difference in gray levels (L1)"
+        " between the photographs that an attacker hands over and the originals; and targeted success in percent"
+        " on the attack's own evaluator, which is trained on q."
+    )
     return Table(
         number="distortion",
         title="What attacks and plain filters change",
-        caption=(
-            "PSNR in dB, structural similarity (SSIM, 1: unchanged) and mean absolute difference in gray levels (L1)"
-            " between the photographs that an attacker hands over and the originals; and targeted success in percent"
-            " on the attack's own evaluator, which is trained on q.",
-            captions.setting(group),
-            captions.images(group, "in"),
-            captions.images(group, "out"),
-            captions.command("distortion", group, show_published=False),
-        ),
+        caption=captions.of_both_splits(what, "distortion", group, show_published=False),
         corner="Attack",
         columns=tuple(columns),
         rows=tuple(rows),

@@ -36,20 +36,14 @@ def psnr_table(group: Group, *, show_published: bool) -> Table:
             if 0 < unchanged < made:
                 remarks.append(f"{attack.label}, {split}: {unchanged} of {made} images are unchanged, not in the mean.")
         rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
-    caption = [
+    what = (
         "Mean peak signal-to-noise ratio in dB between attacked and original photographs, in- and"
-        " out-of-distribution: per image, then per wanted class, then over classes.",
-        captions.setting(group),
-        captions.images(group, "in"),
-        captions.images(group, "out"),
-    ]
-    if show_published:
-        caption.append(captions.PUBLISHED)
-    caption.append(captions.command("6", group, show_published))
+        " out-of-distribution: per image, then per wanted class, then over classes."
+    )
     return Table(
         number="6",
         title="Distortion",
-        caption=tuple(caption),
+        caption=captions.of_both_splits(what, "6", group, show_published),
         corner="Attack",
         columns=columns,
         rows=tuple(rows),

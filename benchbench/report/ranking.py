@@ -34,21 +34,15 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             entries.append(Entry(value, why, published=paper))
         entries += [Entry(group.surrogate(attack, split), NO_EVALUATOR) for split in SPLITS]
         rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
-    caption = [
+    what = (
         "TSR and USR in percent, means over the paper's eight settings (the evaluators' architecture or others,"
         " complete or partial overlap, both splits), each weighing the same; mean PSNR in dB; TSR on the attack's own"
-        " evaluator. Attacks that photographs do not tell apart share a rank.",
-        captions.setting(group),
-        captions.images(group, "in"),
-        captions.images(group, "out"),
-    ]
-    if show_published:
-        caption.append(captions.PUBLISHED)
-    caption.append(captions.command("leaderboard", group, show_published))
+        " evaluator. Attacks that photographs do not tell apart share a rank."
+    )
     return Table(
         number="leaderboard",
         title="Leaderboard",
-        caption=tuple(caption),
+        caption=captions.of_both_splits(what, "leaderboard", group, show_published),
         corner="Attack",
         columns=(
             Column("rank", "Rank", "count"),
