@@ -5,7 +5,8 @@ A document says which table it shows between two comments:
     <!-- table virtual/quick/tables/clean.md -->
     <!-- end -->
 
-The path is that of a Markdown table under the results folder; what stands between the comments is its rows.
+The path is that of a Markdown table under the results folder; what stands between the comments is its rows. Of a file
+with several tables, `<!-- table FILE under "HEADING" -->` shows the one under a heading.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from benchbench.errors import BenchError
 
-_PLACE = re.compile(r"(<!-- table (?P<path>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(r'(<!-- table (?P<path>\S+)(?: under "(?P<heading>[^"\n]+)")? -->\n).*?(<!-- end -->)', re.DOTALL)
 _OPENING = re.compile(r"<!-- table .*?-->")
 
 
@@ -43,8 +44,11 @@ def filled(document: Path, results: Path, views: Mapping[Path, str] | None = Non
                 shown = path.read_text(encoding="utf-8")
             except OSError as error:
                 raise BenchError(f"'{document}' shows '{path}', which cannot be read ({error.strerror}).") from None
-        table = [line for line in shown.splitlines() if line.startswith("|")]
-        return "\n".join([match[1], *table, "", match[3]])
+        table = _rows(shown, match["heading"])
+        if not table:
+            under = f" under '{match['heading']}'" if match["heading"] else ""
+            raise BenchError(f"'{document}' shows '{path}', which has no table{under}.")
+        return "\n".join([match[1], *table, "", match[4]])
 
     new, count = _PLACE.subn(rows, text)
     openings = len(_OPENING.findall(text))
@@ -53,3 +57,14 @@ def filled(document: Path, results: Path, views: Mapping[Path, str] | None = Non
     if count < openings:
         raise BenchError(f"'{document}' opens {openings} tables and ends {count}; each needs '<!-- end -->'.")
     return new
+
+
+def _rows(text: str, heading: str | None) -> list[str]:
+    """Return the rows of the tables in a Markdown text, or of those between a heading and the next."""
+    current, found = None, []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            current = line.lstrip("#").strip()
+        elif line.startswith("|") and heading in (None, current):
+            found.append(line)
+    return found

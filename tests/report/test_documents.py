@@ -29,6 +29,12 @@ def test_each_place_has_the_rows_of_its_table_alone(document: Path) -> None:
     assert filled(document, document.parent) == once + once
 
 
+def test_a_heading_chooses_among_the_tables_of_a_file(document: Path) -> None:
+    (document.parent / "tables/a.md").write_text("# All\n\n## One\n\n| 1 |\n\n## Two\n\n| 2 |\n")
+    document.write_text('<!-- table tables/a.md under "Two" -->\n<!-- end -->\n')
+    assert filled(document, document.parent) == '<!-- table tables/a.md under "Two" -->\n\n| 2 |\n\n<!-- end -->\n'
+
+
 def test_a_table_that_is_about_to_be_written_is_the_one_shown(document: Path) -> None:
     views = {document.parent / "tables/a.md": "| new |\n"}
     assert "| new |" in filled(document, document.parent, views) and "| 1 |" not in filled(
@@ -41,6 +47,7 @@ def test_a_table_that_is_about_to_be_written_is_the_one_shown(document: Path) ->
     [
         ("Nothing here.\n", "shows no table"),
         ("<!-- table tables/a.md -->\n", "opens 1 tables and ends 0"),
+        (PLACE.replace("a.md", 'a.md under "Nowhere"'), "has no table under 'Nowhere'"),
         (PLACE.replace("a.md", "b.md"), r"b\.md', which cannot be read \(No such file"),
     ],
 )
