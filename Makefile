@@ -10,13 +10,13 @@ BIN := $(VENV)/bin
 PROFILE ?= quick
 # Not results/: that folder holds the reference results, and a run there would find nothing left to do.
 RESULTS ?= runs
-# The main job; 'all' also takes the plain filters.
-ATTACKS ?= cama,misl-cgan,spoc-cgan,fgsm,pgd,ddn,identity,noise
+# The main job; 'all' takes every attack, control and filter.
+ATTACKS ?= cama
 
 .PHONY: bench benchmark test lint types tests check-python clean
 
 bench: $(VENV)/.installed
-	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS)
+	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
 
 test: lint types tests
 

@@ -79,7 +79,7 @@ class Losses(nn.Module):
 class GeneratorFit(Fit):
     """Trains one generator on q against a frozen evaluator and a critic."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     stands_alone: ClassVar[bool] = True
 
     name: str

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +84,7 @@ class Loop:
         }
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
-        """Train from the checkpoint or from the start; return the best state of `keep`, on the CPU."""
+        """Train from the checkpoint or from the start; return the best state of `keep`, `half_precise`, on the CPU."""
         torch.manual_seed(self.seed)
         generator = torch.Generator().manual_seed(self.seed + 1)
         best: tuple[Any, ...] = ((-float("inf"),), None)
@@ -131,7 +130,18 @@ class Loop:
             context.progress(done * self.steps_per_epoch, total, f"loss {float(running):.3f}")
         context.facts["curve"] = self.curve
         context.facts["score"] = list(best[0])
-        return copy.copy(best[1])
+        return half_precise(best[1])
+
+
+def half_precise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Round the weights of layers to what half precision holds, so that a zoo stores them in half the bytes, exactly.
+
+    Biases and batch norm, a few numbers a layer, keep their precision: a variance may be too small for half.
+    """
+    return {
+        name: value.half().to(value.dtype) if value.is_floating_point() and value.ndim > 1 else value
+        for name, value in state.items()
+    }
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:

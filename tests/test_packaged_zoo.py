@@ -1,0 +1,55 @@
+"""The zoo that comes with benchbench: whole, current, small enough, and trained as well as the paper's targets."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from benchbench.commands import options as opt
+from benchbench.zoo import PACKAGED, Zoo
+from benchbench.zoo.build import fits_of
+
+LARGEST = 45_000_000
+"""Bytes, of all files together."""
+LEAST, LEAST_MEAN = 0.92, 0.97
+"""Clean accuracy of a target, and of all on average."""
+
+
+@pytest.fixture(scope="module")
+def zoo() -> Zoo:
+    return Zoo()
+
+
+def test_it_holds_what_the_quick_profile_needs_and_nothing_else(zoo: Zoo, tmp_path: Path) -> None:
+    """A change of a recipe, of the cameras or of a training version makes it stale: build it again then."""
+    asked = opt.request(["cama,misl-cgan,spoc-cgan,fgsm,pgd,ddn"], ["all"], "quick", "in,out", "virtual", None, None)
+    setup = asked.source.facts(tmp_path).setup(asked.profile, 0)
+    assert zoo.ids() == set(fits_of(asked.attacks, asked.targets, setup)), "run: bench zoo build"
+    assert zoo.photographs(setup.data_id) is not None
+
+
+def test_every_file_is_whole_and_all_are_small_enough(zoo: Zoo) -> None:
+    for record in zoo.networks.values():
+        content = (PACKAGED / record["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == record["sha256"] and len(content) == record["bytes"]
+    assert {p.name for p in PACKAGED.iterdir()} == {r["file"] for r in zoo.networks.values()} | {"index.json"}
+    assert sum(path.stat().st_size for path in PACKAGED.iterdir()) <= LARGEST
+
+
+def test_targets_are_trained_as_well_as_the_papers(zoo: Zoo) -> None:
+    """Of the recorded clean accuracies, which `bench zoo verify` computes again."""
+    found = {}
+    for record in zoo.networks.values():
+        if record["clean"]:
+            correct, of = (sum(split[key] for split in record["clean"].values()) for key in ("correct", "of"))
+            found[record["label"]] = correct / of
+    assert len(found) == 48
+    assert min(found.values()) >= LEAST, min(found.items(), key=lambda item: item[1])
+    assert sum(found.values()) / len(found) >= LEAST_MEAN
+
+
+def test_records_say_where_they_come_from(zoo: Zoo) -> None:
+    for record in zoo.networks.values():
+        assert record["seconds"] > 0 and record["provenance"]["commit"] and record["spec"]["fit"]
