@@ -31,19 +31,13 @@ def filled(document: Path, results: Path, views: Mapping[Path, str] | None = Non
     Raises:
         BenchError: the document or a table cannot be read, or a place has no end.
     """
-    try:
-        text = document.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"'{document}' cannot be read ({error.strerror}).") from None
+    text = _read(document, f"'{document}' cannot be read")
 
     def rows(match: re.Match[str]) -> str:
         path = results / match["path"]
         shown = (views or {}).get(path)
         if shown is None:
-            try:
-                shown = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise BenchError(f"'{document}' shows '{path}', which cannot be read ({error.strerror}).") from None
+            shown = _read(path, f"'{document}' shows '{path}', which cannot be read")
         table = _rows(shown, match["heading"])
         if not table:
             under = f" under '{match['heading']}'" if match["heading"] else ""
@@ -57,6 +51,15 @@ def filled(document: Path, results: Path, views: Mapping[Path, str] | None = Non
     if count < openings:
         raise BenchError(f"'{document}' opens {openings} tables and ends {count}; each needs '<!-- end -->'.")
     return new
+
+
+def _read(path: Path, problem: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"{problem} ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise BenchError(f"{problem} (it is not UTF-8 text).") from None
 
 
 def _rows(text: str, heading: str | None) -> list[str]:

@@ -60,3 +60,9 @@ def test_what_cannot_be_filled_is_said(document: Path, text: str, message: str) 
 def test_a_missing_document_is_said(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"page\.md' cannot be read"):
         filled(tmp_path / "page.md", tmp_path)
+
+
+def test_a_picture_is_no_document(document: Path) -> None:
+    document.write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(BenchError, match=r"page\.md' cannot be read \(it is not UTF-8"):
+        filled(document, document.parent)
