@@ -27,7 +27,7 @@ CONDITIONAL = ("cama", "spoc-cgan", "misl-cgan")
 AS_WELL = 0.10
 """The margin of "as well": the paper's own differences between settings are below it."""
 TRUE, FALSE, OPEN = "holds", "does not hold", "not told apart"
-INCOMPLETE = "not every one of its cells has been computed"
+INCOMPLETE = "a cell of it is missing, or the attack was run with several sets of parameters"
 
 
 def _any(place: Place) -> bool:
