@@ -117,7 +117,7 @@ def lens_optics(spec: LensSpec, size: int) -> Optics:
             raise DataError(f"the calibration of '{spec.camera}' does not reach the corners of the frame.")
         scale = np.interp(radius / unit, seen[:turn], ideal[:turn]) * unit / np.maximum(radius, 1e-9)
         where[:, :, k, 0], where[:, :, k, 1] = center + x * scale, center + y * scale
-    overshoot = max(0.0, float(-where.min()), float(where.max()) - (size - 1))
+    overshoot = max(0.0, -float(np.min(where)), float(np.max(where)) - (size - 1))
     r2 = radius**2 / (2 * center**2)
     k1, k2, k3 = found.vignetting
     light = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))

@@ -213,6 +213,8 @@ def wavelet_wiener(
             raise ValueError(f"{name} must be above 0, got {value}")
     if levels < 1:
         raise ValueError(f"levels must be at least 1, got {levels}")
+    if not x.numel():
+        return x.clone()  # torch 2.14 has no transform of nothing
     # On a CPU, groups whose temporaries stay near the cache are up to 1.6 times as fast as a large batch.
     group = max(1, _CPU_GROUP_ELEMENTS // x.shape[1:].numel()) if x.device.type == "cpu" else len(x)
     noise = (sigma / scale) ** 2

@@ -29,7 +29,10 @@ class Ablation:
     def psnr(self) -> dict[str, float]:
         """Return the PSNR of switching, dB, by switch: of the mean squared difference."""
         mean = sum(one.error.sum(0) for one in self.looked) / sum(one.values * len(one.error) for one in self.looked)
-        return {name: float(10 * np.log10(255**2 / value)) for name, value in zip(SWITCHES, mean, strict=True)}
+        return {
+            name: float(10 * np.log10(255**2 / value))
+            for name, value in zip(SWITCHES, np.atleast_1d(mean), strict=True)
+        }
 
     def used(self, target: str, rate: Rate) -> dict[str, Estimate | None]:
         """Return how often a switch moves a target, by switch, with 95 % intervals.
