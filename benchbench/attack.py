@@ -146,16 +146,17 @@ def craft(
         where: for messages, e.g. 'split in, batch 3'.
 
     Raises:
-        AttackError: wrong type, shape or range, NaN, an input edited in place, the global random state touched,
+        AttackError: wrong type, shape or range, NaN, images or labels edited in place, the global random state touched,
             or an exception of the attack's own.
     """
     import torch
 
     place = f" on {where}" if where else ""
-    before = x.clone()
+    # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
+    given, labels, wanted = x.clone(), source.clone() if attack.card.reads_source else None, target.clone()
     state = torch.random.get_rng_state()
     try:
-        result = attack.perturb(x, source if attack.card.reads_source else None, target, context)
+        result = attack.perturb(given, labels, wanted, context)
     except AttackError:
         raise
     except Exception as error:
@@ -165,15 +166,17 @@ def craft(
         raise AttackError(
             f"'{attack.name}' used torch's global random state{place}; draw from context.generators() instead."
         )
-    if not torch.equal(before, x):
+    if not torch.equal(given, x):
         raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
+    if not torch.equal(wanted, target) or (labels is not None and not torch.equal(labels, source)):
+        raise AttackError(f"'{attack.name}' changed the labels that it was given in place{place}; work on a copy.")
     if not isinstance(result, torch.Tensor):
         raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
     if result.shape != x.shape:
         raise AttackError(f"'{attack.name}' returned shape {tuple(result.shape)}{place}; {tuple(x.shape)} is expected.")
     if result.dtype != torch.float32:
         raise AttackError(f"'{attack.name}' returned {result.dtype}{place}; float32 is expected.")
-    result = result.detach()
+    result = result.detach().clone()
     if not bool(torch.isfinite(result).all()):
         raise AttackError(f"'{attack.name}' returned NaN or infinite values{place}.")
     low, high = float(result.min()), float(result.max())

@@ -311,9 +311,10 @@ class _Eye:
     def _ask_surrogate(self, attack: Attack, shown: torch.Tensor) -> None:
         import torch
 
+        given = shown.clone()
         try:
             with torch.no_grad():
-                logits = attack.surrogate(shown, self._context)
+                logits = attack.surrogate(given, self._context)
             if logits is None:
                 return
             expected = (len(shown), self._job.setup.known)
@@ -321,6 +322,8 @@ class _Eye:
                 raise ValueError(f"logits of shape {tuple(logits.shape)}; {expected} is expected")
         except Exception as error:  # a stranger's code may raise anything
             raise AttackError(f"surrogate() of '{attack.name}' raised {type(error).__name__}: {error}.") from error
+        if not torch.equal(given, shown):
+            raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
         self._surrogate.append(logits.argmax(dim=1).cpu().numpy())
 
     def viewed(self, failures: Mapping[str, str]) -> Viewed:
@@ -366,7 +369,7 @@ def craft_trials(
         image_seed(seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
         for image, label in zip(batch.image, batch.wanted, strict=True)
     )
-    source, target = (torch.from_numpy(labels).to(x.device) for labels in (batch.true, wanted))
+    source, target = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
     return craft(attack, x, source, target, context, where)
 
 

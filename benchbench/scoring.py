@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 Predictions = dict[str, NDArray[np.int64]]
+CHANGED = "it changed its input in place; work on a copy, or use inplace=False"
+"""The sentence for a module that wrote into what it was given."""
 
 
 def _shared_key(module: torch.nn.Module) -> str:
@@ -21,11 +23,30 @@ def _shared_key(module: torch.nn.Module) -> str:
     return "" if whole or not isinstance(key, str) else key
 
 
+class Lent:
+    """A tensor that a stranger's code is given, and what it was before: a layer may write into its input."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        """Lend `value`, which nobody else may hold."""
+        self.value = value
+        self._kept = value.clone()
+
+    def taken_back(self) -> bool:
+        """Say whether the tensor is as it was; afterwards it is."""
+        intact = torch.equal(self.value, self._kept) or (
+            self.value.shape == self._kept.shape
+            and torch.allclose(self.value, self._kept, rtol=0, atol=0, equal_nan=True)
+        )
+        if not intact:
+            self.value = self._kept.clone()
+        return intact
+
+
 class Panel:
     """Loaded targets that classify the same photographs.
 
-    A target that raises or returns something other than finite logits is dropped and named in `failures`; the others
-    go on.
+    A target that raises, returns something other than finite logits, or writes into what it is given is dropped and
+    named in `failures`; the others go on, and see what they would have seen without it.
     """
 
     def __init__(self, targets: Mapping[str, torch.nn.Module], classes: Mapping[str, int]) -> None:
@@ -42,15 +63,16 @@ class Panel:
             names: of the targets to ask; None asks all.
         """
         found: Predictions = {}
-        features: dict[str, torch.Tensor] = {}
-        x = x.contiguous(memory_format=torch.channels_last)  # once, not once a network
+        features: dict[str, Lent] = {}
+        # Channels-last once, not once a network; a copy, because the caller goes on with its own.
+        photographs = Lent(x.clone(memory_format=torch.channels_last))
         with torch.no_grad():
             # Those that share a preprocessor follow one another, so that one output is in memory at a time.
             for name, module in sorted(self.targets.items(), key=lambda item: _shared_key(item[1])):
                 if names is not None and name not in names:
                     continue
                 try:
-                    logits = self._logits(module, x, features)
+                    logits = self._logits(module, photographs, features)
                     self._check(name, logits, len(x))
                 except Exception as error:  # a stranger's network may raise anything; it is named and dropped
                     self._drop(name, error)
@@ -58,17 +80,18 @@ class Panel:
                     found[name] = logits.argmax(dim=1).cpu().numpy()
         return found
 
-    def _logits(self, module: torch.nn.Module, x: torch.Tensor, features: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _logits(self, module: torch.nn.Module, x: Lent, features: dict[str, Lent]) -> torch.Tensor:
         key = _shared_key(module)
-        result: torch.Tensor
         if not key:
-            result = module(x)
-        else:
-            if key not in features:
-                features.clear()
-                features[key] = cast(Any, module).preprocessor(x)
-            result = cast(Any, module).classify(features[key])
-        return result
+            return cast(torch.Tensor, _asked(module, x))
+        parts = cast(Any, module)
+        if key not in features:
+            features.clear()
+            made = _asked(parts.preprocessor, x)
+            if not isinstance(made, torch.Tensor):  # nothing that could be lent again
+                return cast(torch.Tensor, parts.classify(made))
+            features[key] = Lent(made.clone())  # it may be a part of the photographs
+        return cast(torch.Tensor, _asked(parts.classify, features[key]))
 
     def _check(self, name: str, logits: Any, images: int) -> None:
         expected = (images, self.classes[name])
@@ -81,6 +104,22 @@ class Panel:
     def _drop(self, name: str, error: Exception) -> None:
         del self.targets[name]
         self.failures[name] = f"target '{name}' failed: {error}."
+
+
+def _asked(part: Any, lent: Lent) -> Any:
+    """Return what a module makes of a tensor, which is as it was afterwards, whatever the module did to it.
+
+    Raises:
+        ValueError: the module has changed it.
+    """
+    intact = False
+    try:
+        result = part(lent.value)
+    finally:
+        intact = lent.taken_back()
+    if not intact:
+        raise ValueError(CHANGED)
+    return result
 
 
 class CallCounter:

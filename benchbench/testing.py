@@ -102,12 +102,13 @@ def check_attack(
         fools = fools or LinearTarget(known)
         nets.setdefault("target", fools)
 
+    def context(index: torch.Tensor) -> CraftContext:
+        chosen = tuple(seeds[i] for i in index.tolist())
+        return CraftContext(device=x.device, known=known, networks=dict(nets), seeds=chosen)
+
     def crafted(rows: slice | list[int], pixels: torch.Tensor = x) -> torch.Tensor:
         index = torch.arange(len(x))[rows]
-        context = CraftContext(
-            device=x.device, known=known, networks=dict(nets), seeds=tuple(seeds[i] for i in index.tolist())
-        )
-        return craft(attack, pixels[index], source[index], target[index], context, "benchbench.testing")
+        return craft(attack, pixels[index], source[index], target[index], context(index), "benchbench.testing")
 
     states = random.getstate(), str(np.random.get_state())
     whole = crafted(slice(None))
@@ -131,9 +132,27 @@ def check_attack(
         target = source.new_full(source.shape, known - 1)
         _same(attack, whole, crafted(slice(None)), "depends on the wanted class; its card says targeted=False")
         kept.append("the wanted class plays no part, as its card says")
+    if type(attack).surrogate is not Attack.surrogate:
+        kept.append(_surrogate(attack, whole, context(torch.arange(len(x))), known))
     if fools is not None and attack.card.targeted:
         kept.append(_fooled(attack, fools, x, whole, target))
     return kept
+
+
+def _surrogate(attack: Attack, crafted: torch.Tensor, context: CraftContext, known: int) -> str:
+    given = crafted.clone()
+    with torch.no_grad():
+        logits = attack.surrogate(given, context)
+    if not torch.equal(given, crafted):
+        raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
+    if logits is None:
+        return "surrogate() has no evaluator to ask"
+    expected = (len(crafted), known)
+    if tuple(logits.shape) != expected:
+        raise AttackError(
+            f"surrogate() of '{attack.name}' returned logits of shape {tuple(logits.shape)}; {expected} is expected."
+        )
+    return f"surrogate() gives logits of shape (N, {known}), its input untouched"
 
 
 def _fooled(

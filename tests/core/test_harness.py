@@ -334,3 +334,65 @@ def test_the_attacks_own_evaluator_is_asked(bench: Bench, tmp_path: Path, monkey
     (reason,) = summary.failures.values()
     assert reason.startswith("surrogate() of 'shift' raised ValueError: logits of shape (); (4, 3) is expected.")
     assert len(summary.computed) == 2 and summary.exit_code == 1
+
+
+@pytest.mark.parametrize("condition", ["uint8", "float"])
+def test_a_target_that_writes_into_photographs_moves_no_other_cell(
+    bench: Bench, tmp_path: Path, cell_facts: Facts, monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    import torch
+    from benchbench_stega.toys import Toy
+
+    class InPlace(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.sub_(0.5).div_(0.5).mean((2, 3))
+
+    protocols = [Protocol(condition=condition)]  # type: ignore[arg-type]
+    others = [Toy(look="gray", overlap="partial"), Toy(look="gray", overlap="complete")]
+    bench(None, others, where="alone", protocols=protocols)
+    original = Toy.load
+    monkeypatch.setattr(Toy, "load", lambda self, n, d: InPlace() if self.look == "rgb" else original(self, n, d))
+    # Targets that are called as a whole come first, so that the others see what this one leaves.
+    summary = bench(None, [Toy(look="rgb", overlap="complete"), *others], where="beside", protocols=protocols)
+    assert summary.sentence == "4 computed, 0 already there, 0 skipped, 2 failed" and summary.exit_code == 1
+    assert summary.failures["toy/rgb/complete"] == (
+        "target 'toy/rgb/complete' failed: it changed its input in place; work on a copy, or use inplace=False."
+    )
+    assert cell_facts(tmp_path / "alone" / "r") == cell_facts(tmp_path / "beside" / "r") != {}
+
+
+@pytest.mark.parametrize("condition", ["uint8", "float"])
+def test_a_surrogate_that_writes_into_photographs_moves_no_other_cell(
+    bench: Bench, tmp_path: Path, cell_facts: Facts, monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    """Neither through what it is given nor through what the attack has kept of its own result."""
+    import torch
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Shift
+
+    protocols = [Protocol(condition=condition), Protocol(condition=condition, budget=40)]  # type: ignore[arg-type]
+    bench([Shift(), Fade()], where="without", protocols=protocols)
+    kept: list[Any] = []
+    perturb = Fade.perturb
+
+    def keeping(self: Any, x: Any, source: Any, target: Any, context: Any) -> Any:
+        kept[:] = [x, perturb(self, x, source, target, context)]
+        return kept[1]
+
+    def surrogate(self: Any, x: Any, context: Any) -> Any:
+        for image in kept:
+            image.zero_()
+        return torch.zeros(len(x), context.known)
+
+    monkeypatch.setattr(Fade, "perturb", keeping)
+    monkeypatch.setattr(Fade, "surrogate", surrogate)
+    bench([Shift(), Fade()], where="kept", protocols=protocols)
+    before, after = cell_facts(tmp_path / "without" / "r"), cell_facts(tmp_path / "kept" / "r")
+    for cell in after.values():
+        cell["craft"]["surrogate_hits"] = None
+    assert before == after and len(after) == 2 * 2 * 2 * 2
+    monkeypatch.setattr(Fade, "surrogate", lambda self, x, context: torch.zeros(len(x.zero_()), context.known))
+    summary = bench([Shift(), Fade()], where="given", protocols=protocols)
+    assert "surrogate() of 'fade' changed its input in place; work on a copy." in " ".join(summary.failures.values())
+    shift = {name: cell for name, cell in before.items() if cell["attack"]["name"] == "shift"}
+    assert cell_facts(tmp_path / "given" / "r") == shift
