@@ -10,11 +10,9 @@ import contextlib
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -34,6 +32,7 @@ from benchbench.data.splits import ROLES, Role, SplitRule, check_disjoint, is_va
 from benchbench.data.virtual import Item, Shot, VirtualPhotographer, VirtualRecipe
 from benchbench.errors import DataError
 from benchbench.identity import digest
+from benchbench.processes import WorkerContext, end_with_parent
 from benchbench.source import TEST_ALONE
 
 Recipe = VirtualRecipe | FolderRecipe
@@ -275,10 +274,7 @@ class _Crew:
                 self.progress(stage, done, total)
             return
         if calls and self.pool is None:
-            # Spawned, not forked: the caller may hold torch's threads and CUDA.
-            self.pool = ProcessPoolExecutor(
-                self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker
-            )
+            self.pool = ProcessPoolExecutor(self.workers, WorkerContext(), initializer=_start_worker)
         waiting: dict[Future[None], int] = {}
         queue = iter(calls)
         try:
@@ -311,14 +307,7 @@ def _start_worker() -> None:
         threadpool_limits(1)
     # Ctrl-C is the driver's to handle; and a worker whose driver was killed would wait for calls for ever.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_driver, daemon=True).start()
-
-
-def _follow_driver() -> None:
-    driver = multiprocessing.parent_process()
-    if driver is not None:
-        driver.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _cores() -> int:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import cloudpickle
+
 from benchbench.errors import BenchError
 from benchbench.fit import Progress
 
@@ -65,11 +67,14 @@ def _detail(error: Exception) -> str:
 
 
 def pickled(job: Job) -> bytes | Outcome:
-    """Return a job as bytes for another process, or the outcome of one that cannot travel."""
+    """Return a job as bytes for another process, or the outcome of one that cannot travel.
+
+    Classes and functions of a script or a notebook, which no other process could import, travel with it.
+    """
     try:
-        return pickle.dumps(job)
+        return bytes(cloudpickle.dumps(job))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        text = f"'{job.label}' cannot be sent to a worker process ({error}); define its classes in a module."
+        text = f"'{job.label}' cannot be sent to a worker process ({error}); open files and locks cannot travel."
         return Outcome(key=job.key, error=text)
 
 
@@ -78,11 +83,11 @@ def attempt_pickled(key: str, label: str, payload: bytes, progress: Progress) ->
     try:
         job = pickle.loads(payload)
     except Exception as error:  # its classes cannot be imported here
-        text = f"'{label}' cannot be read in a worker process ({error}); define its classes in a module."
+        text = f"'{label}' cannot be read in a worker process ({error}); install what it imports there."
         return pickle.dumps(Outcome(key=key, error=text))
     outcome = attempt(job, progress)
     try:
-        return pickle.dumps(outcome)
+        return bytes(cloudpickle.dumps(outcome))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         text = f"the result of '{label}' cannot be sent back ({error})."
         return pickle.dumps(Outcome(key=key, error=text))

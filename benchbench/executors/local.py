@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import pickle
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -24,6 +20,7 @@ from benchbench.executors.jobs import (
     pickled,
     throttled,
 )
+from benchbench.processes import WorkerContext, end_with_parent
 
 _EVERY = 0.2
 """Seconds between two progress messages of a job."""
@@ -112,8 +109,7 @@ def _died(job: Job, code: int | None) -> Outcome:
 
 
 def _start() -> _Worker:
-    # Not fork: torch's threads and CUDA do not survive it.
-    context = multiprocessing.get_context("spawn")
+    context = WorkerContext()
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -124,7 +120,7 @@ def _start() -> _Worker:
 def _serve(pipe: Connection) -> None:
     """Run jobs that come through `pipe` until the driver is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent()
     import torch
 
     torch.set_num_threads(1)
@@ -135,12 +131,3 @@ def _serve(pipe: Connection) -> None:
             return
         show = throttled(lambda *message: pipe.send(("progress", message)), _EVERY)
         pipe.send(("outcome", attempt_pickled(key, label, payload, show)))
-
-
-def _follow_parent() -> None:
-    """End this process with the driver, even when that was killed, so that no orphan goes on training."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        with suppress(OSError):
-            wait([parent.sentinel])
-        os._exit(1)

@@ -1,4 +1,4 @@
-"""Run jobs as tasks of a Ray cluster; needs `pip install 'benchbench[ray]'`.
+"""Run jobs as tasks of a Ray cluster; needs Ray: `pip install 'ray>=2.40'`.
 
 The driver hands out a job once those that it needs have succeeded, in the order of the longest chain, and Ray places it
 on a machine with room. A job whose process or machine is lost runs again, up to `RETRIES` times; a fit goes on from its
@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     from benchbench.errors import BenchError
 
-    raise BenchError("--executor ray needs Ray: pip install 'benchbench[ray]'.") from error
+    raise BenchError("--executor ray needs Ray: pip install 'ray>=2.40'.") from error
 
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -95,15 +95,18 @@ def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> No
         from benchbench_stega.fade import Fade
         from benchbench_stega.photographs import Colors
         from benchbench_stega.toys import Toy
-        import sys
+        import sys, time
         root = Path({str(tmp_path)!r})
+        (root / sys.argv[1]).touch()
+        while not ((root / "a").exists() and (root / "b").exists()):  # whoever started first waits for the other
+            time.sleep(0.01)
         options = RunOptions(workers=1, cache=root / "c", results=root / "r")
         target = Toy(look="rgb", overlap="complete", steps=10, delay=0.1)
         print(run([Fade()], [target], protocols=[Protocol()], profile=load_profile("smoke"), source=Colors(),
                   options=options).sentence)
         """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
     assert [p.communicate()[0].strip() for p in both] == ["2 computed, 0 already there, 0 skipped, 0 failed"] * 2
     (record,) = [r for _, r in Cache(tmp_path / "c").records() if r["label"] == "centers p 3"]
     assert record["facts"] == {"started_at": 0}

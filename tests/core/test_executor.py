@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from random import Random
@@ -71,9 +73,28 @@ def test_errors_in_this_process() -> None:
 def test_what_cannot_travel_is_an_error_of_that_job(plugin: Any) -> None:
     import operator
 
-    jobs = [job("lambda", lambda progress: 1), job("fine", partial(operator.truth))]
+    lock = threading.Lock()
+    jobs = [
+        job("lock", lambda progress: lock.locked()),
+        job("fine", partial(operator.truth)),
+        job("answer", lambda progress: threading.Lock()),
+    ]
     outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)}
-    assert "cannot be sent to a worker process" in str(outcomes["lambda"].error) and outcomes["fine"].value is True
+    assert "'LOCK' cannot be sent to a worker process" in str(outcomes["lock"].error)
+    assert "the result of 'ANSWER' cannot be sent back" in str(outcomes["answer"].error)
+    assert outcomes["fine"].value is True
+
+
+def test_what_no_module_holds_travels() -> None:
+    """Functions and classes of a script, a notebook or a function's inside."""
+
+    @dataclass(frozen=True)
+    class Local:
+        value: int
+
+    jobs = [job(str(i), lambda progress, i=i: Local(i)) for i in range(3)]
+    outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)}
+    assert [outcomes[str(i)].value for i in range(3)] == [Local(i) for i in range(3)]
 
 
 def test_the_longest_chain_starts_first() -> None:
