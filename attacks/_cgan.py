@@ -21,8 +21,10 @@ from benchbench.fit import Fit, FitContext, Setup
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
 from benchbench.learn.image_to_image import ImageToImage, PatchCritic, frozen
-from benchbench.learn.loop import Loop, autocast, make_schedule
+from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
+from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
 from benchbench.profile import CganRecipe, GeneratorShape
 
@@ -129,8 +131,9 @@ class GeneratorFit(Fit):
         critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic, recipe.discriminator_gain).to(
             device
         )
+        layout = memory_format(generator_network, critic, evaluator)
         for module in (generator_network, critic, evaluator):
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=layout)
         losses = Losses(self.pixel_weight, self.psnr).to(device)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizers: dict[str, torch.optim.Optimizer] = {
@@ -149,7 +152,7 @@ class GeneratorFit(Fit):
 
         def step(rng: torch.Generator) -> Tensor:
             (x, mosaiced), label = source.sample(recipe.batch, rng)
-            x, mosaiced = ((t * 2 - 1).contiguous(memory_format=torch.channels_last) for t in (x, mosaiced))
+            x, mosaiced = ((t * 2 - 1).contiguous(memory_format=layout) for t in (x, mosaiced))
             wanted = wrong_labels(label, self.classes, rng)
             wrong = wrong_labels(label, self.classes, rng)
             with autocast(device, recipe.precision):
@@ -205,6 +208,7 @@ class GeneratorFit(Fit):
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             validate_every=recipe.validate_every,
+            precision=recipe.precision,
             seed=self.seed,
         ).run(context)
 

@@ -15,8 +15,10 @@ from benchbench.fit import Fit, FitContext, Setup
 from benchbench.learn.arrays import NetworkResiduals, WienerResiduals
 from benchbench.learn.classifier import Classifier, PreprocessorName
 from benchbench.learn.image_to_image import ImageToImage, frozen
-from benchbench.learn.loop import Loop, autocast, make_schedule
+from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
+from benchbench.learn.precision import autocast
 from benchbench.learn.training import Band, ClassifierFit, parts
 from benchbench.profile import GeneratorShape, ResidualRecipe
 
@@ -61,13 +63,15 @@ class ResidualNetworkFit(Fit):
         stacks = [photos.images, context.needs["residuals"]]
         source = PatchSource(stacks, photos.camera, train, self.patch, device)
         held_out = PatchSource(stacks, photos.camera, validation, self.patch, device)
-        network = ImageToImage(self.shape, planes=0, bounded=False).to(device).to(memory_format=torch.channels_last)
+        network = ImageToImage(self.shape, planes=0, bounded=False).to(device)
+        layout = memory_format(network)
+        network.to(memory_format=layout)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
         def error(patches: list[Tensor]) -> Tensor:
             with autocast(device, recipe.precision):
-                predicted = network((patches[0] * 2 - 1).contiguous(memory_format=torch.channels_last))
+                predicted = network((patches[0] * 2 - 1).contiguous(memory_format=layout))
             # In grey levels: in the [-1, 1] scale the loss is near 1e-4 and the weight decay, which Adam adds to the
             # gradient, would outweigh it.
             return F.mse_loss(predicted.float() * 127.5, patches[1] * 127.5)
@@ -97,6 +101,7 @@ class ResidualNetworkFit(Fit):
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             validate_every=1,
+            precision=recipe.precision,
             seed=self.seed,
         ).run(context)
 

@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchbench.errors import BenchError, UnknownNameError, did_you_mean
 
+Precision = Literal["float32", "bfloat16", "mixed"]
+"""mixed: bfloat16 where the processor or GPU has it in hardware, float32 elsewhere. Both are one recipe with one
+identity; a fit's record says which it was."""
+
 
 class Section(BaseModel):
     """A frozen part of a profile; an unknown key is an error."""
@@ -34,7 +38,7 @@ class Recipe(Section):
     schedule: Literal["step", "one-cycle"] = "step"
     milestones: tuple[int, ...] = (45, 68)
     gamma: float = 0.1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     validate_every: int = 1
     """Validate after every so many epochs (and after the last)."""
 
@@ -48,7 +52,7 @@ class ResidualRecipe(Section):
     epochs: int = 90
     patches_per_epoch: int = 10_000
     schedule: Literal["constant", "one-cycle"] = "constant"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 class ResNetShape(Section):
@@ -117,7 +121,7 @@ class CganRecipe(Section):
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: int = 60
     """Held-out q photographs; each is turned to every wrong class."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 class Profile(Section):

@@ -21,7 +21,7 @@ from benchbench.executors.jobs import Job, Queue, attempt
 from benchbench.executors.local import run_jobs
 from benchbench.fit import Fit, Progress, Setup, silent
 from benchbench.harness import FitCall
-from benchbench.learn.loop import autocast
+from benchbench.learn.precision import autocast
 from benchbench.learn.training import ClassifierFit
 from benchbench.profile import load_profile
 from benchbench.protocol import cores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,13 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.fit import FitContext
-
-Precision = Literal["float32", "bfloat16"]
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
-    """Return the mixed-precision context of a recipe on a device."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+from benchbench.learn.precision import precision_used
+from benchbench.profile import Precision
 
 
 def make_schedule(
@@ -54,6 +48,7 @@ class Loop:
         optimizers, schedules: saved and restored with the weights.
         keep: the module whose best state is the result.
         step: trains on one batch and returns a loss for the progress line.
+        precision: the recipe's; the record says what it came to on the device.
         score: validates; the highest is best, the later of equals (a one-cycle run ends better than it began).
     """
 
@@ -66,9 +61,12 @@ class Loop:
     epochs: int
     steps_per_epoch: int
     validate_every: int
+    precision: Precision
     seed: int
     checkpoint_seconds: float = 15.0
     curve: list[dict[str, Any]] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    """The precisions trained in, one after the other: another machine may go on where one has stopped."""
 
     def _state(self, epoch: int, generator: torch.Generator, best: tuple[Any, ...]) -> dict[str, Any]:
         return {
@@ -81,6 +79,7 @@ class Loop:
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "best": best,
             "curve": self.curve,
+            "used": self.used,
         }
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
@@ -102,6 +101,10 @@ class Loop:
             if saved["cuda_rng"] and torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(saved["cuda_rng"])
             best, first, self.curve = saved["best"], saved["epoch"], saved["curve"]
+            self.used = saved["used"]
+        here = precision_used(self.precision, context.device)
+        if not self.used or self.used[-1] != here:
+            self.used = [*self.used, here]
         total = self.epochs * self.steps_per_epoch
         last_save = last_report = time.monotonic()
         for epoch in range(first, self.epochs):
@@ -129,6 +132,7 @@ class Loop:
                 last_save = time.monotonic()
             context.progress(done * self.steps_per_epoch, total, f"loss {float(running):.3f}")
         context.facts["curve"] = self.curve
+        context.facts["precision"] = ", then ".join(self.used)
         context.facts["score"] = list(best[0])
         return half_precise(best[1])
 

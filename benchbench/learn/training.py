@@ -17,8 +17,10 @@ from benchbench.forensics import ConstrainedConv
 from benchbench.learn.arrays import Role
 from benchbench.learn.classifier import BackboneName, Classifier, PreprocessorName
 from benchbench.learn.folding import fold_batch_norm
-from benchbench.learn.loop import Loop, autocast, make_schedule
+from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
+from benchbench.learn.precision import autocast
 from benchbench.profile import BackboneShape, Recipe
 
 Band = Literal["all", "high", "low"]
@@ -110,7 +112,9 @@ class ClassifierFit(Fit):
             residuals = context.needs["residuals"]
             stacks = [photos.images, residuals] if self.band == "low" else [residuals]
         source = PatchSource(stacks, photos.camera, train, self.patch, device)
-        network = self.build().to(device).to(memory_format=torch.channels_last)
+        network = self.build().to(device)
+        layout = memory_format(network)
+        network.to(memory_format=layout)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.SGD(
             parameter_groups(network, recipe), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
@@ -127,7 +131,7 @@ class ClassifierFit(Fit):
         def step(generator: torch.Generator) -> Tensor:
             batch, labels = source.sample(recipe.batch, generator)
             with autocast(device, recipe.precision):
-                features = self.inputs(network, batch).contiguous(memory_format=torch.channels_last)
+                features = self.inputs(network, batch).contiguous(memory_format=layout)
                 logits = network.classify(features)
             loss = F.cross_entropy(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)
@@ -151,6 +155,7 @@ class ClassifierFit(Fit):
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             validate_every=recipe.validate_every,
+            precision=recipe.precision,
             seed=self.seed,
         )
         return loop.run(context)

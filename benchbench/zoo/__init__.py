@@ -56,7 +56,7 @@ class Zoo:
                 _ = [(r["file"], r["sha256"], r["half"], r["label"]) for r in found["networks"].values()]
                 _ = [(p["fingerprints"]["test"], p["shared"], p["clean"]) for p in found["photographs"].values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} cannot be read; install benchbench again, or use --no-zoo.") from error
+            raise StoreError(f"{path} cannot be read; install benchbench-forensics again, or use --no-zoo.") from error
         if not known:
             raise StoreError(f"{path} was written by a newer benchbench; upgrade, or use --no-zoo.")
         return found

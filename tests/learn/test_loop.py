@@ -49,6 +49,7 @@ def train(folder: Path, stop_after: int | None = None, scores: list[float] | Non
         epochs=6,
         steps_per_epoch=10,
         validate_every=1,
+        precision="float32",
         seed=3,
         checkpoint_seconds=0.0,
     )
