@@ -15,6 +15,9 @@ _FILES = {
     "README.md.jinja": "README.md",
 }
 
+_OURS = ("attacks", "forensics", "launch", "published", "targets")
+"""Names that would give a project the distribution or the module of one of ours."""
+
 
 def new_attack(name: str, parent: Path) -> list[Path]:
     """Write the project of an attack into the new folder `parent`/benchbench-`name`; return its files.
@@ -33,6 +36,8 @@ def new_attack(name: str, parent: Path) -> list[Path]:
         raise BenchError(
             f"'{name}' cannot name an attack; use lower-case letters, digits and hyphens, e.g. 'box-blur'."
         )
+    if name in _OURS:
+        raise BenchError(f"'benchbench-{name}' is a part of benchbench itself; choose another name than '{name}'.")
     if name in ATTACKS.names():
         raise BenchError(f"attack '{name}' is there already, from {ATTACKS.origin(name)}; choose another name.")
     folder = parent / f"benchbench-{name}"

@@ -16,20 +16,25 @@ from benchbench.errors import BenchError
 def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")) -> None:
     """Say what is installed, which device there is, which plugins failed, and how full the disk is.
 
-    Exit code 1 if a plugin failed or a name is registered twice.
+    Exit code 1 if a plugin failed, a name is registered twice, or another project's 'benchbench' is installed.
 
     Example: bench doctor
     """
     from benchbench.cache import Cache
+    from benchbench.launch import sentence
+    from benchbench.learn.precision import instructions
     from benchbench.protocol import cores, default_cache
     from benchbench.provenance import commit, processor, versions
 
     print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")
     print(", ".join(f"{name} {version}" for name, version in versions().items()))
     print(f"commit {commit() or 'none: not a checkout'}")
-    print(f"processor: {processor()}, {cores()} cores usable")
+    print(f"processor: {processor()}, {cores()} cores usable, {instructions()}")
     print(f"accelerator: {_accelerator()}")
-    well = _plugins()
+    wrong = sentence()
+    if wrong:
+        print(f"wrong package: {wrong}")
+    well = _plugins() and not wrong
     place = Cache(cache or default_cache())
     finished = sum(1 for _ in place.root.glob("fits/*/record.json"))
     print(f"cache: {place.root}  {size_text(place.size())}, {finished} fits")

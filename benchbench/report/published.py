@@ -46,7 +46,7 @@ def folder() -> Traversable:
         checkout = Path(__file__).resolve().parents[2] / "results" / "published"
         if checkout.is_dir():
             return checkout
-    raise BenchError("the published figures are not installed; install benchbench again: `pip install benchbench`.")
+    raise BenchError("the published figures are not installed; install benchbench-forensics again.")
 
 
 def read(name: str) -> Iterator[dict[str, str]]:

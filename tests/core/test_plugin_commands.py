@@ -105,8 +105,10 @@ def test_names_that_cannot_be_typed_are_refused(tmp_path: Path, name: str) -> No
 
 
 def test_taken_names_and_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"attack 'cama' is there already, from benchbench "):
+    with pytest.raises(BenchError, match=r"attack 'cama' is there already, from benchbench-forensics "):
         new_attack("cama", tmp_path)
+    with pytest.raises(BenchError, match="'benchbench-forensics' is a part of benchbench itself; choose another name"):
+        new_attack("forensics", tmp_path)
     new_attack("mine", tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
     with pytest.raises(BenchError, match="nothing was written"):

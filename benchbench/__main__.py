@@ -1,0 +1,5 @@
+"""`python -m benchbench`, the same as `bench`."""
+
+from benchbench.launch import main
+
+main()
