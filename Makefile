@@ -1,10 +1,11 @@
-# Two commands set everything up on a machine with Python 3.11 or 3.12 and make:
+# Two commands set everything up on a machine with Python 3.11 or newer and make:
 #   make bench   environment, install, the main job on the embedded data, tables
-#   make test    environment, install, lint, types, tests
+#   make test    environment, install, lint, types, tests; then the passes for other processors, Pythons and versions
 # and one measures speed, on cores that do nothing else:
 #   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
 
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+# The newest Python that is there and fits; `sh tools/pythons` lists them.
+PYTHON ?= $(shell sh tools/pythons 2>/dev/null | head -n 1 | cut -d ' ' -f 2)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROFILE ?= quick
@@ -12,13 +13,23 @@ PROFILE ?= quick
 RESULTS ?= runs
 # The main job; 'all' takes every attack, control and filter.
 ATTACKS ?= cama
+# Other Pythons that the fast tests run under, each in an environment of its own (.venv-3.12, several GB);
+# `make test OTHERS=` leaves them out.
+OTHERS ?= $(shell sh tools/pythons 2>/dev/null | cut -d ' ' -f 2)
+# The lowest torch that pyproject.toml allows: the last of these passes takes it.
+LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
+PIP := -m pip install --quiet --disable-pip-version-check
+# The distribution was called benchbench, which on PyPI is another project's package of the same import name.
+FORMER := -m pip uninstall --quiet --yes benchbench
+# Two processes: many tests wait for processes of their own.
+PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark test lint types tests check-python clean
+.PHONY: bench benchmark test lint types tests tests-avx2 tests-others check-python clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
 
-test: lint types tests
+test: lint types tests tests-avx2 tests-others
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -28,24 +39,34 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 tests: $(VENV)/.installed-dev
-	$(BIN)/pytest
+	$(BIN)/python $(PYTEST)
+
+# What a processor without AVX512 computes with: other kernels, other faults.
+tests-avx2: $(VENV)/.installed-dev
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) tests/test_end_to_end.py tests/forensics tests/learn
+
+tests-others: $(VENV)/.installed-dev
+	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 check-python:
-	@test -n "$(PYTHON)" || { echo "benchbench needs Python 3.11 or 3.12; set PYTHON=/path/to/python3.12"; exit 1; }
+	@test -n "$(PYTHON)" || sh tools/pythons
+	@sh tools/pythons "$(PYTHON)" >/dev/null
 
 $(BIN)/python: | check-python
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf benchbench.egg-info
+	$(BIN)/python $(PIP) --editable .
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf benchbench.egg-info
+	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.installed
 
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks --write $(RESULTS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -27,6 +27,9 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("bench")
@@ -67,16 +70,18 @@ def test_identity_scores_what_the_clean_predictions_imply(folders):
                 assert tuple(cell.counts[i][wanted]) == tuple(expected)
 
 
-def test_a_second_run_finds_everything(folders):
-    done = bench("run", *SOME, "--cache", str(folders / "cache"), "--results", str(folders / "results"))
+def test_a_second_run_finds_everything(folders, bench_here):
+    done = bench_here("run", *SOME, "--cache", str(folders / "cache"), "--results", str(folders / "results"))
     assert done.returncode == 0, done.stderr
     assert "0 computed, 24 already there" in done.stdout
 
 
-def test_one_seed_gives_the_same_weights_whatever_the_workers(folders, tmp_path):
+def test_one_seed_gives_the_same_weights_whatever_the_workers(folders, tmp_path, bench_here):
     shutil.copytree(folders / "cache" / "data", tmp_path / "cache" / "data")
     place = ["--cache", str(tmp_path / "cache"), "--results", str(tmp_path / "results"), "--profile", "smoke"]
-    done = bench("run", "--attack", "identity", "--targets", "resnet18/hp/*", *place, "--workers", "1", "--batch", "5")
+    done = bench_here(
+        "run", "--attack", "identity", "--targets", "resnet18/hp/*", *place, "--workers", "1", "--batch", "5"
+    )
     assert done.returncode == 0, done.stderr
     trained = list(tmp_path.glob("cache/fits/*/state.safetensors"))
     assert len(trained) == 2
@@ -84,8 +89,8 @@ def test_one_seed_gives_the_same_weights_whatever_the_workers(folders, tmp_path)
         assert path.read_bytes() == (folders / path.relative_to(tmp_path)).read_bytes()
 
 
-def test_tables_need_no_network(folders):
-    done = bench("table", "2a", "--results", str(folders / "results"), "--profile", "smoke", "--published")
+def test_tables_need_no_network(folders, bench_here):
+    done = bench_here("table", "2a", "--results", str(folders / "results"), "--profile", "smoke", "--published")
     assert done.returncode == 0, done.stderr
     assert "Cama" in done.stdout
     assert "91.2" in done.stdout, "the paper's figure for Cama on ResNet-18 RGB"
@@ -93,11 +98,11 @@ def test_tables_need_no_network(folders):
     assert [row["test"] for row in summary["counts"]] == [2] * 12
 
 
-def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path):
-    """Everything that a reader may ask of one attack, from the same networks."""
+def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path, bench_here):
+    """Everything that a reader may ask of one attack, on a target that tiny training does not leave at one class."""
     place = ["--cache", str(folders / "cache"), "--results", str(folders / "more"), "--profile", "smoke"]
-    asked = ["--attack", "cama,identity,median-3,jpeg-30", "--targets", "resnet18/hp/complete"]
-    done = bench("run", *asked, *place, "--condition", "all", "--budget", "native,30,35")
+    asked = ["--attack", "cama,identity,median-3,jpeg-30", "--targets", "vgg16/hp/complete"]
+    done = bench_here("run", *asked, *place, "--condition", "all", "--budget", "native,30,35")
     assert done.returncode == 0, done.stderr
     assert f"{4 * 5 * 3 * 2} computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     assert "gates of virtual, smoke, uint8, native: 5 passed, 0 failed" in done.stdout, done.stdout
@@ -113,25 +118,25 @@ def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path):
     seen = [c.predicted for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
     assert len(seen) == 15 and len(set(seen)) > 5, "conditions and budgets move what the target sees"
     assert any(len(set(outcomes)) > 1 for outcomes in seen), "and photographs do not all give one outcome"
-    seeds = bench("run", "--attack", "noise", "--targets", "resnet18/hp/complete", *place, "--seeds", "2")
+    seeds = bench_here("run", "--attack", "noise", "--targets", "vgg16/hp/complete", *place, "--seeds", "2")
     assert seeds.stdout.startswith("seed 0\n2 computed") and "seed 1\n2 computed" in seeds.stdout, seeds.stderr
     where = place[:2] + place[4:]
     for command in (
         ["show", "photographs", "cama", "--images", "0", "-o", str(tmp_path / "p.png"), *where],
         ["show", "spectra", "cama", "--images", "0,1", "-o", str(tmp_path / "s.png"), *where],
-        ["show", "confusion", "cama", "resnet18/hp/complete", "-o", str(tmp_path / "c.png"), *place[2:4]],
+        ["show", "confusion", "cama", "vgg16/hp/complete", "-o", str(tmp_path / "c.png"), *place[2:4]],
         ["curve", "-o", str(tmp_path / "t.svg"), *place[2:4]],
     ):
-        shown = bench(*command)
+        shown = bench_here(*command)
         assert shown.returncode == 0, shown.stderr
     assert {p.name for p in tmp_path.iterdir()} == {"p.png", "s.png", "c.png", "t.svg"}
-    table = bench("table", "conditions", "--baselines", *place[2:4]).stdout
+    table = bench_here("table", "conditions", "--baselines", *place[2:4]).stdout
     assert "jpeg-target, 35 dB" in table and "median-3" in table
     check = ["report", "--check", *place[2:4]]
-    bench("report", *place[2:4])
-    assert bench(*check).returncode == 0
+    bench_here("report", *place[2:4])
+    assert bench_here(*check).returncode == 0
     (folders / "more" / "leaderboard.csv").write_text("edited")
-    edited = bench(*check)
+    edited = bench_here(*check)
     assert edited.returncode == 1 and "leaderboard.csv is not what its cells say" in edited.stderr
-    freed = bench("gc", "--dry-run", *place[:4])
+    freed = bench_here("gc", "--dry-run", *place[:4])
     assert freed.returncode == 0 and "generator/cama" not in freed.stdout and "evaluator" not in freed.stdout

@@ -1,0 +1,154 @@
+"""What people install: the wheel alone does the main job, whichever package of the same import name is about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ("pyproject.toml", "README.md", "LICENSE", "benchbench", "attacks", "targets", "results/published")
+
+
+def ran(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.slow
+def test_the_wheel_does_the_main_job_in_another_folder(tmp_path: Path) -> None:
+    source, place, folder = tmp_path / "source", tmp_path / "place", tmp_path / "elsewhere"
+    for name in SOURCE:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, source / name)  # a build leaves folders behind
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+    built = ran(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith("benchbench_forensics-")
+    ran(sys.executable, "-m", "venv", "--without-pip", place)
+    installed = ran(*pip, "--python", place / "bin" / "python", "install", "--no-deps", wheel)
+    assert installed.returncode == 0, installed.stderr
+    folder.mkdir()
+    (site,) = place.glob("lib/python*/site-packages")
+    # The dependencies are those of this environment. Its .pth files, and so this checkout, play no part.
+    paths = os.pathsep.join((str(site), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    environment = {**os.environ, "PYTHONPATH": paths, "BENCHBENCH_CACHE": str(tmp_path / "cache")}
+
+    def bench(*arguments: str) -> str:
+        done = ran(place / "bin" / "bench", *arguments, cwd=folder, env=environment, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    where = ran(
+        place / "bin" / "python", "-c", "import benchbench; print(benchbench.__file__)", cwd=folder, env=environment
+    )
+    assert where.stdout.strip() == str(site / "benchbench" / "__init__.py")
+    job = ("--attack", "fgsm", "--targets", "resnet18/rgb/complete", "--split", "in")
+    assert "fits that missing and stale cells need: 5 present, 0 missing" in bench("run", *job, "--dry-run"), "the zoo"
+    said = bench("run", *job)
+    assert "1 computed, 0 already there, 0 skipped, 0 failed" in said
+    assert {"leaderboard.html", "leaderboard.csv", "virtual"} <= {path.name for path in (folder / "results").iterdir()}
+    assert "91.2" in bench("table", "2a", "--published"), "the paper's figure for Cama on ResNet-18 RGB"
+    assert "paper" in bench("list", "profiles")
+    assert "cama" in bench("list", "attacks")
+    bench("new", "attack", "box-blur")
+    project = (folder / "benchbench-box-blur" / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'dependencies = ["benchbench-forensics"]' in project
+
+
+def another_package(folder: Path, with_module: bool) -> dict[str, str]:
+    """Put what `pip install benchbench` installs, in its shape, before this package; return the environment."""
+    metadata = folder / "benchbench-1.0.1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: benchbench\nVersion: 1.0.1\n", encoding="utf-8")
+    if with_module:
+        (folder / "benchbench").mkdir()
+        (folder / "benchbench" / "__init__.py").write_text("", encoding="utf-8")
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("with_module", [True, False])
+def test_the_wrong_package_is_named(tmp_path: Path, with_module: bool) -> None:
+    environment = another_package(tmp_path / "site", with_module)
+    code = "import sys; from benchbench_launch import main; sys.argv = ['bench', 'doctor', '--cache', 'c']; main()"
+    done = ran(sys.executable, "-c", code, env=environment, cwd=tmp_path)
+    sentence = (
+        "'benchbench 1.0.1' is installed, another project's package with the same import name; this one is "
+        "'benchbench-forensics'. Run: pip uninstall benchbench; then, in a checkout: pip install --force-reinstall "
+        "--no-deps -e ."
+    )
+    if with_module:  # it stands before ours, which cannot be imported
+        assert done.returncode == 2 and done.stderr == f"bench: {sentence}\n" and not done.stdout
+    else:  # ours was installed over it
+        assert done.returncode == 1 and f"wrong package: {sentence}\n" in done.stdout, done.stderr
+
+
+def test_python_m_benchbench_is_bench(tmp_path: Path) -> None:
+    module = ran(sys.executable, "-m", "benchbench", "--version", cwd=tmp_path)
+    assert module.stdout.startswith("benchbench ") and module.returncode == 0
+    unknown = ran(sys.executable, "-m", "benchbench", "run", "--attack", "camma", cwd=tmp_path)
+    assert unknown.returncode == 2 and unknown.stderr.startswith("bench: unknown attack 'camma'. Did you mean 'cama'?")
+
+
+def test_nothing_makes_pip_fetch_the_other_package() -> None:
+    fetching = re.compile(
+        r"pip3? install[^\n`]*?[\s'\"]benchbench(?![\w/-])|dependencies = \[[^\]]*\"benchbench(?![\w-])"
+        r"|^\s*\"benchbench[\[>=]",
+        re.MULTILINE,
+    )
+    assert fetching.search("pip install 'benchbench[ray]'") and fetching.search('dependencies = ["benchbench"]')
+    folders = ("benchbench", "attacks", "targets", "tests/plugin", "docs", "tools", ".ci")
+    files = [path for name in folders for path in (ROOT / name).rglob("*") if path.is_file()]
+    files += [
+        ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", "pyproject.toml", "results/README.md")
+    ]
+    assert len(files) > 150
+    for path in files:
+        if path.suffix in (".safetensors", ".pyc", ".png", ".json"):
+            continue
+        found = fetching.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def pythons(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return ran("sh", ROOT / "tools" / "pythons", *arguments, env={**os.environ, **environment})
+
+
+def test_a_python_is_said_to_fit_or_why_not(tmp_path: Path) -> None:
+    number = ".".join(map(str, sys.version_info[:2]))
+    assert pythons(sys.executable).stdout.startswith(f"{number} ")
+    for change, reason in {
+        "sys.version_info = (3, 9, 2, 'final', 0)": "; 3.11 or newer is expected",
+        "sys.maxsize = 2**31 - 1": " of 32 bits, for which PyTorch is not made",
+        "platform.libc_ver = lambda: ('', '')": " for musl (Alpine), for which PyTorch is not made",
+        "sys.platform = 'win32'": " for Windows, where benchbench was not tried; use it in WSL",
+        "sys.platform, platform.machine = 'darwin', lambda: 'x86_64'": " for Intel Macs",
+        "platform.python_implementation = lambda: 'PyPy'": " of PyPy; CPython is expected",
+        "sys.modules['ensurepip'] = None": "cannot make a virtual environment",
+    }.items():
+        code = f"import platform, sys\n{change}\nimport python_fits\nprint(python_fits.sentence())"
+        done = ran(sys.executable, "-c", code, cwd=ROOT / "tools")
+        assert reason in done.stdout, (change, done.stdout, done.stderr)
+
+
+def test_pythons_under_a_version_manager_count(tmp_path: Path) -> None:
+    for version in ("3.12.4", "3.14.0"):
+        python = tmp_path / "versions" / version / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\necho "{version[:4]} $0"\n', encoding="utf-8")
+        python.chmod(0o755)
+    # No Python on PATH but what the tool itself needs.
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "dirname", "tail", "sed", "sort"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    found = pythons(PATH=str(folder), HOME=str(tmp_path), PYENV_ROOT=str(tmp_path)).stdout.splitlines()
+    assert [line.split()[0] for line in found][:2] == ["3.14", "3.12"]
+    assert found[0] == f"3.14 {tmp_path}/versions/3.14.0/bin/python"
