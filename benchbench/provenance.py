@@ -68,16 +68,25 @@ def versions() -> dict[str, str]:
     return dict(_versions())
 
 
+_VECTORS = {"avx512f": "AVX512", "avx2": "AVX2", "asimd": "NEON"}
+"""Vector instructions by the name that Linux gives them, the widest first."""
+
+
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """Return the processor's model name, or the architecture where the system does not say."""
+    """Return the processor's model name and vector instructions, e.g. 'AMD EPYC (AVX2)', or the architecture alone.
+
+    Processors of one name may have other instructions, and then round otherwise.
+    """
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
+        lines = []  # not Linux
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    vectors = next((text for flag, text in _VECTORS.items() if flag in flags), "")
+    return f"{name} ({vectors})" if vectors else name
 
 
 @lru_cache

@@ -30,10 +30,10 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 
 
 def instructions() -> str:
-    """Return what this processor computes with: vector instructions, and what 'mixed' comes to on it."""
+    """Return what torch computes with on this processor, and what 'mixed' comes to on it."""
     held = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     found = str(torch.backends.cpu.get_cpu_capability()) + (f" (oneDNN held to {held})" if held else "")
-    return f"{found}, precision 'mixed' is {precision_used('mixed', torch.device('cpu'))}"
+    return f"kernels of {found}, precision 'mixed' is {precision_used('mixed', torch.device('cpu'))}"
 
 
 def _has_bfloat16(device: torch.device) -> bool:
