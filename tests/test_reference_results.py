@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchbench.report import differing
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "README.md"]
 
 
+@pytest.mark.slow
 def test_every_table_is_what_its_cells_say() -> None:
     """Otherwise: `bench report --published --results results --fill README.md --fill results/README.md`."""
     assert differing(ROOT / "results", published=True, documents=DOCUMENTS) == []

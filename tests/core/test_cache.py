@@ -86,6 +86,7 @@ print(cache.has("f"))
     assert not (tmp_path / "fits").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> None:
     code = f"""
         from pathlib import Path

@@ -106,6 +106,7 @@ def test_a_misbehaving_attack_is_named_and_the_others_finish(bench: Bench, tmp_p
     assert again.sentence == "2 computed, 2 already there, 0 skipped, 0 failed"
 
 
+@pytest.mark.slow
 def test_an_attack_that_kills_its_process_is_named(bench: Bench) -> None:
     from benchbench_stega.bad import Bad
     from benchbench_stega.shift import Shift

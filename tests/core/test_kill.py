@@ -67,6 +67,7 @@ def finished(root: Path) -> int:
     return sum(1 for pattern in ("c/fits/*/record.json", "r/**/cells/**/*.json") for _ in root.glob(pattern))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_and_resumed_equals_uninterrupted(
     start: Any, tmp_path: Path, cell_facts: Callable[[Path], dict[str, Any]], workers: int
@@ -96,6 +97,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert not [p for p in (tmp_path / "torn" / "c" / "work").rglob("*") if p.is_file() and p.suffix != ".lock"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_used_again(start: Any, tmp_path: Path) -> None:
     from benchbench.cache import Cache
 
@@ -113,6 +115,7 @@ def test_a_checkpoint_is_used_again(start: Any, tmp_path: Path) -> None:
         assert max(started) > 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_left_to_the_caller(start: Any, tmp_path: Path) -> None:
     process = start(tmp_path, 2)
     while not (tmp_path / "c").exists():

@@ -87,6 +87,7 @@ def test_an_attack_that_cannot_take_other_sizes_is_told(plugin: Path, monkeypatc
         check_attack(Fade())
 
 
+@pytest.mark.slow
 def test_a_generated_project_passes_its_own_tests_and_lint(tmp_path: Path) -> None:
     files = new_attack("box-blur", tmp_path)
     folder = tmp_path / "benchbench-box-blur"

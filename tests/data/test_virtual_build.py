@@ -245,6 +245,7 @@ SCRIPT = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process group")
 def test_a_killed_build_leaves_nothing_half_valid_and_goes_on(tmp_path):
     recipe = VirtualRecipe(size=64, scenes=5, q_per_device=16, p_per_device=16, test_per_class=16, known=3, unknown=2)
