@@ -4,8 +4,8 @@
 # and one measures speed, on cores that do nothing else:
 #   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
 
-# The newest Python that is there and fits; `sh tools/pythons` lists them.
-PYTHON ?= $(shell sh tools/pythons 2>/dev/null | head -n 1 | cut -d ' ' -f 2)
+# A path, or a name such as python3.12; without one the newest that is there and fits (`sh tools/pythons` lists them).
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROFILE ?= quick
@@ -24,7 +24,7 @@ FORMER := -m pip uninstall --quiet --yes benchbench
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark test lint types tests tests-avx2 tests-others check-python clean
+.PHONY: bench benchmark test lint types tests tests-avx2 tests-others clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
@@ -48,12 +48,9 @@ tests-avx2: $(VENV)/.installed-dev
 tests-others: $(VENV)/.installed-dev
 	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
-check-python:
-	@test -n "$(PYTHON)" || sh tools/pythons
-	@sh tools/pythons "$(PYTHON)" >/dev/null
-
-$(BIN)/python: | check-python
-	$(PYTHON) -m venv $(VENV)
+$(BIN)/python:
+	@sh tools/pythons $(PYTHON) >/dev/null
+	"$$(sh tools/pythons $(PYTHON) | head -n 1 | cut -d ' ' -f 2-)" -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf benchbench.egg-info
