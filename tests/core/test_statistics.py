@@ -39,6 +39,7 @@ def draw(rng: np.random.Generator, p: float, correlation: float, images: int, tr
     return rng.binomial(trials, chance) / trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [60, 600])
 @pytest.mark.parametrize("correlation", [0.3, 0.8])
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
