@@ -26,12 +26,16 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark test lint types tests tests-avx2 tests-others clean
+.PHONY: bench benchmark test about lint types tests tests-avx2 tests-others clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
 
-test: lint types tests tests-avx2 tests-others
+test: about lint types tests tests-avx2 tests-others
+
+# Python, versions, commit, processor, accelerator: what a failure may hang on.
+about: $(VENV)/.installed-dev
+	@$(BIN)/bench doctor | sed -n 1,5p
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
