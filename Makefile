@@ -19,7 +19,7 @@ OTHERS ?= $(shell sh tools/pythons 2>/dev/null | cut -d ' ' -f 2)
 # The lowest torch that pyproject.toml allows: the last of these passes takes it.
 LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
 PIP := -m pip install --quiet --disable-pip-version-check
-# The distribution was called benchbench, which on PyPI is another project's package of the same import name.
+# An environment may hold this package as benchbench, or PyPI's of that name, another project's: both stand in the way.
 FORMER := -m pip uninstall --quiet --yes benchbench
 # Tests start many processes, and each would compile all sources again.
 unexport PYTHONDONTWRITEBYTECODE

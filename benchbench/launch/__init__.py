@@ -20,7 +20,7 @@ def foreign() -> str:
         found = metadata.distribution(OTHER)
     except metadata.PackageNotFoundError:
         return ""
-    ours = any(point.group == "benchbench.attacks" for point in found.entry_points)  # under its former name
+    ours = any(point.group == "benchbench.attacks" for point in found.entry_points)  # this package as 'benchbench'
     return "" if ours else found.version
 
 

@@ -137,7 +137,9 @@ def test_a_whole_run_on_virtual_cameras(cli: Run, here: Run, tmp_path: Path) -> 
     assert "16 computed, 0 already there, 0 skipped, 0 failed" in first.stdout
     assert "page: r/leaderboard.html" in first.stdout and (tmp_path / "r" / "leaderboard.csv").exists()
     assert "bench: networks: done" in first.stderr and "to go" in first.stderr
+    began = time.monotonic()
     assert "0 computed, 16 already there" in here(*run).stdout
+    assert time.monotonic() - began < 20
     status = here("status", "--attack", "shift,fade", *where).stdout
     assert "cells: 16 present, 0 missing, 0 stale, 0 skipped" in status
     assert "shift" in here("table", "other", "--results", "r").stdout.lower()
