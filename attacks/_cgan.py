@@ -131,7 +131,7 @@ class GeneratorFit(Fit):
         critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic, recipe.discriminator_gain).to(
             device
         )
-        layout = memory_format(generator_network, critic, evaluator)
+        layout = memory_format(generator_network, critic)
         for module in (generator_network, critic, evaluator):
             module.to(memory_format=layout)
         losses = Losses(self.pixel_weight, self.psnr).to(device)

@@ -33,10 +33,14 @@ class Lent:
 
     def taken_back(self) -> bool:
         """Say whether the tensor is as it was; afterwards it is."""
-        intact = torch.equal(self.value, self._kept) or (
-            self.value.shape == self._kept.shape
-            and torch.allclose(self.value, self._kept, rtol=0, atol=0, equal_nan=True)
-        )
+        now, before = self.value, self._kept
+        # Type and layout first: half precision may hold equal values, and the others would compute in it.
+        intact = (now.dtype, now.shape, now.stride(), now.device) == (
+            before.dtype,
+            before.shape,
+            before.stride(),
+            before.device,
+        ) and (torch.equal(now, before) or torch.allclose(now, before, rtol=0, atol=0, equal_nan=True))
         if not intact:
             self.value = self._kept.clone()
         return intact
@@ -88,8 +92,10 @@ class Panel:
         if key not in features:
             features.clear()
             made = _asked(parts.preprocessor, x)
-            if not isinstance(made, torch.Tensor):  # nothing that could be lent again
-                return cast(torch.Tensor, parts.classify(made))
+            if not isinstance(
+                made, torch.Tensor
+            ):  # nothing that could be lent: as a whole, and it may hold photographs
+                return cast(torch.Tensor, _asked(lambda lent: parts.classify(parts.preprocessor(lent)), x))
             features[key] = Lent(made.clone())  # it may be a part of the photographs
         return cast(torch.Tensor, _asked(parts.classify, features[key]))
 

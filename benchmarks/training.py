@@ -150,7 +150,7 @@ def measure(options: Options) -> Report:
     _compare(fits, alone, together, costs, report)
     report.tables.append(formats(fits, torch.device(options.device), options.quick))
     report.notes.append(
-        "The table of formats is one thread; patches that are there, no sampling. The default is bfloat16, "
+        "The table of formats is one thread; patches that are there, no sampling. The default is mixed, "
         "channels-last, eager: each network would be compiled anew in each process, for the time that is named."
     )
     return report

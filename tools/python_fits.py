@@ -23,7 +23,7 @@ def sentence():
     if sys.platform == "win32":
         return found + " for Windows, where benchbench was not tried; use it in WSL (Ubuntu)."
     if sys.platform == "darwin" and platform.machine() == "x86_64":
-        return found + " for Intel Macs, for which PyTorch is no longer made; use Linux or a Mac with Apple silicon."
+        return found + " for Intel Macs, for which PyTorch is no longer made; on Apple silicon take a Python for ARM."
     if sys.platform.startswith("linux") and platform.libc_ver()[0] != "glibc":
         return found + " for musl (Alpine), for which PyTorch is not made; use a Linux with glibc, e.g. Debian."
     import sysconfig

@@ -74,7 +74,7 @@ def pickled(job: Job) -> bytes | Outcome:
     try:
         return bytes(cloudpickle.dumps(job))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        text = f"'{job.label}' cannot be sent to a worker process ({error}); open files and locks cannot travel."
+        text = f"'{job.label}' cannot be sent to a worker process ({error}); e.g. open files and locks cannot travel."
         return Outcome(key=job.key, error=text)
 
 
@@ -83,7 +83,7 @@ def attempt_pickled(key: str, label: str, payload: bytes, progress: Progress) ->
     try:
         job = pickle.loads(payload)
     except Exception as error:  # its classes cannot be imported here
-        text = f"'{label}' cannot be read in a worker process ({error}); install what it imports there."
+        text = f"'{label}' cannot be read in a worker process ({error}); is everything that it imports installed there?"
         return pickle.dumps(Outcome(key=key, error=text))
     outcome = attempt(job, progress)
     try:

@@ -121,6 +121,27 @@ def test_a_target_that_changes_what_is_shared_is_dropped_alone(sin: str, part: s
         assert np.array_equal(found[target], classes)
 
 
+@pytest.mark.parametrize("sin", [*SINS, "half"])
+def test_a_preprocessor_of_several_tensors_is_no_way_round(sin: str) -> None:
+    def halved(x: torch.Tensor) -> torch.Tensor:
+        x.data = x.data.half()
+        return x
+
+    class First(nn.Module):
+        def forward(self, made: Any) -> torch.Tensor:
+            return LinearTarget(CLASSES)({**SINS, "half": halved}[sin](made[0]).float())  # type: ignore[no-any-return]
+
+    x = sample_images(8)
+    good = {"m": LinearTarget(CLASSES), "n": Shared(plain, LinearTarget(CLASSES)), "o": Normalized(torch.clone)}
+    alone = panel(good).classify(x)
+    for bad in (Shared(lambda x: (x, x), First()), Normalized(lambda x: First()((x, x)))):  # type: ignore[arg-type,return-value]
+        both = panel({"bad": bad, **good})
+        found = both.classify(x)
+        assert set(found) == set(good) and list(both.failures) == ["bad"], both.failures
+        for target, classes in alone.items():
+            assert np.array_equal(found[target], classes)
+
+
 def test_the_conformance_suite_finds_such_a_target(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchbench_stega.toys import Toy
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.fit import FitContext
+from benchbench import TARGETS
+from benchbench.fit import FitContext, Setup
 from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.precision import autocast, precision_used
 from benchbench.profile import load_profile
@@ -55,10 +56,16 @@ def test_mixed_follows_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert precision_used("mixed", torch.device("mps")) == "float32", "not tried there"
 
 
-def test_the_identity_says_mixed() -> None:
+def test_the_identity_says_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = load_profile("quick")
     recipes = (quick.recipe_for("resnet18/rgb/complete"), quick.evaluator_recipe("low"), quick.residual, quick.cgan)
     assert {recipe.precision for recipe in recipes} == {"mixed"}
+    setup = Setup(profile=quick, data_id="d", known=6, classes=12)
+    found = []
+    for able in ({}, {"avx512_bf16": True}):
+        processor(monkeypatch, **able)
+        found.append([fit.fit_id("d") for fit in TARGETS.create("resnet18/ww/complete").fits(setup).values()])
+    assert found[0] == found[1]
 
 
 class KilledError(Exception):
