@@ -23,8 +23,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 FORMER := -m pip uninstall --quiet --yes benchbench
 # Tests start many processes, and each would compile all sources again.
 unexport PYTHONDONTWRITEBYTECODE
-# Three processes for two cores: many tests wait.
-PYTEST := -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Two processes: many tests wait for processes of their own.
+PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: bench benchmark test about lint types tests tests-avx2 tests-others clean
 
