@@ -92,9 +92,8 @@ class Panel:
         if key not in features:
             features.clear()
             made = _asked(parts.preprocessor, x)
-            if not isinstance(
-                made, torch.Tensor
-            ):  # nothing that could be lent: as a whole, and it may hold photographs
+            if not isinstance(made, torch.Tensor):
+                # Not to be lent; and the photographs themselves may be in it.
                 return cast(torch.Tensor, _asked(lambda lent: parts.classify(parts.preprocessor(lent)), x))
             features[key] = Lent(made.clone())  # it may be a part of the photographs
         return cast(torch.Tensor, _asked(parts.classify, features[key]))

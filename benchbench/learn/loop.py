@@ -101,7 +101,7 @@ class Loop:
             if saved["cuda_rng"] and torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(saved["cuda_rng"])
             best, first, self.curve = saved["best"], saved["epoch"], saved["curve"]
-            self.used = saved.get("used", [])  # absent from checkpoints of before 'mixed'
+            self.used = saved.get("used", [])  # a checkpoint may come from another version
         here = precision_used(self.precision, context.device)
         if not self.used or self.used[-1] != here:
             self.used = [*self.used, here]
