@@ -81,6 +81,7 @@ class Losses(nn.Module):
 class GeneratorFit(Fit):
     """Trains one generator on q against a frozen evaluator and a critic."""
 
+    kind: ClassVar[str] = "benchbench_attacks._cgan.GeneratorFit"
     version: ClassVar[int] = 3
     stands_alone: ClassVar[bool] = True
 

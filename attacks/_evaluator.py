@@ -32,6 +32,7 @@ class ResidualNetworkFit(Fit):
     Source: Andrews et al. 2020, section 3.2; MSE, Adam 1e-4, weight decay 5e-4.
     """
 
+    kind: ClassVar[str] = "benchbench_attacks._evaluator.ResidualNetworkFit"
     version: ClassVar[int] = 3
     stands_alone: ClassVar[bool] = True
 

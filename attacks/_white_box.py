@@ -40,6 +40,7 @@ class EpsilonFit(Fit):
     Source: protocol.md (D). The photographs are rounded to uint8 first, as the harness does.
     """
 
+    kind: ClassVar[str] = "benchbench_attacks._white_box.EpsilonFit"
     stands_alone: ClassVar[bool] = True
 
     attack: Attack
@@ -51,7 +52,7 @@ class EpsilonFit(Fit):
     def spec(self) -> dict[str, Any]:
         """Return the recipe with the attack's parameters in place of the attack."""
         own = {"attack": self.attack.spec(), "psnr": self.psnr, "images": self.images, "tolerance": self.tolerance}
-        return {"fit": f"{type(self).__module__}.{type(self).__qualname__}", "version": self.version, "fields": own}
+        return {"fit": self.kind, "version": self.version, "fields": own}
 
     @property
     def label(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from benchbench.errors import AttackError
-from benchbench.identity import plain
+from benchbench.identity import plain_fields
 
 if TYPE_CHECKING:
     import torch
@@ -115,8 +115,7 @@ class Attack(ABC):
     @final
     def spec(self) -> dict[str, Any]:
         """Return {name, version, params}: the attack's part of every identity."""
-        params = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-        return {"name": self.name, "version": self.card.version, "params": params}
+        return {"name": self.name, "version": self.card.version, "params": plain_fields(self)}
 
     @property
     def name(self) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from benchbench.identity import digest, plain
+from benchbench.errors import BenchError
+from benchbench.identity import digest, plain_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,8 @@ class FitContext:
 class Fit(ABC):
     """A recipe. Its fields are its identity; a change of the code that moves results raises `version`."""
 
+    kind: ClassVar[str]
+    """The recipe's name in every identity. Declared by each class, because files and classes may get other names."""
     version: ClassVar[int] = 1
     stands_alone: ClassVar[bool] = False
     """Whether `load` can do without the fits that this one builds on: once computed, it is then used without them."""
@@ -97,13 +100,19 @@ class Fit(ABC):
         """
 
     def spec(self) -> dict[str, Any]:
-        """Return the JSON of this recipe, its needs included."""
-        own = {f.name: plain(getattr(self, f.name)) for f in fields(self) if not isinstance(getattr(self, f.name), Fit)}
-        return {
-            "fit": f"{type(self).__module__}.{type(self).__qualname__}",
-            "version": self.version,
-            "fields": own,
-        }
+        """Return the JSON of this recipe; the fits that it builds on enter its identity through `needs`.
+
+        Raises:
+            BenchError: the class declares no `kind` of its own.
+        """
+        kind = vars(type(self)).get("kind")
+        if not kind:  # an inherited one would make two recipes one
+            raise BenchError(
+                f"the fit '{type(self).__qualname__}' declares no kind; write for example "
+                f"kind: ClassVar[str] = 'my-package/{type(self).__qualname__.lower()}', a name that never changes."
+            )
+        own = plain_fields(self, lambda value: isinstance(value, Fit))
+        return {"fit": kind, "version": self.version, "fields": own}
 
     def fit_id(self, data_id: str) -> str:
         """Return H(recipe, data_id, seed, ids of the fits it builds on)."""

@@ -11,9 +11,11 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 IDENTITY_VERSION = 1
 _PLAIN = frozenset({int, str, bool, type(None)})
@@ -27,10 +29,10 @@ def plain(value: Any) -> Any:
     """
     if type(value) in _PLAIN:  # nearly everything in a cell is a count
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "model_dump"):
-        return plain(value.model_dump(mode="json"))
+    if isinstance(value, type):
+        raise TypeError(f"the class {value.__name__} has no canonical JSON")
+    if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):
+        return plain_fields(value)
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -43,6 +45,37 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     raise TypeError(f"a {type(value).__name__} has no canonical JSON")
+
+
+def since(version: str) -> dict[str, Any]:
+    """Return what marks a field that was added in `version`: at its default it is no part of any identity.
+
+    What was computed before the field was there then keeps its name. In a dataclass it is the field's metadata, in a
+    pydantic model its json_schema_extra:
+
+        steps: int = dataclasses.field(default=10, metadata=since("0.2"))
+        steps: int = pydantic.Field(default=10, json_schema_extra=since("0.2"))
+    """
+    return {"since": version}
+
+
+def plain_fields(value: Any, leave_out: Callable[[Any], bool] = lambda field: False) -> dict[str, Any]:
+    """Return the fields of a dataclass or pydantic model as JSON, without those that `since` leaves out.
+
+    Args:
+        leave_out: says of a field's value that it is no part of the identity.
+    """
+    if isinstance(value, BaseModel):
+        known = {n: (f.json_schema_extra, f.default) for n, f in type(value).model_fields.items()}
+    else:
+        known = {f.name: (f.metadata, f.default) for f in dataclasses.fields(value)}
+    found = {}
+    for name, (marks, default) in known.items():
+        mine = getattr(value, name)
+        later = isinstance(marks, Mapping) and "since" in marks
+        if not (later and mine == default) and not leave_out(mine):
+            found[name] = plain(mine)
+    return found
 
 
 def canonical_json(value: Any) -> str:

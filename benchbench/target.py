@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbench.identity import plain
+from benchbench.identity import plain_fields
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +57,7 @@ class Target(ABC):
 
     def spec(self) -> dict[str, Any]:
         """Return {name, version, params}: the target's part of every identity."""
-        params = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-        return {"name": self.name, "version": self.card.version, "params": params}
+        return {"name": self.name, "version": self.card.version, "params": plain_fields(self)}
 
     @property
     def name(self) -> str:

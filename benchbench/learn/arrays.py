@@ -48,6 +48,8 @@ class StackFit(Fit):
 class WienerResiduals(StackFit):
     """Wavelet Wiener residuals in the [-1, 1] scale of the networks, float16."""
 
+    kind: ClassVar[str] = "benchbench.learn.arrays.WienerResiduals"
+
     @property
     def label(self) -> str:
         """The name in progress bars."""
@@ -71,6 +73,7 @@ class WienerResiduals(StackFit):
 class NetworkResiduals(StackFit):
     """High-frequency parts x_H = E0(x) in the [-1, 1] scale, float16."""
 
+    kind: ClassVar[str] = "benchbench.learn.arrays.NetworkResiduals"
     network: Fit
 
     @property
@@ -97,6 +100,8 @@ class NetworkResiduals(StackFit):
 @dataclass(frozen=True, kw_only=True)
 class Remosaiced(StackFit):
     """Photographs after an RGGB mosaic and Menon demosaicing, rounded to uint8: the input of the generators."""
+
+    kind: ClassVar[str] = "benchbench.learn.arrays.Remosaiced"
 
     @property
     def label(self) -> str:

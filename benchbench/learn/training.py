@@ -56,6 +56,7 @@ class ClassifierFit(Fit):
     Source: Andrews et al. 2020, section 4.1; NLL, SGD with Nesterov momentum, class-balanced patches, Dih4.
     """
 
+    kind: ClassVar[str] = "benchbench.learn.training.ClassifierFit"
     version: ClassVar[int] = 2
     stands_alone: ClassVar[bool] = True
 

@@ -186,9 +186,9 @@ def _row(claim: Claim, group: Group) -> Row:
 
 def _wins(group: Group) -> Row:
     """Return the row that counts where Cama has the highest TSR of the conditional GANs."""
-    rates = published.success_rates()
+    paper_rates = published.success_rates()
     places = Selection("cama").places()
-    theirs = [[rates.get((*place, name), (None, None))[0] for name in CONDITIONAL] for place in places]
+    theirs = [[paper_rates.get((*place, name), (None, None))[0] for name in CONDITIONAL] for place in places]
     rows = [_only(group, name) for name in CONDITIONAL]
     ours = [[_rate(group, row, place) for row in rows] for place in places]
     text = f"Cama's TSR is the highest of {', '.join(LABELS[n] for n in CONDITIONAL)} on most targets and splits"
@@ -200,14 +200,14 @@ def _wins(group: Group) -> Row:
 
 def _won(table: Sequence[Sequence[float | None]]) -> list[Entry]:
     """Return how often the first of a row is the highest, among rows without a gap, and whether it mostly is."""
-    whole = [[rate for rate in rates if rate is not None] for rates in table if None not in rates]
-    won = sum(rates[0] >= max(rates) for rates in whole)
+    whole = [[rate for rate in row if rate is not None] for row in table if None not in row]
+    won = sum(row[0] >= max(row) for row in whole)
     return [Entry(f"{won} of {len(whole)}"), Entry(TRUE if 2 * won > len(whole) else FALSE)]
 
 
 def _published(selection: Selection) -> float:
-    rates = published.success_rates()
-    found = [rates.get((*place, selection.attack), (None, None))[0] for place in selection.places()]
+    paper_rates = published.success_rates()
+    found = [paper_rates.get((*place, selection.attack), (None, None))[0] for place in selection.places()]
     return mean([rate for rate in found if rate is not None])
 
 

@@ -144,13 +144,13 @@ def _noise(group: Group) -> tuple[bool | None, str]:
     for split in SPLITS:
         cells = [c for c in group.cells if c.attack.name == "noise" and c.split.name == split]
         cells = [c for c in cells if c.target.overlap == "complete"]
-        rates = [r for c in cells if (r := metrics.tsr(c)) is not None]
-        if rates:
+        shares = [r for c in cells if (r := metrics.tsr(c)) is not None]
+        if shares:
             known = cells[0].dataset.known
             # A photograph that is always taken for one class hits it once in all classes that can be wanted.
             chance = 1 / (known - 1) if split == "in" else 1 / known
-            good &= mean(rates) <= chance + 1e-9
-            parts.append(f"{split} {_percent(mean(rates))}, chance {_percent(chance)}")
+            good &= mean(shares) <= chance + 1e-9
+            parts.append(f"{split} {_percent(mean(shares))}, chance {_percent(chance)}")
     return (good, "; ".join(parts)) if parts else (None, "noise has not been run on a target of complete overlap")
 
 

@@ -84,7 +84,7 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
     columns = [
         Column(p, captions.PREPROCESSORS.get(p, p), pair=pair, better="higher") for p in layout.preprocessors
     ] + [Column(published.MEAN, "Mean", pair=pair, better="higher")]
-    rates = published.success_rates()
+    theirs = published.success_rates()
     rows = []
     for backbone in layout.backbones:
         for attack in rows_of(layout, group):
@@ -96,7 +96,9 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
                 entries = [
                     replace(
                         e,
-                        published=rates.get((layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)),
+                        published=theirs.get(
+                            (layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)
+                        ),
                     )
                     for e, c in zip(entries, columns, strict=True)
                 ]

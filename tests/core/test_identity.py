@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
 
-from benchbench.identity import canonical_json, cell_id, craft_id, digest
+from benchbench.errors import BenchError
+from benchbench.identity import canonical_json, cell_id, craft_id, digest, since
 from benchbench.protocol import Protocol, RunOptions
 from benchbench.store import CellStore, identify
 
@@ -86,3 +88,38 @@ def test_plan_and_record_agree(bench: Callable[..., Any], tmp_path: Path) -> Non
 def test_run_options_do_not_move_the_identity(bench: Callable[..., Any]) -> None:
     ids = [{c.cell_id for c in bench(where=w, batch=b, workers=n).computed} for w, b, n in (("x", 1, 1), ("y", 9, 2))]
     assert ids[0] == ids[1]
+
+
+def test_a_later_field_at_its_default_moves_no_identity() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Before:
+        steps: int = 10
+
+    @dataclasses.dataclass(frozen=True)
+    class After:
+        steps: int = 10
+        restarts: int = dataclasses.field(default=1, metadata=since("0.2"))
+
+    class Model(BaseModel):
+        steps: int = 10
+        inner: After = After()
+        restarts: int = Field(default=1, json_schema_extra={"since": "0.2"})
+
+    assert canonical_json(After()) == canonical_json(Before())
+    assert canonical_json(After(restarts=2)) == '{"restarts":2,"steps":10}'
+    assert canonical_json(Model()) == '{"inner":{"steps":10},"steps":10}'
+    assert canonical_json(Model(inner=After(restarts=3))) == '{"inner":{"restarts":3,"steps":10},"steps":10}'
+
+
+def test_a_fit_declares_its_own_kind(plugin: Path) -> None:
+    from benchbench_stega.toys import Means
+
+    class Renamed(Means):
+        kind = "stega/means"
+
+    class Silent(Means):
+        pass
+
+    assert Renamed(role="p", classes=3).fit_id("d") == Means(role="p", classes=3).fit_id("d")
+    with pytest.raises(BenchError, match=r"the fit '.*Silent' declares no kind; write for example"):
+        Silent(role="p", classes=3).spec()

@@ -19,6 +19,7 @@ from benchbench.target import Overlap, Target, TargetCard
 class Means(Fit):
     """The mean picture of each class: an array, and a parent of Centers."""
 
+    kind: ClassVar[str] = "stega/means"
     role: str
     classes: int
 
@@ -40,6 +41,7 @@ class Means(Fit):
 class Centers(Fit):
     """The mean color of each class, in steps with a checkpoint."""
 
+    kind: ClassVar[str] = "stega/centers"
     stands_alone: ClassVar[bool] = True
     role: str
     classes: int
