@@ -66,7 +66,9 @@ def plain_fields(value: Any, leave_out: Callable[[Any], bool] = lambda field: Fa
         leave_out: says of a field's value that it is no part of the identity.
     """
     if isinstance(value, BaseModel):
-        known = {n: (f.json_schema_extra, f.default) for n, f in type(value).model_fields.items()}
+        known: dict[str, tuple[Any, Any]] = {
+            n: (f.json_schema_extra, f.default) for n, f in type(value).model_fields.items()
+        }
     else:
         known = {f.name: (f.metadata, f.default) for f in dataclasses.fields(value)}
     found = {}
