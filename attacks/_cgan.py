@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.attack import Attack, CraftContext
-from benchbench.data import Dataset
-from benchbench.fit import Fit, FitContext, Setup
+from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.photographs import Dataset
+from benchbench.contracts.profile import CganRecipe, GeneratorShape
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
 from benchbench.learn.image_to_image import ImageToImage, PatchCritic, frozen
@@ -26,7 +27,6 @@ from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
-from benchbench.profile import CganRecipe, GeneratorShape
 
 from ._evaluator import Evaluator, evaluator_fits, make_evaluator
 

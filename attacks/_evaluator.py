@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.fit import Fit, FitContext, Setup
+from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.profile import GeneratorShape, ResidualRecipe
 from benchbench.learn.arrays import NetworkResiduals, WienerResiduals
 from benchbench.learn.classifier import Classifier, PreprocessorName
 from benchbench.learn.image_to_image import ImageToImage, frozen
@@ -20,7 +21,6 @@ from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import Band, ClassifierFit, parts
-from benchbench.profile import GeneratorShape, ResidualRecipe
 
 Evaluator = Literal["dual", "cc", "rgb+fd"]
 

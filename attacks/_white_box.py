@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbench.attack import Attack, CraftContext
-from benchbench.fit import Fit, FitContext, Setup
+from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.learn.training import parts
-from benchbench.metrics import psnr
+from benchbench.metrics.rates import psnr
 
 from ._evaluator import evaluator_fits, make_evaluator
 

@@ -11,9 +11,9 @@ import torch
 import torchattacks
 from torch import Tensor
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.errors import BenchError, UnknownNameError, did_you_mean
-from benchbench.fit import Fit, Setup
+from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.fit import Fit, Setup
 
 from ._evaluator import evaluator_fits
 from ._white_box import evaluator_of, surrogate_logits

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.fit import Fit, Setup
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.fit import Fit, Setup
 
 from ._evaluator import evaluator_fits
 from ._white_box import evaluator_of, surrogate_logits

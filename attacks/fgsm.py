@@ -10,8 +10,8 @@ import torch
 import torchattacks
 from torch import Tensor
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.fit import Fit, Setup
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.fit import Fit, Setup
 
 from ._white_box import calibrated_fits, evaluator_of, surrogate_logits
 

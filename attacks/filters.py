@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.conditions import jpeg
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.evaluate.conditions import jpeg
 
 PAPER = "Chen et al., Camera trace erasing, CVPR 2020, section 5 (SiamTE is compared with these filters)"
 

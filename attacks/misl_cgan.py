@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from benchbench.attack import AttackCard
+from benchbench.contracts.attack import AttackCard
 
 from ._cgan import Cgan
 from ._evaluator import Evaluator

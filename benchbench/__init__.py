@@ -11,60 +11,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchbench.attack import Attack, AttackCard, CraftContext
-    from benchbench.cache import Cache
-    from benchbench.cell import Cell
-    from benchbench.crossing import trials
-    from benchbench.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
-    from benchbench.fit import Fit, FitContext, Setup
-    from benchbench.harness import RunSummary, plan_run, run
-    from benchbench.metrics import psnr_mean, tsr, usr
-    from benchbench.profile import Profile, load_profile, profile_names
-    from benchbench.protocol import Protocol, RunOptions
-    from benchbench.registry import ATTACKS, TARGETS, Registry
-    from benchbench.source import RecipeSource
-    from benchbench.store import CellStore
-    from benchbench.target import Target, TargetCard
-    from benchbench.testing import check_attack, check_target
+    from benchbench.authoring.conformance import check_attack, check_target, sample_images
+    from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
+    from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+    from benchbench.contracts.fit import Fit, FitContext, Setup
+    from benchbench.contracts.profile import Profile, load_profile, profile_names
+    from benchbench.contracts.protocol import Protocol, RunOptions
+    from benchbench.contracts.registry import ATTACKS, TARGETS, Registry
+    from benchbench.contracts.target import Target, TargetCard
+    from benchbench.data.source import RecipeSource
+    from benchbench.evaluate.crossing import trials
+    from benchbench.metrics.rates import psnr_mean, tsr, usr
+    from benchbench.records.cache import Cache
+    from benchbench.records.cell import Cell
+    from benchbench.records.cells import CellStore
+    from benchbench.run.harness import RunSummary, plan_run, run
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "ATTACKS": "registry",
-    "Attack": "attack",
-    "AttackCard": "attack",
-    "AttackError": "errors",
-    "BenchError": "errors",
-    "Cache": "cache",
-    "Cell": "cell",
-    "CellStore": "store",
-    "CraftContext": "attack",
-    "DataError": "errors",
-    "Fit": "fit",
-    "FitContext": "fit",
-    "Profile": "profile",
-    "Protocol": "protocol",
-    "RecipeSource": "source",
-    "Registry": "registry",
-    "RunOptions": "protocol",
-    "RunSummary": "harness",
-    "Setup": "fit",
-    "StoreError": "errors",
-    "TARGETS": "registry",
-    "Target": "target",
-    "TargetCard": "target",
-    "TargetError": "errors",
-    "UnknownNameError": "errors",
-    "check_attack": "testing",
-    "check_target": "testing",
-    "load_profile": "profile",
-    "plan_run": "harness",
-    "profile_names": "profile",
-    "psnr_mean": "metrics",
-    "run": "harness",
-    "trials": "crossing",
-    "tsr": "metrics",
-    "usr": "metrics",
+    "ATTACKS": "contracts.registry",
+    "Attack": "contracts.attack",
+    "AttackCard": "contracts.attack",
+    "AttackError": "base.errors",
+    "BenchError": "base.errors",
+    "Cache": "records.cache",
+    "Cell": "records.cell",
+    "CellStore": "records.cells",
+    "CraftContext": "contracts.attack",
+    "DataError": "base.errors",
+    "Fit": "contracts.fit",
+    "FitContext": "contracts.fit",
+    "Profile": "contracts.profile",
+    "Protocol": "contracts.protocol",
+    "RecipeSource": "data.source",
+    "Registry": "contracts.registry",
+    "RunOptions": "contracts.protocol",
+    "RunSummary": "run.harness",
+    "Setup": "contracts.fit",
+    "StoreError": "base.errors",
+    "TARGETS": "contracts.registry",
+    "Target": "contracts.target",
+    "TargetCard": "contracts.target",
+    "TargetError": "base.errors",
+    "UnknownNameError": "base.errors",
+    "check_attack": "authoring.conformance",
+    "check_target": "authoring.conformance",
+    "sample_images": "authoring.conformance",
+    "load_profile": "contracts.profile",
+    "plan_run": "run.harness",
+    "profile_names": "contracts.profile",
+    "psnr_mean": "metrics.rates",
+    "run": "run.harness",
+    "trials": "evaluate.crossing",
+    "tsr": "metrics.rates",
+    "usr": "metrics.rates",
 }
 
 __all__ = [  # noqa: RUF022  # the order of the imports above
@@ -103,6 +104,7 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "TargetCard",
     "check_attack",
     "check_target",
+    "sample_images",
     "__version__",
 ]
 

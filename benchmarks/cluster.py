@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from benchbench.store import CellStore
+from benchbench.records.cells import CellStore
 
 from .clock import say
 from .report import Options, Report
@@ -23,7 +23,7 @@ NODES = 3
 
 def bench(root: Path, attacks: str, targets: str, *more: str) -> list[str]:
     """Run `bench run` with the smoke profile in a folder of its own; return its own lines, without Ray's log."""
-    command = [sys.executable, "-m", "benchbench.cli", "run", "--attack", attacks, "--targets", targets]
+    command = [sys.executable, "-m", "benchbench", "run", "--attack", attacks, "--targets", targets]
     command += ["--profile", "smoke", "--cache", str(root / "cache"), "--results", str(root / "results"), "--no-report"]
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("bench:") or " computed, " in line]

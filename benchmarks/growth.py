@@ -1,6 +1,6 @@
 """How the time of a run grows with targets, photographs and attacks: a table and a log-log plot.
 
-A run is `benchbench.harness.run` with a worker a core on photographs of 256 px and untrained networks, from an empty
+A run is `benchbench.run` with a worker a core on photographs of 256 px and untrained networks, from an empty
 results folder to written cells. It includes what does not grow: worker processes that start and import torch.
 """
 
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchbench.attack import Attack
-from benchbench.harness import run
-from benchbench.profile import load_profile
-from benchbench.protocol import Protocol, RunOptions, cores
-from benchbench.registry import ATTACKS
-from benchbench.target import Target
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import Protocol, RunOptions, cores
+from benchbench.contracts.registry import ATTACKS
+from benchbench.contracts.target import Target
+from benchbench.run.harness import run
 
 from .clock import say, seconds_of
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

@@ -1,6 +1,6 @@
 """Peak memory of a run at 512 px: does it stay under 3 GB, and does it grow with the number of photographs?
 
-A run is `benchbench.harness.run` in a process of its own with a worker a core. Memory is the proportional set size
+A run is `benchbench.run.harness.run` in a process of its own with a worker a core. Memory is the proportional set size
 (PSS) summed over all its processes, sampled five times a second: what processes share counts once.
 """
 
@@ -18,12 +18,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.harness import run
-from benchbench.profile import load_profile
-from benchbench.protocol import Protocol, RunOptions, cores
-from benchbench.registry import ATTACKS
-from benchbench.target import Target
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import Protocol, RunOptions, cores
+from benchbench.contracts.registry import ATTACKS
+from benchbench.contracts.target import Target
+from benchbench.run.harness import run
 
 from .clock import say
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

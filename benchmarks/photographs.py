@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchbench.attack import Attack
-from benchbench.cache import Cache
-from benchbench.data.dataset import FORMAT, Dataset
-from benchbench.data.splits import is_validation
-from benchbench.fit import Fit, Setup, collect
-from benchbench.identity import digest
+from benchbench.base.identity import digest
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, Setup, collect
+from benchbench.contracts.photographs import FORMAT, Dataset
+from benchbench.contracts.registry import TARGETS
+from benchbench.contracts.roles import is_validation
+from benchbench.contracts.target import Target
+from benchbench.data.source import BuildProgress, Facts
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.image_to_image import ImageToImage
 from benchbench.learn.training import ClassifierFit
-from benchbench.registry import TARGETS
-from benchbench.source import BuildProgress, Facts
-from benchbench.target import Target
+from benchbench.records.cache import Cache
 from benchbench_attacks._evaluator import ResidualNetworkFit
 
 KNOWN, MODELS = 6, tuple(f"model {c}" for c in range(12))

@@ -25,23 +25,23 @@ import torch
 from scipy.optimize import nnls
 from tabulate import tabulate
 
-from benchbench.attack import Attack
-from benchbench.cache import Cache
-from benchbench.cell import Cell
-from benchbench.conditions import jpeg
-from benchbench.crossing import to_tensor
-from benchbench.data import open_dataset
-from benchbench.distortion import distortion
-from benchbench.fit import Fit, Setup, collect
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, Setup, collect
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.registry import ATTACKS, TARGETS
+from benchbench.contracts.target import Target
+from benchbench.data.build import open_dataset
+from benchbench.data.source import facts_of
+from benchbench.evaluate.conditions import jpeg
+from benchbench.evaluate.crossing import to_tensor
+from benchbench.evaluate.measures import distortion
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.training import ClassifierFit
-from benchbench.photographs import SECONDS_PER_PHOTOGRAPH
-from benchbench.profile import load_profile
-from benchbench.registry import ATTACKS, TARGETS
-from benchbench.rounds import JOBS_PER_WORKER
-from benchbench.source import facts_of
-from benchbench.store import CellStore
-from benchbench.target import Target
+from benchbench.records.cache import Cache
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore
+from benchbench.run.photographs import SECONDS_PER_PHOTOGRAPH
+from benchbench.run.rounds import JOBS_PER_WORKER
 
 MAIN = ("cama", "misl-cgan", "spoc-cgan", "fgsm", "pgd", "ddn", "identity", "noise")
 GENERATORS, GRADIENTS, PLAIN = MAIN[:3], MAIN[3:6], MAIN[6:]
@@ -105,7 +105,7 @@ class Campaign:
         return self.attacks * self.targets * self.runs * 2 * conditions
 
     def jobs(self, photographs: flops.Photographs, workers: int) -> float:
-        """Return the number of crossing jobs, as `benchbench.rounds` cuts them, of all runs."""
+        """Return the number of crossing jobs, as `benchbench.run.rounds` cuts them, of all runs."""
         targeted, once = (photographs.trials(t) for t in (True, False))
         counts = [(self.attacks - self.kinds["plain"], n) for n in targeted]
         counts += [(self.kinds["plain"], n) for n in once]

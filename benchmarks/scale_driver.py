@@ -19,23 +19,24 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from benchbench.assemble import make_cell
-from benchbench.attack import Attack
-from benchbench.cache import Cache
-from benchbench.cell import Cell
-from benchbench.crossing import Crossed, Crossing, Split, View, Viewed, trials
-from benchbench.data import Dataset, VirtualRecipe
-from benchbench.distortion import Distortion
-from benchbench.executors.jobs import Job, Outcome, Queue, pickled
-from benchbench.fit import Setup
-from benchbench.plan import Plan, PlannedCell, make_plan, target_fits
-from benchbench.protocol import Protocol
-from benchbench.provenance import provenance
+from benchbench.base.provenance import provenance
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Setup
+from benchbench.contracts.photographs import Dataset
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.target import Target
+from benchbench.data.source import Facts, RecipeSource
+from benchbench.data.virtual.recipe import VirtualRecipe
+from benchbench.evaluate.crossing import Crossed, Crossing, Split, View, Viewed, trials
+from benchbench.evaluate.measures import Distortion
+from benchbench.records.cache import Cache
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore, file_name
 from benchbench.report import groups
 from benchbench.report.writing import views
-from benchbench.source import Facts, RecipeSource
-from benchbench.store import CellStore, file_name
-from benchbench.target import Target
+from benchbench.run.assemble import make_cell
+from benchbench.run.executors.jobs import Job, Outcome, Queue, pickled
+from benchbench.run.plan import Plan, PlannedCell, make_plan, target_fits
 from benchbench_targets.grid import GridTarget
 
 T = TypeVar("T")

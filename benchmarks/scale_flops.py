@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchbench.attack import Attack
-from benchbench.data import VirtualRecipe, virtual
-from benchbench.fit import Fit, Setup
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.profile import GeneratorShape, Profile
+from benchbench.data.virtual import recipe as virtual
+from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.learn.arrays import NetworkResiduals
 from benchbench.learn.image_to_image import ImageToImage, PatchCritic
 from benchbench.learn.training import ClassifierFit
-from benchbench.profile import GeneratorShape, Profile
 from benchbench_attacks._cgan import Cgan, GeneratorFit
 from benchbench_attacks._evaluator import ResidualNetworkFit
 from benchbench_attacks._white_box import EpsilonFit

@@ -17,13 +17,13 @@ import torch
 import torchattacks
 from torch import Tensor, nn
 
-from benchbench.attack import Attack
-from benchbench.crossing import Crossed, Crossing, View, cross, networks, trials
-from benchbench.fit import Setup
-from benchbench.profile import load_profile
-from benchbench.protocol import Protocol
-from benchbench.registry import ATTACKS
-from benchbench.target import Target
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Setup
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.registry import ATTACKS
+from benchbench.contracts.target import Target
+from benchbench.evaluate.crossing import Crossed, Crossing, View, cross, networks, trials
 from benchbench_attacks._evaluator import evaluator_fits, make_evaluator
 
 from .clock import copy_bandwidth, paired_seconds, say, seconds_of

@@ -17,14 +17,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchbench.executors.jobs import Job, Queue, attempt
-from benchbench.executors.local import run_jobs
-from benchbench.fit import Fit, Progress, Setup, silent
-from benchbench.harness import FitCall
+from benchbench.contracts.fit import Fit, Progress, Setup, silent
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import cores
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import ClassifierFit
-from benchbench.profile import load_profile
-from benchbench.protocol import cores
+from benchbench.run.executors.jobs import Job, Queue, attempt
+from benchbench.run.executors.local import run_jobs
+from benchbench.run.harness import FitCall
 
 from .clock import say, seconds_of
 from .convolutions import Cost, Stopwatch, layers_of

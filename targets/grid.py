@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbench.target import Overlap, Target, TargetCard
+from benchbench.contracts.target import Overlap, Target, TargetCard
 
 if TYPE_CHECKING:
     import torch
 
-    from benchbench.fit import Fit, Setup
+    from benchbench.contracts.fit import Fit, Setup
 
 # Repeated from benchbench.learn.classifier, which imports torch: listing targets must not.
 BackboneName = Literal["resnet18", "resnet50", "densenet100", "vgg16"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import platform
 import subprocess
@@ -10,8 +11,13 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.run.harness import RunSummary, run
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -22,9 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name what a failure may hang on; printed with -q too."""
+    from benchbench.base.provenance import processor, versions
+    from benchbench.contracts.protocol import cores
     from benchbench.learn.precision import instructions
-    from benchbench.protocol import cores
-    from benchbench.provenance import processor, versions
 
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
@@ -73,3 +79,54 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, str(place))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     return place
+
+
+@pytest.fixture
+def bench(plugin: Path, tmp_path: Path) -> Callable[..., RunSummary]:
+    """Return run() with defaults; keywords: attacks, targets, where (a name for cache and results), others."""
+    from benchbench_stega.photographs import Colors
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Toy
+
+    def call(
+        attacks: list[Any] | None = None,
+        targets: list[Any] | None = None,
+        splits: tuple[str, ...] = ("in", "out"),
+        *,
+        where: str = "a",
+        workers: int = 1,
+        batch: int = 4,
+        protocols: list[Protocol] | None = None,
+        source: Any = None,
+        **more: Any,
+    ) -> RunSummary:
+        options = more.pop("options", None) or RunOptions(
+            workers=workers, batch=batch, cache=tmp_path / where / "c", results=tmp_path / where / "r"
+        )
+        return run(
+            attacks or [Shift()],
+            targets or [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")],
+            splits,  # type: ignore[arg-type]
+            protocols=protocols or [Protocol()],
+            profile=load_profile("smoke"),
+            source=source or Colors(),
+            options=options,
+            **more,
+        )
+
+    return call
+
+
+def facts(results: Path) -> dict[str, Any]:
+    """Return all cells by file, without what may differ between runs: provenance and the digest that covers it."""
+    found = {}
+    for path in sorted(results.rglob("cells/*/*.json")):
+        record = json.loads(path.read_text())
+        del record["provenance"], record["content"]
+        found[path.name] = record
+    return found
+
+
+@pytest.fixture
+def cell_facts() -> Callable[[Path], dict[str, Any]]:
+    return facts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.store import CellStore
+from benchbench.records.cells import CellStore
 
 SOME = [
     "--attack",
@@ -23,7 +23,7 @@ SOME = [
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchbench.cli", *arguments]
+    command = [sys.executable, "-m", "benchbench", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -22,11 +22,11 @@ GRID = "resnet*/*,densenet*/*,vgg*/*"
 
 def ids_of(name: str) -> dict[str, Any]:
     """Return every fit id by label, and every craft and cell id, of a profile's virtual cameras."""
-    from benchbench.commands.options import request, source
-    from benchbench.fit import collect
-    from benchbench.plan import attack_fits, identities, target_fits
-    from benchbench.profile import load_profile
-    from benchbench.protocol import Protocol
+    from benchbench.cli.options import request, source
+    from benchbench.contracts.fit import collect
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.protocol import Protocol
+    from benchbench.run.plan import attack_fits, identities, target_fits
 
     profile = load_profile(name)
     asked = request([ATTACKS], [GRID], name, "in,out", "virtual", None, None)
@@ -63,7 +63,7 @@ def test_ids_are_those_of_the_golden_file(name: str) -> None:
 
 def test_the_golden_file_holds_what_the_committed_results_are_named_by() -> None:
     """The golden ids are not of another benchmark: the published cells are among them."""
-    from benchbench.store import CellStore
+    from benchbench.records.cells import CellStore
 
     golden = json.loads(GOLDEN.read_text())["quick"]["cells"]
     known = {cell for row in golden.values() for cell in row.values()}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.commands import options as opt
-from benchbench.zoo import PACKAGED, Zoo
-from benchbench.zoo.build import fits_of
+from benchbench.cli import options as opt
+from benchbench.records.zoo import PACKAGED, Zoo
+from benchbench.run.zoo import fits_of
 
 LARGEST = 45_000_000
 """Bytes, of all files together."""

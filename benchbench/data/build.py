@@ -23,17 +23,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.data import folder, virtual
-from benchbench.data.dataset import FORMAT, Dataset
-from benchbench.data.files import sync_folder, write_atomic
-from benchbench.data.folder import FolderRecipe
-from benchbench.data.scenes import SceneSpec, render_scene
-from benchbench.data.splits import ROLES, Role, SplitRule, check_disjoint, is_validation
-from benchbench.data.virtual import Item, Shot, VirtualPhotographer, VirtualRecipe
-from benchbench.errors import DataError
-from benchbench.identity import digest
-from benchbench.processes import WorkerContext, end_with_parent
-from benchbench.source import TEST_ALONE
+from benchbench.base.errors import DataError
+from benchbench.base.files import sync_folder, write_atomic
+from benchbench.base.identity import digest
+from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.contracts.photographs import FORMAT, Dataset
+from benchbench.contracts.roles import ROLES, Role, SplitRule, check_disjoint, is_validation
+from benchbench.data.folder import recipe as folder
+from benchbench.data.folder.recipe import FolderRecipe
+from benchbench.data.source import TEST_ALONE
+from benchbench.data.virtual import recipe as virtual
+from benchbench.data.virtual.recipe import Item, Shot, VirtualPhotographer, VirtualRecipe
+from benchbench.data.virtual.scenes import SceneSpec, render_scene
 
 Recipe = VirtualRecipe | FolderRecipe
 Progress = Callable[[str, int, int], None]

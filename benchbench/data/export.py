@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from benchbench.data.dataset import Dataset
-from benchbench.data.files import write_atomic
-from benchbench.data.splits import ROLES
-from benchbench.errors import DataError
+from benchbench.base.errors import DataError
+from benchbench.base.files import write_atomic
+from benchbench.contracts.photographs import Dataset
+from benchbench.contracts.roles import ROLES
 
 
 def export(dataset: Dataset, directory: Path | str, *, progress: Callable[[str, int, int], None] | None = None) -> int:

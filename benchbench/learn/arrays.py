@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbench.fit import Fit, FitContext
+from benchbench.contracts.fit import Fit, FitContext
 
 Role = Literal["q", "p"]
 

@@ -11,9 +11,9 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from benchbench.errors import BenchError
+from benchbench.base.errors import BenchError
+from benchbench.contracts.profile import BackboneShape, DenseNetShape, ResNetShape, VggShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences, HighPass, WaveletWiener
-from benchbench.profile import BackboneShape, DenseNetShape, ResNetShape, VggShape
 
 BackboneName = Literal["resnet18", "resnet50", "densenet100", "vgg16"]
 PreprocessorName = Literal["rgb", "rgb+fd", "fd", "ww", "cc", "hp"]

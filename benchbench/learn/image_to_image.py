@@ -10,9 +10,9 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.folding import fold_batch_norm
-from benchbench.profile import GeneratorShape
 
 
 def _normal_init(module: nn.Module) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from benchbench.fit import FitContext
+from benchbench.contracts.fit import FitContext
+from benchbench.contracts.profile import Precision
 from benchbench.learn.precision import precision_used
-from benchbench.profile import Precision
 
 
 def make_schedule(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from benchbench.profile import Precision
+from benchbench.contracts.profile import Precision
 
 _WITHOUT_BF16 = frozenset({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"})
 """What ONEDNN_MAX_CPU_ISA may hold oneDNN to that has no arithmetic in bfloat16."""

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchbench.data import Dataset
-from benchbench.fit import Fit, FitContext
+from benchbench.contracts.fit import Fit, FitContext
+from benchbench.contracts.photographs import Dataset
+from benchbench.contracts.profile import BackboneShape, Recipe
 from benchbench.forensics import ConstrainedConv
 from benchbench.learn.arrays import Role
 from benchbench.learn.classifier import BackboneName, Classifier, PreprocessorName
@@ -21,7 +22,6 @@ from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
-from benchbench.profile import BackboneShape, Recipe
 
 Band = Literal["all", "high", "low"]
 """What a classifier sees: the photograph, its residual x_H = E0(x), or the rest x_L = x - x_H."""

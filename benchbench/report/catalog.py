@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from benchbench.cell import Cell
-from benchbench.errors import UnknownNameError, did_you_mean
-from benchbench.report import published
+from benchbench.base.errors import UnknownNameError, did_you_mean
+from benchbench.records.cell import Cell
 from benchbench.report.captions import CONDITIONS
-from benchbench.report.claims import claims_table
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
 from benchbench.report.model import Table
+from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.claims import claims_table
+from benchbench.report.papers.cama2020.quality import clean_table, psnr_table
+from benchbench.report.papers.cama2020.success import other_table, success_table
 from benchbench.report.photographs import DatasetSummary, dataset_table
-from benchbench.report.quality import clean_table, psnr_table
 from benchbench.report.ranking import leaderboard_table
-from benchbench.report.success import other_table, success_table
 
 EXTRA = ("leaderboard", "clean", "distortion", "conditions", "claims", "gates", "other")
 """Tables beside the paper's."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchbench import metrics
+from benchbench.metrics import rates
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.quality import NO_PSNR, UNCHANGED
-from benchbench.report.success import interval
+from benchbench.report.papers.cama2020.quality import NO_PSNR, UNCHANGED
+from benchbench.report.papers.cama2020.success import interval
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
 NO_EVALUATOR = "the attack has no evaluator of its own"
@@ -121,8 +121,8 @@ def _mean(group: Group, attack: AttackRow, places: Sequence[tuple[str, str]]) ->
     if len(whole) < len(cells):
         return Entry(None, captions.NO_CELL)
     return Entry(
-        mean_or_none([metrics.tsr(c) for c in whole]),
-        second=mean_or_none([metrics.usr(c) for c in whole]),
+        mean_or_none([rates.tsr(c) for c in whole]),
+        second=mean_or_none([rates.usr(c) for c in whole]),
         interval=interval(whole, "tsr"),
         second_interval=interval(whole, "usr"),
     )

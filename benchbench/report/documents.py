@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchbench.errors import BenchError
+from benchbench.base.errors import BenchError
 
 _PLACE = re.compile(r'(<!-- table (?P<path>\S+)(?: under "(?P<heading>[^"\n]+)")? -->\n).*?(<!-- end -->)', re.DOTALL)
 _OPENING = re.compile(r"<!-- table .*?-->")

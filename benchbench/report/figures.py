@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbench import metrics, statistics
-from benchbench.cell import Cell
-from benchbench.errors import BenchError, StoreError
+from benchbench.base.errors import BenchError, StoreError
+from benchbench.metrics import intervals, rates
+from benchbench.records.cell import Cell
 from benchbench.report.groups import AttackRow, Group
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def confusion(cells: Sequence[Cell]) -> Figure:
         for (i, j), value in np.ndenumerate(share):
             color = "black" if value > 0.55 else "white"
             axis.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=6, color=color)
-        rate = metrics.tsr(cell)
+        rate = rates.tsr(cell)
         axis.set_title(
             f"{cell.split.name}, TSR {100 * rate:.1f} %" if rate is not None else cell.split.name, fontsize=9
         )
@@ -77,7 +77,7 @@ class Point:
 
     psnr: float
     """dB, as reached."""
-    estimate: statistics.Estimate
+    estimate: intervals.Estimate
     cells: int
 
 
@@ -101,8 +101,8 @@ def curves(found: Sequence[Group], condition: str) -> dict[str, list[Point]]:
         points = []
         for group in mine:
             cells = [c for name, split in shared if (c := group.cell(attack, name, split)) is not None]
-            reached = [p for c in cells if (p := metrics.psnr_mean(c)) is not None]
-            estimate = statistics.mean_rate(cells, "tsr")
+            reached = [p for c in cells if (p := rates.psnr_mean(c)) is not None]
+            estimate = intervals.mean_rate(cells, "tsr")
             if estimate is not None and reached:
                 points.append(Point(float(np.mean(reached)), estimate, len(cells)))
         if len(points) > 1:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tabulate import tabulate
 
-from benchbench.errors import UnknownNameError, did_you_mean
+from benchbench.base.errors import UnknownNameError, did_you_mean
 from benchbench.report.model import DASH, Column, Entry, Scalar, Table, exact, show
 
 Style = Callable[[str], str]

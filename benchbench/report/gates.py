@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchbench import metrics, statistics
+from benchbench.metrics import intervals, rates
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, mean
 from benchbench.report.model import Column, Entry, Row, Table
@@ -109,7 +109,7 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
             own = group.surrogate(attack, split)
             # The evaluator tells the attacker's camera models apart, as targets of complete overlap do.
             cells = [c for c in group.of(attack, split) if c.target.overlap == "complete"]
-            rate = statistics.mean_rate(cells, "tsr")
+            rate = intervals.mean_rate(cells, "tsr")
             if own is not None and rate is not None:
                 text = f"{attack.label} {split} {_percent(own)}, targets {_percent(rate.value)}"
                 found.append((own >= rate.low, text))
@@ -144,7 +144,7 @@ def _noise(group: Group) -> tuple[bool | None, str]:
     for split in SPLITS:
         cells = [c for c in group.cells if c.attack.name == "noise" and c.split.name == split]
         cells = [c for c in cells if c.target.overlap == "complete"]
-        shares = [r for c in cells if (r := metrics.tsr(c)) is not None]
+        shares = [r for c in cells if (r := rates.tsr(c)) is not None]
         if shares:
             known = cells[0].dataset.known
             # A photograph that is always taken for one class hits it once in all classes that can be wanted.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from benchbench import metrics
-from benchbench.cell import Cell
-from benchbench.identity import canonical_json
-from benchbench.report import published
+from benchbench.base.identity import canonical_json
+from benchbench.metrics import rates
+from benchbench.records.cell import Cell
+from benchbench.report.papers.cama2020 import published
 
 LABELS = {
     "misl-cgan": "MISL",
@@ -129,11 +129,11 @@ class Group:
     def similarity(self, attack: AttackRow, split: str) -> tuple[float | None, float | None]:
         """Return (mean SSIM, mean absolute difference in gray levels) of what one attack crafted on one split."""
         crafts = self._crafts(attack, split)
-        return mean_or_none([metrics.ssim_mean(c) for c in crafts]), mean_or_none([metrics.l1_mean(c) for c in crafts])
+        return mean_or_none([rates.ssim_mean(c) for c in crafts]), mean_or_none([rates.l1_mean(c) for c in crafts])
 
     def surrogate(self, attack: AttackRow, split: str) -> float | None:
         """Return the targeted success on the attack's own evaluator, or None where it has none."""
-        return mean_or_none([metrics.own_evaluator(c) for c in self._crafts(attack, split)])
+        return mean_or_none([rates.own_evaluator(c) for c in self._crafts(attack, split)])
 
     def psnr(self, attack: AttackRow, split: str) -> tuple[float | None, int, int]:
         """Return (mean PSNR in dB or None, unchanged images, images) of what one attack crafted on one split.
@@ -143,7 +143,7 @@ class Group:
         crafts = self._crafts(attack, split)
         unchanged = sum(sum(c.craft.identical) for c in crafts)
         made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts)
-        return mean_or_none([metrics.psnr_mean(c) for c in crafts]), unchanged, made
+        return mean_or_none([rates.psnr_mean(c) for c in crafts]), unchanged, made
 
     def _crafts(self, attack: AttackRow, split: str) -> list[Cell]:
         """Return one cell for each time that one attack crafted one split, in the order of the craft ids."""

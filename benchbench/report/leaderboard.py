@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchbench import metrics, statistics
-from benchbench.cell import Cell
-from benchbench.identity import canonical_json
-from benchbench.report import published
+from benchbench.base.identity import canonical_json
+from benchbench.metrics import intervals, rates
+from benchbench.records.cell import Cell
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar, exact
-from benchbench.report.success import SAME
+from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.success import SAME
 
 SPLITS = ("in", "out")
-RATES: tuple[statistics.Rate, ...] = ("tsr", "usr")
+RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
 SETTINGS = ("same_complete", "same_partial", "transfer_complete", "transfer_partial")
 """The paper's four: the evaluators' architecture or others, complete or partial overlap."""
 
@@ -85,21 +85,21 @@ def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
     """
     samples = {attack.key: _samples(group, attack, "tsr") for attack in group.attacks}
     rivals = [attack.key for attack in group.attacks if attack.ranked]
-    places = dict(zip(rivals, statistics.ranks([samples[key] for key in rivals]), strict=True))
+    places = dict(zip(rivals, intervals.ranks([samples[key] for key in rivals]), strict=True))
     rows = []
     for attack in group.attacks:
         row = _row(group, attack)
         row["rank"] = places.get(attack.key)
         for rate in RATES:
             found = samples[attack.key] if rate == "tsr" else _samples(group, attack, rate)
-            estimate = statistics.rate_interval(found) if found is not None and row[rate] is not None else None
+            estimate = intervals.rate_interval(found) if found is not None and row[rate] is not None else None
             if estimate is not None:
                 row[f"{rate}_low"], row[f"{rate}_high"] = estimate.low, estimate.high
         rows.append(row)
     return sorted(rows, key=_order)
 
 
-def _samples(group: Group, attack: AttackRow, rate: statistics.Rate) -> list[statistics.Sample] | None:
+def _samples(group: Group, attack: AttackRow, rate: intervals.Rate) -> list[intervals.Sample] | None:
     """Return what each photograph adds to an attack's mean rate, or None where a cell of the grid is missing."""
     places = [
         [group.cell(attack, name, split) for name in targets]
@@ -110,11 +110,11 @@ def _samples(group: Group, attack: AttackRow, rate: statistics.Rate) -> list[sta
     parts = []
     for cells in places:
         for cell in cells:
-            sample = statistics.contributions(cell, rate) if cell is not None else None
+            sample = intervals.contributions(cell, rate) if cell is not None else None
             if sample is None:
                 return None
             parts.append((1 / (len(places) * len(cells)), sample))
-    return statistics.combine(parts)
+    return intervals.combine(parts)
 
 
 def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, float, str, str]:
@@ -158,7 +158,7 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
             cells = [c for name in targets if (c := group.cell(attack, name, split)) is not None]
             scored += len(cells)
             row[f"targets_{setting}_{split}"] = len(cells)
-            for rate, of in (("tsr", metrics.tsr), ("usr", metrics.usr)):
+            for rate, of in (("tsr", rates.tsr), ("usr", rates.usr)):
                 key = f"{rate}_{setting}_{split}"
                 if key in row:
                     whole = len(cells) == len(targets)
@@ -239,7 +239,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
     name, params = attack_key(cell)
     ends: dict[str, Scalar] = {}
     for rate in RATES:
-        found = statistics.mean_rate([cell], rate)
+        found = intervals.mean_rate([cell], rate)
         ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
     return ends | {
         "dataset": cell.dataset.name,
@@ -264,17 +264,17 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "split": cell.split.name,
         "images": cell.split.images,
         "trials": sum(sum(sum(predicted) for predicted in wanted) for wanted in cell.counts),
-        "tsr": metrics.tsr(cell),
-        "usr": metrics.usr(cell),
-        "psnr": metrics.psnr_mean(cell),
-        "ssim": metrics.ssim_mean(cell),
-        "l1": metrics.l1_mean(cell),
-        "own_evaluator": metrics.own_evaluator(cell),
+        "tsr": rates.tsr(cell),
+        "usr": rates.usr(cell),
+        "psnr": rates.psnr_mean(cell),
+        "ssim": rates.ssim_mean(cell),
+        "l1": rates.l1_mean(cell),
+        "own_evaluator": rates.own_evaluator(cell),
         "changed": sum(cell.craft.psnr_images),
         "unchanged": sum(cell.craft.identical),
         "clipped": cell.craft.clipped,
         "target_calls": cell.craft.target_calls,
-        "clean_accuracy": metrics.clean_accuracy(cell),
+        "clean_accuracy": rates.clean_accuracy(cell),
         "fingerprint": cell.split.fingerprint,
         "craft_id": cell.craft.craft_id,
         "cell_id": cell.cell_id,

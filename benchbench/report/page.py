@@ -1,6 +1,6 @@
 """leaderboard.html: one self-contained page, sorted and filtered in the browser from numbers that are made here.
 
-Every mean with its interval and every rank is computed by `benchbench.statistics`, once for each combination of
+Every mean with its interval and every rank is computed by `benchbench.metrics`, once for each combination of
 filters, so that the page has no statistics of its own to be wrong about.
 """
 
@@ -13,28 +13,28 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from benchbench import metrics, statistics
-from benchbench.cell import Cell
-from benchbench.identity import canonical_json
+from benchbench.base.identity import canonical_json
+from benchbench.metrics import intervals, rates
+from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.catalog import ORDER
-from benchbench.report.claims import claims_table
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
+from benchbench.report.papers.cama2020.claims import claims_table
+from benchbench.report.papers.cama2020.success import SAME
 from benchbench.report.photographs import DatasetSummary
-from benchbench.report.success import SAME
 
 ANY = "all"
 AXES = ("overlap", "split", "backbone", "preprocessor")
-RATES: tuple[statistics.Rate, ...] = ("tsr", "usr")
+RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
 
 
 def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
     """Return the page for groups of cells, each with its dataset.json."""
     from jinja2 import Environment, StrictUndefined
 
-    text = (resources.files("benchbench") / "templates" / "leaderboard.html.j2").read_text(encoding="utf-8")
+    text = (resources.files("benchbench.report") / "templates" / "leaderboard.html.j2").read_text(encoding="utf-8")
     ordered = sorted(found, key=lambda f: _order(f[0]))
     data = {
         "groups": [_group(group, summary) for group, summary in ordered],
@@ -108,12 +108,12 @@ def _views(group: Group) -> dict[str, list[list[Any]]]:
     since its mean would compare with nothing. As in leaderboard.csv, the paper's settings (the evaluators' architecture
     or others, by overlap and split) weigh the same, however many targets they have.
     """
-    samples: dict[tuple[str, str], dict[statistics.Rate, statistics.Sample | None]] = {}
+    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]] = {}
     places: dict[tuple[str, str], dict[str, Cell]] = {}
     for cell in group.cells:
         key = (cell.target.name, cell.split.name)
         places.setdefault(key, {})[_key(cell)] = cell
-        samples[_key(cell), cell.cell_id] = {rate: statistics.contributions(cell, rate) for rate in RATES}
+        samples[_key(cell), cell.cell_id] = {rate: intervals.contributions(cell, rate) for rate in RATES}
     found: dict[str, list[list[Any]]] = {}
     where = {key: _place(next(iter(cells.values()))) for key, cells in places.items()}
     choices = [[ANY, *sorted({place[i] for place in where.values()})] for i in range(len(AXES))]
@@ -131,29 +131,29 @@ def _views(group: Group) -> dict[str, list[list[Any]]]:
 def _rows(
     attacks: Sequence[AttackRow],
     chosen: Sequence[dict[str, Cell]],
-    samples: dict[tuple[str, str], dict[statistics.Rate, statistics.Sample | None]],
+    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]],
 ) -> list[list[Any]]:
     made: list[list[Any]] = []
-    rated: list[list[statistics.Sample] | None] = []
+    rated: list[list[intervals.Sample] | None] = []
     for attack in attacks:
         cells = [place[attack.key] for place in chosen if attack.key in place]
         row: list[Any] = [len(cells)]
         whole = len(cells) == len(chosen)
         for rate in RATES:
-            settings: dict[tuple[bool, str, str], list[statistics.Sample]] = {}
+            settings: dict[tuple[bool, str, str], list[intervals.Sample]] = {}
             for cell in cells:
                 part = samples[attack.key, cell.cell_id][rate]
                 if part is not None:
                     key = (cell.target.backbone == SAME, cell.target.overlap, cell.split.name)
                     settings.setdefault(key, []).append(part)
             weighed = [(1 / (len(settings) * len(parts)), part) for parts in settings.values() for part in parts]
-            mine = statistics.combine(weighed) if weighed and whole else None
+            mine = intervals.combine(weighed) if weighed and whole else None
             if rate == "tsr":
                 rated.append(mine if attack.ranked else None)
-            estimate = statistics.rate_interval(mine) if mine is not None else None
+            estimate = intervals.rate_interval(mine) if mine is not None else None
             row += [_short(v) for v in (estimate.value, estimate.low, estimate.high)] if estimate else [None] * 3
         made.append(row)
-    for row, rank in zip(made, statistics.ranks(rated), strict=True):
+    for row, rank in zip(made, intervals.ranks(rated), strict=True):
         row.append(rank)
     return made
 
@@ -167,7 +167,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
     """Return what the page shows of one cell."""
     estimates: list[float | None] = []
     for rate in RATES:
-        found = statistics.mean_rate([cell], rate)
+        found = intervals.mean_rate([cell], rate)
         estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
     by_wanted = [
         [sum(rows[wanted][p] for rows in cell.counts) for p in range(cell.target.classes)]
@@ -179,10 +179,10 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "target": cell.target.name,
         "place": list(_place(cell)),
         "rates": estimates,
-        "psnr": _short(metrics.psnr_mean(cell), 2),
+        "psnr": _short(rates.psnr_mean(cell), 2),
         "images": cell.split.images,
         "counts": by_wanted,
-        "clean": _short(metrics.clean_accuracy(cell)),
+        "clean": _short(rates.clean_accuracy(cell)),
         "record": {
             "craft_id": cell.craft.craft_id,
             "attack version": cell.attack.version,

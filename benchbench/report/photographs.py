@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchbench.errors import StoreError
-from benchbench.report import captions, published
+from benchbench.base.errors import StoreError
+from benchbench.records.cells import write_atomic
+from benchbench.report import captions
 from benchbench.report.groups import Group
 from benchbench.report.model import Column, Entry, Row, Scalar, Table
-from benchbench.store import write_atomic
+from benchbench.report.papers.cama2020 import published
 
 NO_SUMMARY = "the data set's dataset.json has not been written yet (`bench run` writes it)"
 UNKNOWN_MODEL = "the attacker has no photographs of an unknown camera model"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from benchbench import statistics
-from benchbench.report import captions, published
+from benchbench.metrics import intervals
+from benchbench.report import captions
 from benchbench.report.comparisons import NO_EVALUATOR
 from benchbench.report.groups import LABELS, Group, mean_or_none
 from benchbench.report.leaderboard import RATES, SETTINGS, SPLITS, leaderboard_rows
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.quality import NO_PSNR, UNCHANGED
-from benchbench.report.success import SAME
+from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.quality import NO_PSNR, UNCHANGED
+from benchbench.report.papers.cama2020.success import SAME
 
 NOT_RANKED = "not every one of the 48 targets and two splits has been scored"
 NO_RIVAL = "controls and plain filters have no rank"
@@ -60,7 +61,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
     )
 
 
-def _published(attack: str, rate: statistics.Rate) -> float | None:
+def _published(attack: str, rate: intervals.Rate) -> float | None:
     """Return the paper's mean over its settings, where it gives one for each."""
     means = []
     for setting in SETTINGS:

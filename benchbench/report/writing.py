@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchbench.cell import Cell
-from benchbench.errors import StoreError
+from benchbench.base.errors import StoreError
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore, file_name, write_atomic
 from benchbench.report.catalog import alike, build, table_numbers
 from benchbench.report.documents import filled
 from benchbench.report.formats import render
@@ -17,7 +18,6 @@ from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Table
 from benchbench.report.page import page
 from benchbench.report.photographs import read_summary
-from benchbench.store import CellStore, file_name, write_atomic
 
 SUFFIXES = {"md": "md", "latex": "tex", "csv": "csv"}
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from benchbench.contracts.profile import GeneratorShape, ResNetShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic, planes
-from benchbench.profile import GeneratorShape, ResNetShape
 from benchbench_attacks._cgan import Losses, critic_groups, wrong_labels
 from benchbench_attacks._evaluator import DualStream
 from benchbench_attacks.cama import Cama

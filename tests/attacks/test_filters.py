@@ -11,9 +11,9 @@ from PIL import Image
 from scipy.ndimage import median_filter
 from skimage.filters import gaussian
 
-from benchbench.attack import CraftContext
-from benchbench.registry import ATTACKS
-from benchbench.testing import check_attack, sample_images
+from benchbench.authoring.conformance import check_attack, sample_images
+from benchbench.contracts.attack import CraftContext
+from benchbench.contracts.registry import ATTACKS
 from benchbench_attacks.filters import Compression, GaussianBlur, Median
 
 CONTEXT = CraftContext(device=torch.device("cpu"), known=3)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.attack import CraftContext, craft
-from benchbench.errors import BenchError, UnknownNameError
+from benchbench.base.errors import BenchError, UnknownNameError
+from benchbench.contracts.attack import CraftContext, craft
 from benchbench_attacks.bridge import bridge
 from benchbench_attacks.controls import Identity, Noise
 from benchbench_attacks.fgsm import Fgsm

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchbench.data import VirtualRecipe, build, processing, virtual
-from benchbench.data.cameras import Camera, camera_table
-from benchbench.data.chimera import TRACES, Chimeras, switched
-from benchbench.data.seeds import stream
+from benchbench.base.seeds import stream
+from benchbench.data.build import build
+from benchbench.data.virtual import processing
+from benchbench.data.virtual import recipe as virtual
+from benchbench.data.virtual.cameras import Camera, camera_table
+from benchbench.data.virtual.chimera import TRACES, Chimeras, switched
+from benchbench.data.virtual.recipe import VirtualRecipe
 
 TINY = VirtualRecipe(size=64, scenes=3, q_per_device=1, p_per_device=1, test_per_class=2)
 

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchbench.data import FolderRecipe, build, check, data_id, export
-from benchbench.data.folder import choose_models, listing, parse_name
-from benchbench.data.splits import ROLES, check_disjoint
-from benchbench.errors import DataError
+from benchbench.base.errors import DataError
+from benchbench.contracts.roles import ROLES, check_disjoint
+from benchbench.data.build import build, data_id
+from benchbench.data.export import export
+from benchbench.data.folder.check import check
+from benchbench.data.folder.recipe import FolderRecipe, choose_models, listing, parse_name
 
 WORD = st.text(st.characters(categories=["L", "N"], include_characters="-_ ."), min_size=1).filter(
     lambda s: s.strip("_")

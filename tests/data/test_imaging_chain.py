@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from benchbench.data import processing, sensor, virtual
-from benchbench.data.cameras import camera_table
-from benchbench.data.optics import calibration, lens_optics
-from benchbench.data.scenes import dead_leaves
-from benchbench.data.seeds import stream
+from benchbench.base.seeds import stream
+from benchbench.data.virtual import processing, sensor
+from benchbench.data.virtual import recipe as virtual
+from benchbench.data.virtual.cameras import camera_table
+from benchbench.data.virtual.optics import calibration, lens_optics
+from benchbench.data.virtual.scenes import dead_leaves
 
 CAMERAS = camera_table().camera
 EVERY = pytest.mark.parametrize("camera", [*CAMERAS, camera_table().neutral], ids=lambda c: c.make)

@@ -15,14 +15,17 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from benchbench.data import VirtualRecipe, build, contact_sheet, data_id, export, open_dataset, sensor, virtual
-from benchbench.data.build import SHARD
-from benchbench.data.cameras import camera_table
-from benchbench.data.processing import quantization_tables
-from benchbench.data.scenes import PACKAGED, dead_leaves, plan_scenes
-from benchbench.data.seeds import stream
-from benchbench.data.splits import ROLES, check_disjoint, is_validation
-from benchbench.errors import BenchError, DataError
+from benchbench.base.errors import BenchError, DataError
+from benchbench.base.seeds import stream
+from benchbench.contracts.roles import ROLES, check_disjoint, is_validation
+from benchbench.data.build import SHARD, build, data_id, open_dataset
+from benchbench.data.export import contact_sheet, export
+from benchbench.data.virtual import recipe as virtual
+from benchbench.data.virtual import sensor
+from benchbench.data.virtual.cameras import camera_table
+from benchbench.data.virtual.processing import quantization_tables
+from benchbench.data.virtual.recipe import VirtualRecipe
+from benchbench.data.virtual.scenes import PACKAGED, dead_leaves, plan_scenes
 
 TINY = VirtualRecipe(size=64, scenes=5, q_per_device=4, p_per_device=4, test_per_class=4)
 
@@ -239,7 +242,8 @@ def test_models_differ_in_both_bands_more_than_devices_do():
 SCRIPT = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from benchbench.data import VirtualRecipe, build
+    from benchbench.data.build import build
+    from benchbench.data.virtual.recipe import VirtualRecipe
     if __name__ == "__main__":
         build(VirtualRecipe.model_validate_json(sys.argv[1]), Path(sys.argv[2]), workers=2)
 """)
@@ -290,8 +294,8 @@ def test_the_paper_profile_has_the_numbers_of_table_1():
     import csv
     from collections import Counter
 
-    from benchbench.data.virtual import plan
-    from benchbench.profile import load_profile
+    from benchbench.contracts.profile import load_profile
+    from benchbench.data.virtual.recipe import plan
 
     table = Path(__file__).parents[2] / "results/published/cama2020_dataset.csv"
     rows = list(csv.DictReader(line for line in table.read_text().splitlines() if not line.startswith("#")))
@@ -304,7 +308,7 @@ def test_the_paper_profile_has_the_numbers_of_table_1():
 def test_no_space_is_one_sentence_and_the_next_build_goes_on(tmp_path, monkeypatch):
     import importlib
 
-    from benchbench.errors import DataError
+    from benchbench.base.errors import DataError
 
     module = importlib.import_module("benchbench.data.build")  # the package has a function of that name
     build_dataset, write_atomic = module.build, module.write_atomic

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.errors import BenchError
+from benchbench.base.errors import BenchError
+from benchbench.contracts.profile import Backbones, DenseNetShape, VggShape, load_profile
 from benchbench.learn.classifier import BACKBONES, PREPROCESSORS, Classifier, make_backbone, make_preprocessor
 from benchbench.learn.folding import fold_batch_norm
-from benchbench.profile import Backbones, DenseNetShape, VggShape, load_profile
 
 PUBLISHED = Backbones()
 

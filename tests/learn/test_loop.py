@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.fit import FitContext
+from benchbench.contracts.fit import FitContext
 from benchbench.learn.loop import Loop, make_schedule
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
+from benchbench.contracts.profile import ResNetShape, load_profile
 from benchbench.learn.classifier import make_backbone
 from benchbench.learn.memory_format import memory_format
-from benchbench.profile import ResNetShape, load_profile
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_profile_with_widths_of_four_trains_with_the_kernels_of_avx2(tmp_path:
         from pathlib import Path
         import torch
         from benchbench import TARGETS, load_profile
-        from benchbench.testing import try_target
+        from benchbench.authoring.conformance import try_target
         torch.set_num_threads(1)  # as in a worker; with two the fault shows seldom
         profile, cache = load_profile({str(narrow)!r}), Path({str(tmp_path)!r})
         for look in ("rgb", "hp", "cc"):

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from benchbench import TARGETS
-from benchbench.fit import FitContext, Setup
+from benchbench.contracts.fit import FitContext, Setup
+from benchbench.contracts.profile import load_profile
 from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.precision import autocast, precision_used
-from benchbench.profile import load_profile
 
 CPU = torch.device("cpu")
 

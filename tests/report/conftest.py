@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchbench.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
-from benchbench.identity import digest
-from benchbench.report import published
+from benchbench.base.identity import digest
+from benchbench.records.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
+from benchbench.report.papers.cama2020 import published
 
 MakeCell = Callable[..., Cell]
 PER_CLASS = 100

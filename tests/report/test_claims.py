@@ -7,12 +7,21 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
-from benchbench import statistics
-from benchbench.cell import Cell
-from benchbench.report import published
-from benchbench.report.claims import AS_WELL, CLAIMS, CONDITIONAL, FALSE, OPEN, TRUE, Place, claims_table
+from benchbench.metrics import intervals
+from benchbench.records.cell import Cell
 from benchbench.report.groups import groups
 from benchbench.report.model import Table
+from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.claims import (
+    AS_WELL,
+    CLAIMS,
+    CONDITIONAL,
+    FALSE,
+    OPEN,
+    TRUE,
+    Place,
+    claims_table,
+)
 
 MakeCell = Callable[..., Cell]
 PLACES = [(o, s, b, p) for o, b, p in published.grid() for s in ("in", "out")]
@@ -85,16 +94,16 @@ def test_a_contrast_has_the_standard_error_of_its_parts() -> None:
     """Of independent photographs variances add; of the same ones the difference is taken photograph by photograph."""
     rng = np.random.default_rng(0)
 
-    def sample(split: str, values: np.ndarray) -> statistics.Sample:
+    def sample(split: str, values: np.ndarray) -> intervals.Sample:
         n = len(values)
-        return statistics.Sample(("f", split), np.zeros(n, np.int64), values / n, np.full(n, 1 / n), n)
+        return intervals.Sample(("f", split), np.zeros(n, np.int64), values / n, np.full(n, 1 / n), n)
 
     a, b = rng.random(200), rng.random(120)
-    apart = statistics.contrast([(1.0, sample("in", a)), (-1.0, sample("out", b))])
+    apart = intervals.contrast([(1.0, sample("in", a)), (-1.0, sample("out", b))])
     assert apart is not None and apart.value == pytest.approx(a.mean() - b.mean())
     error = np.sqrt(a.var(ddof=1) / 200 + b.var(ddof=1) / 120)
     assert (apart.high - apart.low) / 2 == pytest.approx(1.9675 * error, rel=1e-3)  # t of 318 degrees of freedom
-    same = statistics.contrast([(1.0, sample("in", a)), (-1.0, sample("in", a + 0.1))])
+    same = intervals.contrast([(1.0, sample("in", a)), (-1.0, sample("in", a + 0.1))])
     assert same is not None and same.high - same.low == pytest.approx(0, abs=1e-12)
     assert same.value == pytest.approx(-0.1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.errors import BenchError
+from benchbench.base.errors import BenchError
 from benchbench.report.documents import filled
 
 TABLE = "### Table\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nA caption.\n"

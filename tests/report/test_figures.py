@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchbench.cell import Cell
-from benchbench.errors import BenchError, StoreError
+from benchbench.base.errors import BenchError, StoreError
+from benchbench.records.cell import Cell
 from benchbench.report.catalog import alike
 from benchbench.report.figures import confusion, curve, curves, save
 from benchbench.report.groups import groups
@@ -66,9 +66,9 @@ def test_panels_show_the_photograph_what_became_of_it_and_the_difference(plugin:
     from benchbench_stega.photographs import Colors
     from benchbench_stega.shift import Shift
 
-    from benchbench.cache import Cache
-    from benchbench.pictures import craft_some, panels, spectra
-    from benchbench.profile import load_profile
+    from benchbench.contracts.profile import load_profile
+    from benchbench.records.cache import Cache
+    from benchbench.studies.pictures import craft_some, panels, spectra
 
     source = Colors(size=64)
     album: Any = source.open(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchbench.cell import Cell
+from benchbench.records.cell import Cell
 from benchbench.report import leaderboard_csv
 from benchbench.report.groups import groups
 from benchbench.report.page import page

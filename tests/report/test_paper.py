@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.cell import Cell
-from benchbench.report import DatasetSummary, ModelCounts, groups, published, render, table
+from benchbench.records.cell import Cell
+from benchbench.report import DatasetSummary, ModelCounts, groups, render, table
 from benchbench.report.captions import BACKBONES
 from benchbench.report.model import DASH, show
+from benchbench.report.papers.cama2020 import published
 
 NUMBERS = list(published.layouts())
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from benchbench.cell import Cell
-from benchbench.errors import UnknownNameError
+from benchbench.base.errors import UnknownNameError
+from benchbench.records.cell import Cell
 from benchbench.report import FORMATS, Column, Entry, Row, Table, groups, render, table, table_numbers
 
 MakeCell = Callable[..., Cell]

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchbench.cell import Cell
-from benchbench.errors import StoreError
+from benchbench.base.errors import StoreError
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore, identify
 from benchbench.report import (
     DatasetSummary,
     cells_csv,
@@ -25,7 +26,6 @@ from benchbench.report import (
 )
 from benchbench.report.groups import groups
 from benchbench.report.ranking import leaderboard_table
-from benchbench.store import CellStore, identify
 
 MakeCell = Callable[..., Cell]
 

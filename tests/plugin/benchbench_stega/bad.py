@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import torch
 
-from benchbench.attack import Attack, AttackCard, CraftContext
-from benchbench.fit import Fit, Setup
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.fit import Fit, Setup
 from benchbench_stega.toys import Centers
 
 SINS = ("nan", "shape", "range", "raises", "in-place", "seeds", "type", "dtype", "dies")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchbench.attack import Attack
-from benchbench.errors import UnknownNameError
+from benchbench.base.errors import UnknownNameError
+from benchbench.contracts.attack import Attack
 from benchbench_stega.shift import Shift
 
 

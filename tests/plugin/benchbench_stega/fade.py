@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from benchbench.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchbench.identity import digest
-from benchbench.source import Facts
+from benchbench.base.identity import digest
+from benchbench.data.source import Facts
 
 MODELS = ("red", "green", "blue", "yellow", "cyan")
 COLORS = np.array([[180, 90, 90], [90, 180, 90], [90, 90, 180], [170, 170, 60], [60, 170, 170]])

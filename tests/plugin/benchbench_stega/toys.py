@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from benchbench.fit import Fit, FitContext, Setup
-from benchbench.target import Overlap, Target, TargetCard
+from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.target import Overlap, Target, TargetCard
 
 
 @dataclass(frozen=True, kw_only=True)

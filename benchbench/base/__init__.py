@@ -1,0 +1,1 @@
+"""What every room stands on: errors, identities, provenance, seeds, files and processes. It imports nothing of ours."""

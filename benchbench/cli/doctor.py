@@ -1,0 +1,72 @@
+"""bench doctor."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+
+import typer
+
+from benchbench.base.errors import BenchError
+from benchbench.cli import options as opt
+from benchbench.cli.text import size_text
+
+
+def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")) -> None:
+    """Say what is installed, which device there is, which plugins failed, and how full the disk is.
+
+    Exit code 1 if a plugin failed, a name is registered twice, or another project's 'benchbench' is installed.
+
+    Example: bench doctor
+    """
+    from benchbench.base.provenance import commit, processor, versions
+    from benchbench.contracts.protocol import cores, default_cache
+    from benchbench.launch import sentence
+    from benchbench.learn.precision import instructions
+    from benchbench.records.cache import Cache
+
+    print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    print(", ".join(f"{name} {version}" for name, version in versions().items()))
+    print(f"commit {commit() or 'none: not a checkout'}")
+    print(f"processor: {processor()}, {cores()} cores usable, {instructions()}")
+    print(f"accelerator: {_accelerator()}")
+    wrong = sentence()
+    if wrong:
+        print(f"wrong package: {wrong}")
+    well = _plugins() and not wrong
+    place = Cache(cache or default_cache())
+    finished = sum(1 for _ in place.root.glob("fits/*/record.json"))
+    print(f"cache: {place.root}  {size_text(place.size())}, {finished} fits")
+    print(f"disk: {size_text(shutil.disk_usage(_existing(place.root)).free)} free")
+    print(f"results: {results}  {sum(1 for _ in results.glob('*/*/cells/*/*.json'))} cells")
+    raise typer.Exit(0 if well else 1)
+
+
+def _plugins() -> bool:
+    from benchbench.contracts.registry import ATTACKS, TARGETS
+
+    well = True
+    for registry in (ATTACKS, TARGETS):
+        try:
+            count = len(registry.names())
+            print(f"{registry.kind}s: {count}" + "".join(f", {p}:NAME" for p in registry.bridges()))
+        except BenchError as error:
+            well = False
+            print(f"{registry.kind}s: {error}")
+        for failure in registry.failures():
+            well = False
+            print(f"  not loaded: {failure}")
+    return well
+
+
+def _accelerator() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none"
+    return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)

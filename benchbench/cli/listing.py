@@ -1,0 +1,114 @@
+"""bench list attacks | targets | datasets | metrics | profiles."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from benchbench.cli import options as opt
+from benchbench.cli.text import columns
+from benchbench.contracts.protocol import default_cache
+
+if TYPE_CHECKING:
+    from benchbench.contracts.registry import Registry
+
+app = typer.Typer(no_args_is_help=True, help="Say which attacks, targets, data sets, metrics and profiles there are.")
+
+
+@app.command()
+def attacks() -> None:
+    """Attacks with what they know, their parameters and where they come from.
+
+    Example: bench list attacks
+    """
+    from benchbench.contracts.registry import ATTACKS
+
+    rows: list[tuple[str, ...]] = []
+    for name in ATTACKS.names():
+        attack = ATTACKS.create(name)
+        rows.append((name, attack.card.knowledge, attack.card.title, ATTACKS.origin(name), _parameters(attack)))
+    for prefix, names in ATTACKS.bridges().items():
+        rows.append((f"{prefix}:NAME", "", f"{len(names)} attacks by name", ATTACKS.origin(f"{prefix}:"), ""))
+    print(columns(("name", "knows", "title", "from", "parameters"), rows))
+    for prefix, names in ATTACKS.bridges().items():
+        print(f"\n{prefix}: {', '.join(names)}")
+    _print_failures(ATTACKS)
+
+
+@app.command()
+def targets() -> None:
+    """Targets with backbone, preprocessor and label set.
+
+    Example: bench list targets | grep resnet18
+    """
+    from benchbench.contracts.registry import TARGETS
+
+    rows = []
+    for name in TARGETS.names():
+        card = TARGETS.create(name).card
+        rows.append((name, card.backbone, card.preprocessor, card.overlap, TARGETS.origin(name)))
+    print(columns(("name", "backbone", "preprocessor", "overlap", "from"), rows))
+    _print_failures(TARGETS)
+
+
+@app.command()
+def datasets(cache: opt.CacheFolder = None) -> None:
+    """Data sets that are built, and those that can be.
+
+    Example: bench list datasets
+    """
+    rows = []
+    for path in sorted((cache or default_cache()).glob("data/*/meta.json")):
+        rows.append(_dataset(path))
+    if rows:
+        print(columns(("name", "id", "models", "known", "size", "q", "p", "test"), rows))
+    else:
+        print("none built yet.")
+    print("\nvirtual, virtual-neutral: rendered here, in the profile's numbers.  bench data build --profile quick")
+    print("any folder of photographs: Dresden names or a manifest.csv.        bench data check FOLDER")
+
+
+@app.command()
+def metrics() -> None:
+    """Metrics and their directions.
+
+    Example: bench list metrics
+    """
+    from benchbench.metrics.rates import METRICS
+
+    rows = [
+        (key, about["title"], about["unit"], "higher" if about["higher"] else "lower", about["text"])
+        for key, about in METRICS.items()
+    ]
+    print(columns(("name", "title", "unit", "better", "what it is"), rows))
+
+
+@app.command()
+def profiles() -> None:
+    """Profiles: sizes and recipes of a whole benchmark.
+
+    Example: bench list profiles
+    """
+    from benchbench.contracts.profile import load_profile, profile_names
+
+    print(columns(("name", "what it is"), [(name, load_profile(name).summary) for name in profile_names()]))
+
+
+def _parameters(instance: Any) -> str:
+    return ", ".join(f"{f.name}={getattr(instance, f.name)!r}" for f in dataclasses.fields(instance) if f.init)
+
+
+def _dataset(path: Path) -> tuple[str, ...]:
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    numbers = [str(meta["photographs"][role]) for role in ("q", "p", "test")]
+    models = str(len(meta["camera_models"]))
+    return (meta["name"], meta["data_id"][:8], models, str(meta["known"]), str(meta["size"]), *numbers)
+
+
+def _print_failures(registry: Registry[Any]) -> None:
+    for failure in registry.failures():
+        print(f"not loaded: {failure}")

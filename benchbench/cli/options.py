@@ -1,0 +1,332 @@
+"""Options that commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_args
+
+import typer
+
+from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.contracts.protocol import Condition, Protocol, RunOptions, cores, default_cache
+from benchbench.records.zoo import PACKAGED
+
+if TYPE_CHECKING:
+    from benchbench.contracts.attack import Attack
+    from benchbench.contracts.profile import Profile
+    from benchbench.contracts.target import Target
+    from benchbench.data.source import RecipeSource
+    from benchbench.evaluate.crossing import Split
+
+Attacks = Annotated[
+    list[str],
+    typer.Option("--attack", "-a", help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters."),
+]
+Targets = Annotated[
+    list[str],
+    typer.Option("--targets", "-t", help="Names, comma lists, globs such as 'resnet18/*/complete', or 'all'."),
+]
+ProfileName = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, paper, or the path of a TOML file.")]
+Splits = Annotated[str, typer.Option("--split", help="in: known camera models; out: unknown ones; or both.")]
+Conditions = Annotated[
+    str,
+    typer.Option(
+        "--condition",
+        help="What targets see: uint8, as a file holds it; float, unrounded as in the paper; jpeg-90, jpeg-75;"
+        " jpeg-target, with the wanted camera's quantization tables. A comma list, or 'all'.",
+    ),
+]
+Budgets = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        help="native: each attack's own distortion; a number of dB: every perturbation is rescaled to that PSNR."
+        " A comma list, e.g. 'native,35'.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")]
+Workers = Annotated[int, typer.Option(help="Worker processes; 0: one a core.", min=0)]
+Batch = Annotated[int, typer.Option(help="Photographs crafted and scored at a time.", min=1)]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache", help="Networks and photographs; default $BENCHBENCH_CACHE or the user's.")
+]
+CachePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        help="Networks and photographs: a folder, or a URL that fsspec can open, such as s3://lab/bench, for machines"
+        " without a shared folder. Default $BENCHBENCH_CACHE or the user's.",
+    ),
+]
+Executor = Annotated[
+    str, typer.Option("--executor", help="local: processes of this machine; ray: the machines of a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="ray: HOST:PORT of the cluster's head, or auto. Default $RAY_ADDRESS, or this machine alone."),
+]
+Cpus = Annotated[float, typer.Option(help="ray: processors that a job asks for.", min=0.0)]
+Gpus = Annotated[
+    float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
+]
+Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
+Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
+Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
+Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
+Networks = Annotated[
+    bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
+]
+Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+
+
+class RunArguments(TypedDict):
+    """What `benchbench.run.harness.plan_run` and `run` take alike."""
+
+    attacks: list[Attack]
+    targets: list[Target]
+    splits: list[Split]
+    protocols: list[Protocol]
+    profile: Profile
+    source: RecipeSource
+    options: RunOptions
+    seed: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the options of `bench run` and `bench status` name."""
+
+    profile: Profile
+    attacks: list[Attack]
+    targets: list[Target]
+    splits: list[Split]
+    source: RecipeSource
+
+    def arguments(self, protocols: list[Protocol], options: RunOptions, seed: int) -> RunArguments:
+        """Return the arguments of a plan or a run with one seed."""
+        return {
+            "attacks": self.attacks,
+            "targets": self.targets,
+            "splits": self.splits,
+            "protocols": protocols,
+            "profile": self.profile,
+            "source": self.source,
+            "options": options,
+            "seed": seed,
+        }
+
+
+def request(
+    attack: list[str], targets: list[str], profile: str, split: str, data: str, rule: str | None, scenes: str | None
+) -> Request:
+    """Resolve names; an unknown one fails here, before any photograph or network.
+
+    Raises:
+        BenchError: an unknown name, parameter or split, or a folder that cannot be used.
+    """
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.registry import ATTACKS, TARGETS
+
+    chosen = load_profile(profile)
+    parts = splits(split)
+    found_attacks = ATTACKS.resolve(attack, chosen.attacks)
+    found_targets = TARGETS.resolve(targets)
+    return Request(chosen, found_attacks, found_targets, parts, source(data, chosen, rule, scenes))
+
+
+def splits(text: str) -> list[Split]:
+    """Parse 'in', 'out' or 'in,out'.
+
+    Raises:
+        BenchError: another word.
+    """
+    from benchbench.evaluate.crossing import SPLITS
+
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [part for part in asked if part not in SPLITS]
+    if unknown or not asked:
+        raise BenchError(f"unknown split '{', '.join(unknown) or text}'; splits are in and out.")
+    return [split for split in SPLITS if split in asked]
+
+
+def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
+    """Return every condition under every budget.
+
+    Raises:
+        BenchError: an unknown condition, or a budget that is neither 'native' nor a number of dB.
+    """
+    words = _words(conditions)
+    names = list(CONDITIONS) if words == ["all"] else [condition(word) for word in words]
+    if not names:
+        raise BenchError(f"--condition is empty; conditions are {', '.join(CONDITIONS)}.")
+    levels = [_budget(word) for word in _words(budgets)]
+    if not levels:
+        raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
+    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]
+    return list(dict.fromkeys(found))
+
+
+def condition(name: str) -> Condition:
+    """Return the condition of this name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    for known in CONDITIONS:
+        if known == name:
+            return known
+    hint = did_you_mean(name, CONDITIONS)
+    raise UnknownNameError(f"unknown condition '{name}'.{hint}  conditions: {', '.join(CONDITIONS)}")
+
+
+def track(budget: str | None) -> str | None:
+    """Return a --budget as cells name it: 'native' or '35 dB'.
+
+    Raises:
+        BenchError: it is neither 'native' nor a number of dB.
+    """
+    return Protocol(budget=_budget(budget)).track if budget is not None else None
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _budget(word: str) -> float | None:
+    if word == "native":
+        return None
+    try:
+        return float(word.lower().removesuffix("db"))
+    except ValueError:
+        raise BenchError(f"--budget '{word}'; 'native' or a number of dB is expected.") from None
+
+
+def source(data: str, profile: Profile, rule: str | None, scenes: str | None = None) -> RecipeSource:
+    """Return the photographs that --data, --rule and --scenes name, at the profile's size.
+
+    Raises:
+        BenchError: the folder does not exist, or an option does not go with it.
+    """
+    from benchbench.data.folder.recipe import FolderRecipe
+    from benchbench.data.source import RecipeSource
+    from benchbench.data.virtual.recipe import VirtualRecipe
+
+    split_rule = _rule(rule or str(profile.data.get("split_rule", "device")))
+    if data in ("virtual", "virtual-neutral"):
+        changes: dict[str, Any] = {"split_rule": split_rule, "neutral": data == "virtual-neutral"}
+        if scenes is not None:
+            if not Path(scenes).is_dir():
+                raise BenchError(f"--scenes '{scenes}' is not a folder.")
+            changes |= {"scene_source": "folder", "scenes_dir": str(Path(scenes).absolute())}
+        return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
+    if scenes is not None:
+        raise BenchError("--scenes goes with --data virtual alone.")
+    if not Path(data).is_dir():
+        hint = did_you_mean(data, ["virtual", "virtual-neutral"])
+        raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
+    size = {"size": profile.data["size"]} if "size" in profile.data else {}
+    # Absolute, because jobs on other machines have other working folders.
+    return RecipeSource.of(FolderRecipe(path=str(Path(data).absolute()), split_rule=split_rule, **size))
+
+
+def _rule(text: str) -> Literal["device", "scene"]:
+    if text == "device":
+        return "device"
+    if text == "scene":
+        return "scene"
+    raise BenchError(f"unknown split rule '{text}'; rules are device and scene.")
+
+
+def options(
+    device: str,
+    workers: int,
+    batch: int,
+    cache: str | None,
+    results: Path,
+    executor: str = "local",
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float | None = None,
+    zoo: bool = True,
+) -> RunOptions:
+    """Return where and how fast to run.
+
+    Raises:
+        BenchError: the device, the executor or the cluster is not there.
+    """
+    from dataclasses import replace
+
+    from benchbench.records.mirror import split_place
+
+    if executor not in ("local", "ray"):
+        raise BenchError(
+            f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))}  executors: local, ray"
+        )
+    folder, remote = split_place(cache, default_cache())
+    networks = PACKAGED if zoo else None
+    if executor == "local":
+        check_device(device)
+        # A GPU is shared by few processes, each of which holds its own copy of the networks.
+        default = cores() if device == "cpu" else min(4, cores())
+        return RunOptions(
+            device=device,
+            workers=workers or default,
+            batch=batch,
+            cache=folder,
+            remote=remote,
+            zoo=networks,
+            results=results,
+        )
+    found = RunOptions(
+        device=device,
+        workers=workers,
+        batch=batch,
+        cache=folder.absolute(),  # jobs have other working folders
+        remote=remote,
+        zoo=networks,
+        results=results,
+        executor="ray",
+        address=address,
+        cpus=cpus,
+        gpus=(0.0 if device == "cpu" else 1.0) if gpus is None else gpus,
+    )
+    if not found.cpus and not found.gpus:
+        raise BenchError("a job asks for no processor and no GPU; see --cpus and --gpus.")
+    from benchbench.run.executors.ray import slots
+
+    return replace(found, workers=workers or slots(found))
+
+
+def same_options(context: typer.Context, command: str, leave_out: tuple[str, ...]) -> str:
+    """Return `command` with the options of the command that runs, those left at their defaults not repeated."""
+    words = command.split()
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in leave_out or value == parameter.get_default(context):
+            continue
+        if isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+            continue
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [parameter.opts[0], str(one)]
+    return shlex.join(words)
+
+
+def check_device(device: str) -> None:
+    """Look whether a device is there; 'cpu' needs no torch for that.
+
+    Raises:
+        BenchError: torch does not know it or it is not available.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"device '{device}' cannot be used: {reason}  See: bench doctor") from error

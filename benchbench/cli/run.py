@@ -1,0 +1,288 @@
+"""bench run, bench plan, bench status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.cli import options as opt
+from benchbench.cli.text import columns
+
+if TYPE_CHECKING:
+    from benchbench.contracts.protocol import RunOptions
+    from benchbench.data.source import Facts
+    from benchbench.run.harness import RunSummary
+    from benchbench.run.plan import Plan, State
+
+_SHOWN = 8
+"""Failures named on the screen; the rest are counted."""
+
+
+def run(
+    attack: opt.Attacks,
+    targets: opt.Targets = ["all"],  # noqa: B006  # typer reads the default, nothing changes it
+    profile: opt.ProfileName = "quick",
+    split: opt.Splits = "in,out",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train and craft with so many seeds, from --seed on; tables show the spread.")
+    ] = 1,
+    device: opt.Device = "cpu",
+    workers: opt.Workers = 0,
+    batch: opt.Batch = 16,
+    cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
+    results: opt.Results = Path("results"),
+    executor: opt.Executor = "local",
+    address: opt.Address = None,
+    cpus: opt.Cpus = 1.0,
+    gpus: opt.Gpus = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="JOB", help="One piece of `bench plan`, for a scheduler of your own."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write the tables afterwards.")] = True,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw what each attack does to some photographs.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Attack, classify, and write what is missing.
+
+    Everything that is there already, photographs, networks and cells, is used again. A run that is stopped goes on
+    where it was: give the same command.
+
+    Examples:
+
+      bench run --attack cama --targets all
+
+      bench run --attack 'fgsm,pgd[steps=20]' --targets 'resnet18/*/complete'
+
+      bench run --attack all --profile smoke
+
+      bench run --attack all --targets 'resnet18/*/complete' --condition all --budget native,35
+
+      bench run --attack cama --targets 'resnet18/*/complete' --seeds 3
+
+      bench run --attack cama --data ~/photos/dresden --profile paper --device cuda
+
+      bench run --attack cama --executor ray --address auto --cache /shared/bench
+
+      bench run --attack cama --dry-run
+    """
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
+    from benchbench.run.harness import plan_run
+    from benchbench.run.harness import run as run_all
+
+    code, written = 0, False
+    for number in range(seed, seed + seeds):
+        arguments = asked.arguments(opt.protocols(condition, budget, number), options, number)
+        if seeds > 1:
+            print(f"seed {number}")
+        if dry_run:
+            _print_plan(*plan_run(**arguments), options)
+            continue
+        from benchbench.cli.display import display
+
+        try:
+            summary = run_all(**arguments, display=None if quiet else display(), only=only or ())
+        except KeyboardInterrupt:
+            print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
+            raise typer.Exit(130) from None
+        print(summary.sentence)
+        _print_failures(summary)
+        code = max(code, summary.exit_code)
+        written |= bool(summary.computed or summary.present)
+    if report and written and not only:  # many run at a time; `bench report` makes the tables at the end
+        _write_report(results)
+    if pictures and written:
+        _draw_pictures(asked, options, seed)
+    raise typer.Exit(code)
+
+
+def plan(
+    context: typer.Context,
+    attack: opt.Attacks,
+    targets: opt.Targets = ["all"],  # noqa: B006
+    profile: opt.ProfileName = "quick",
+    split: opt.Splits = "in,out",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
+    results: opt.Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="For a program: names, needs, seconds, commands.")] = False,
+) -> None:
+    """Print what `bench run` with these options would do, as jobs for a scheduler of your own.
+
+    Each job is a command, `bench run ... --only JOB`, that one process runs once the jobs that it needs have ended,
+    with a cache and a results folder that all of them share. `bench report` makes the tables at the end.
+
+    Examples:
+
+      bench plan --attack cama --targets all
+
+      bench plan --attack all --cache /shared/bench --results /shared/results --json > jobs.json
+    """
+    from benchbench.run.harness import plan_run
+    from benchbench.run.photographs import photograph_seconds
+    from benchbench.run.worklist import record, worklist
+
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    # The device is for the jobs' commands; where this command runs, there may be none.
+    options = opt.options("cpu", 1, 16, cache, results, zoo=zoo)
+    found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
+    pieces = worklist(found, facts, photograph_seconds(found, facts, options))
+    if as_json:
+        print(json.dumps(record(pieces, opt.same_options(context, "bench run", leave_out=("as_json",))), indent=1))
+        return
+    from benchbench.cli.display import duration
+
+    rows = [(p.job, p.label, str(len(p.needs)), duration(p.seconds), str(p.cells or "")) for p in pieces]
+    print(columns(("job", "what", "needs", "one core", "cells"), rows))
+    print(f"{len(pieces)} jobs, {duration(sum(p.seconds for p in pieces))} on one core")
+    _print_reasons(found, "skipped")
+
+
+def status(
+    attack: opt.Attacks = ["all"],  # noqa: B006
+    targets: opt.Targets = ["all"],  # noqa: B006
+    profile: opt.ProfileName = "quick",
+    split: opt.Splits = "in,out",
+    condition: opt.Conditions = "uint8",
+    budget: opt.Budgets = "native",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    cache: opt.CachePlace = None,
+    zoo: opt.Networks = True,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Say which cells are present, missing, stale or skipped, why, and what the missing and stale ones need.
+
+    Stale: a cell is there, but of another version, of other photographs or of networks with another recipe; `bench run`
+    computes it again. A cell whose attack's or target's source file has changed without a new version stays, and is
+    named.
+
+    Examples:
+
+      bench status
+
+      bench status --profile smoke --attack cama --targets 'resnet18/*'
+    """
+    from benchbench.run.harness import plan_run
+
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
+    plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
+    from benchbench.run.plan import STATES
+
+    count = Counter(((c.attack.name, c.protocol.condition, c.protocol.track, c.split), c.state) for c in plan.cells)
+    places = dict.fromkeys(place for place, _ in count)
+    rows = [(*place, *(str(count[place, state]) for state in STATES)) for place in places]
+    print(columns(("attack", "condition", "budget", "split", *STATES), rows))
+    _print_plan(plan, facts, options)
+
+
+def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
+    from benchbench.cli.display import duration
+    from benchbench.run.harness import stage_seconds
+    from benchbench.run.plan import STATES
+
+    count = Counter(cell.state for cell in plan.cells)
+    print(
+        f"{facts.name}, profile {plan.setup.profile.name}, {facts.size} px, {len(facts.camera)} test photographs of "
+        f"{len(facts.camera_models)} camera models, {facts.known} known to the attacker"
+    )
+    print("cells: " + ", ".join(f"{count[state]} {state}" for state in STATES))
+    _print_reasons(plan, "stale", "skipped")
+    for note, cells in Counter(cell.note for cell in plan.having("present") if cell.note).items():
+        print(f"  present, but {note} ({cells} cells); raise the version if results move")
+    have = len(plan.fits) - len(plan.missing_fits)
+    print(f"fits that missing and stale cells need: {have} present, {len(plan.missing_fits)} missing")
+    for fit_id in plan.fits:
+        if fit_id in plan.missing_fits:
+            print(f"  {plan.fits[fit_id].label}  ({duration(plan.costs[fit_id])} on one core)")
+    if plan.wanted:
+        seconds = stage_seconds(plan, facts, options)
+        parts = ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items())
+        print(f"estimate with {options.workers} workers: {duration(sum(seconds.values()))} ({parts})")
+
+
+def _print_reasons(plan: Plan, *states: State) -> None:
+    for state in states:
+        for reason, cells in Counter(cell.reason for cell in plan.having(state)).items():
+            print(f"  {state}: {reason} ({cells} cells)")
+
+
+def _print_failures(summary: RunSummary) -> None:
+    for name, reason in list(summary.failures.items())[:_SHOWN]:
+        named = name.split()[0] in reason
+        print(f"bench: {reason if named else f'{name}: {reason}'}", file=sys.stderr)
+    if len(summary.failures) > _SHOWN:
+        print(f"bench: and {len(summary.failures) - _SHOWN} more", file=sys.stderr)
+
+
+def _write_report(results: Path) -> None:
+    from benchbench.base.errors import StoreError
+    from benchbench.records.cells import CellStore
+    from benchbench.report import gates_of, write_all
+
+    problems: list[StoreError] = []
+    cells = list(CellStore(results).cells(problems=problems))
+    paths = write_all(results, cells=cells)
+    for problem in problems:
+        print(f"bench: left out of the tables: {problem}", file=sys.stderr)
+    for name, found in gates_of(results, cells):
+        wrong = [gate for gate in found if gate.passed is False]
+        checked = sum(gate.passed is not None for gate in found)
+        print(f"gates of {name}: {checked - len(wrong)} passed, {len(wrong)} failed")
+        for gate in wrong:
+            print(f"  FAILED: {gate.title}: {gate.figures}")
+    print(f"tables: {', '.join(str(path) for path in sorted({p.parent for p in paths if p.name == 'README.md'}))}")
+    print(f"page: {results / 'leaderboard.html'}  (the same as a table: {results / 'leaderboard.csv'})")
+
+
+def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:
+    """Draw with what the run has left in the cache; results stand whether there are pictures or not."""
+    import torch
+
+    from benchbench.base.errors import BenchError
+    from benchbench.records.cache import Cache
+    from benchbench.records.cells import file_name
+    from benchbench.records.mirror import Mirror
+    from benchbench.studies.pictures import draw
+
+    facts = asked.source.facts(options.cache)
+    setup = facts.setup(asked.profile, seed)
+    folder = options.results / file_name(facts.name) / file_name(asked.profile.name) / "pictures"
+    for attack in asked.attacks:
+        try:
+            dataset = asked.source.open(options.cache)
+            for fit in attack.fits(setup).values() if options.remote else ():
+                Mirror(str(options.remote)).fetch(f"fits/{fit.fit_id(setup.data_id)}", options.cache)
+            # The device of the jobs may be on another machine.
+            device = torch.device(options.device if options.executor == "local" else "cpu")
+            draw(attack, dataset, setup, Cache(options.cache), device, seed, folder)
+        except BenchError as error:
+            print(f"bench: no pictures of '{attack.name}': {error}", file=sys.stderr)
+    if folder.is_dir():
+        print(f"pictures: {folder}")

@@ -1,0 +1,213 @@
+"""bench show photographs | spectra | confusion, bench curve: pictures where people would rather look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.cli import options as opt
+
+if TYPE_CHECKING:
+    from benchbench.contracts.photographs import Dataset
+    from benchbench.report import Group
+    from benchbench.studies.pictures import Crafted
+
+app = typer.Typer(no_args_is_help=True, help="Pictures: crafted photographs, spectra of their residuals, confusion.")
+Name = Annotated[str, typer.Argument(help="An attack; NAME[parameter=value] sets parameters.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")]
+Images = Annotated[str, typer.Option("--images", help="Numbers of test photographs, from 0, as a comma list.")]
+Condition = Annotated[str, typer.Option(help="What targets saw, e.g. uint8.")]
+Dataset_ = Annotated[str | None, typer.Option("--dataset", help="One data set, by name.")]
+ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One profile, by name.")]
+
+
+@app.command()
+def photographs(
+    attack: Name,
+    images: Images = "0,30",
+    output: Output = None,
+    gain: Annotated[float, typer.Option(help="Factor on the difference.")] = 10.0,
+    profile: opt.ProfileName = "quick",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CacheFolder = None,
+) -> None:
+    """Draw photographs, what an attack makes of them for each wanted camera model, and the difference, amplified.
+
+    The attack's networks must have been trained: `bench run` does it.
+
+    Examples:
+
+      bench show photographs cama
+
+      bench show photographs 'pgd[steps=20]' --images 3,17 --gain 20 -o pgd.png
+    """
+    from benchbench.report.figures import save
+    from benchbench.studies.pictures import panels
+
+    dataset, made, title = _crafted(attack, images, profile, data, rule, scenes, seed, device, cache)
+    path = output or Path(f"{_file(attack)}-photographs.png")
+    save(panels(made, dataset.camera_models, title, gain), path)
+    for one in made:
+        levels = ", ".join(f"{v:.1f}" for v in one.distortion.psnr)
+        print(f"{one.name}: {levels} dB")
+    print(path)
+
+
+@app.command()
+def spectra(
+    attack: Name,
+    images: Images = "0,10,20,30,40,50",
+    output: Output = None,
+    profile: opt.ProfileName = "quick",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CacheFolder = None,
+) -> None:
+    """Draw the mean spectrum of the Wiener residual before and after an attack, beside those of genuine photographs.
+
+    Example: bench show spectra cama -o spectra.png
+    """
+    from benchbench.report.figures import save
+    from benchbench.studies.pictures import spectra as draw
+
+    dataset, made, title = _crafted(attack, images, profile, data, rule, scenes, seed, device, cache)
+    path = output or Path(f"{_file(attack)}-spectra.png")
+    save(draw(made, dataset, title), path)
+    print(path)
+
+
+@app.command()
+def confusion(
+    attack: Annotated[str, typer.Argument(help="An attack that has cells, by name.")],
+    target: Annotated[str, typer.Argument(help="A target that has cells, e.g. resnet18/rgb/complete.")],
+    condition: Condition = "uint8",
+    budget: Annotated[str, typer.Option(help="native, or a number of dB.")] = "native",
+    dataset: Dataset_ = None,
+    profile: ProfileOnly = None,
+    output: Output = None,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Draw how one target classifies what one attack crafted: a heat map by wanted and predicted camera model.
+
+    Example: bench show confusion cama resnet18/rgb/complete
+    """
+    from benchbench.report.figures import confusion as draw
+    from benchbench.report.figures import save
+
+    place = opt.condition(condition), opt.track(budget)
+    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == place]
+    cells = [c for g in found for c in g.cells]
+    for kind, name, known in (
+        ("attack", attack, {c.attack.name for c in cells}),
+        ("target", target, {c.target.name for c in cells}),
+    ):
+        if name not in known:
+            raise UnknownNameError(f"no cell of {kind} '{name}' here.{did_you_mean(name, sorted(known))}")
+    mine = [c for c in cells if (c.attack.name, c.target.name) == (attack, target)]
+    places = {(c.dataset.data_id, c.profile, c.protocol.get("seed"), str(c.attack.params)) for c in mine}
+    if len(places) != 1:
+        raise BenchError(f"{len(places)} results match; name one with --dataset, --profile, --condition and --budget.")
+    path = output or Path(f"{_file(attack)}-{_file(target)}-confusion.png")
+    save(draw(sorted(mine, key=lambda c: c.split.name)), path)
+    print(path)
+
+
+def curve(
+    condition: Condition = "uint8",
+    dataset: Dataset_ = None,
+    profile: ProfileOnly = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
+        "curve.png"
+    ),
+    results: opt.Results = Path("results"),
+) -> None:
+    """Plot TSR against PSNR, with 95 % bands, for attacks that were run under several budgets.
+
+    Examples:
+
+      bench run --attack cama,pgd --targets 'resnet18/*/complete' --budget 25,30,35,40,45,50
+
+      bench curve -o curve.png
+    """
+    from benchbench.report.catalog import alike
+    from benchbench.report.figures import curve as draw
+    from benchbench.report.figures import curves, save
+
+    opt.condition(condition)
+    families = list(alike(_groups(results, dataset, profile)).values())
+    able = [family for family in families if curves(family, condition)]
+    if len(able) > 1:
+        raise BenchError(f"{len(able)} results match; name one with --dataset and --profile.")
+    family = able[0] if able else (families[0] if families else [])
+    figure = draw(family, condition)
+    for label, points in curves(family, condition).items():
+        print(f"{label}: " + ", ".join(f"{100 * p.estimate.value:.1f} % at {p.psnr:.1f} dB" for p in points))
+    save(figure, output)
+    print(output)
+
+
+def _groups(results: Path, dataset: str | None, profile: str | None) -> list[Group]:
+    from benchbench.records.cells import CellStore
+    from benchbench.report import groups
+
+    return groups(CellStore(results).cells(dataset, profile, problems=[]))
+
+
+def _crafted(
+    attack: str,
+    images: str,
+    profile: str,
+    data: str,
+    rule: str | None,
+    scenes: str | None,
+    seed: int,
+    device: str,
+    cache: Path | None,
+) -> tuple[Dataset, list[Crafted], str]:
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.protocol import default_cache
+    from benchbench.contracts.registry import ATTACKS
+    from benchbench.records.cache import Cache
+
+    chosen = load_profile(profile)
+    instance = ATTACKS.create(attack, chosen.attacks)
+    numbers = _numbers(images)
+    opt.check_device(device)
+    source = opt.source(data, chosen, rule, scenes)
+    place = cache or default_cache()
+    dataset = source.open(place)
+    setup = source.facts(place).setup(chosen, seed)
+    import torch
+
+    from benchbench.records.zoo import Zoo
+    from benchbench.studies.pictures import craft_some
+
+    Zoo().adopt((fit.fit_id(setup.data_id) for fit in instance.fits(setup).values()), Cache(place))
+    made = craft_some(instance, dataset, setup, Cache(place), numbers, torch.device(device), seed)
+    return dataset, made, f"{instance.name}, {dataset.name}, profile {chosen.name}"
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        found = [int(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        raise BenchError(f"--images '{text}'; a comma list of whole numbers is expected.") from None
+    if not found:
+        raise BenchError("--images is empty; a comma list of whole numbers is expected.")
+    return found
+
+
+def _file(name: str) -> str:
+    from benchbench.records.cells import file_name
+
+    return file_name(name)

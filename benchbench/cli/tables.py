@@ -1,0 +1,131 @@
+"""bench table, bench report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbench.base.errors import BenchError, StoreError
+from benchbench.cli import options as opt
+
+Published = Annotated[bool, typer.Option("--published", help="Set the paper's figures beside ours.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="One data set, by name.")]
+ProfileOnly = Annotated[str | None, typer.Option("--profile", "-p", help="One profile, by name.")]
+
+
+def table(
+    number: Annotated[
+        str,
+        typer.Argument(
+            help="1 to 10, with or without a or b; leaderboard, clean, claims, distortion, conditions, gates; all."
+        ),
+    ],
+    published: Published = False,
+    format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
+    dataset: Dataset = None,
+    profile: ProfileOnly = None,
+    condition: Annotated[str | None, typer.Option(help="One condition, e.g. uint8.")] = None,
+    budget: Annotated[str | None, typer.Option(help="One budget: native, or a number of dB.")] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="Show 95 % intervals.")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Show plain filters too.")] = False,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Print one of the paper's tables from the cells.
+
+    Examples:
+
+      bench table 2a
+
+      bench table 2 --published
+
+      bench table 3a --intervals --baselines
+
+      bench table conditions
+
+      bench table clean --format md
+
+      bench table all --format latex > tables.tex
+    """
+    from benchbench import report
+    from benchbench.records.cells import CellStore, file_name
+
+    if format not in report.FORMATS:
+        raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")
+    problems: list[StoreError] = []
+    cells = list(CellStore(results).cells(dataset, profile, problems=problems))
+    summary = None
+    places = {(c.dataset.name, c.profile) for c in cells}
+    if len(places) == 1:
+        name, used = places.pop()
+        summary = report.read_summary(results / file_name(name) / file_name(used) / "dataset.json")
+    tables = report.table(
+        number,
+        cells,
+        dataset=dataset,
+        profile=profile,
+        condition=opt.condition(condition) if condition is not None else None,
+        budget=opt.track(budget),
+        published=published,
+        summary=summary,
+        intervals=intervals,
+        baselines=baselines,
+    )
+    print("\n\n".join(report.render(each, format).rstrip("\n") for each in tables))
+    _name(problems)
+
+
+def report(
+    published: Published = False,
+    dataset: Dataset = None,
+    profile: ProfileOnly = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if a file is not what the cells say.")
+    ] = False,
+    fill: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fill",
+            help="Also a document of yours: rows of tables go between '<!-- table FILE -->' and '<!-- end -->', "
+            "FILE being a .md table under the results folder. Repeatable.",
+        ),
+    ] = None,
+    results: opt.Results = Path("results"),
+) -> None:
+    """Write all tables, leaderboard.csv, cells.csv and leaderboard.html from the cells.
+
+    Needs no photograph, network or plugin.
+
+    Examples:
+
+      bench report
+
+      bench report --published --results results
+
+      bench report --published --check
+
+      bench report --published --results results --fill README.md
+    """
+    from benchbench.report import differing, write_all
+
+    if check:
+        wrong = differing(results, dataset, profile, published, documents=fill or ())
+        for path in wrong:
+            print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
+        print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")
+        raise typer.Exit(1 if wrong else 0)
+    problems: list[StoreError] = []
+    paths = write_all(results, dataset, profile, published, problems=problems, documents=fill or ())
+    for path in paths:
+        if path.name in ("README.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
+            print(path)
+    _name(problems)
+
+
+def _name(problems: list[StoreError]) -> None:
+    for problem in problems:
+        print(f"bench: left out: {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)

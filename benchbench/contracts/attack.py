@@ -1,0 +1,186 @@
+"""What an attack is: one method that changes photographs, and the template that calls it safely."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+
+from benchbench.base.errors import AttackError
+from benchbench.base.identity import plain_fields
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchbench.contracts.fit import Fit, Setup
+
+Knowledge = Literal["none", "surrogate", "white-box"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackCard:
+    """What the tables and the reader need to know of an attack; it never changes at run time."""
+
+    name: str
+    title: str
+    version: int
+    knowledge: Knowledge
+    """none: sees the photograph alone; surrogate: networks trained on q; white-box: the target itself."""
+    needs_fit: bool = False
+    reads_source: bool = False
+    """The attack is given the true labels."""
+    targeted: bool = True
+    """False: the result does not depend on the wanted label, so it is crafted once a photograph."""
+    control: bool = False
+    """identity and noise: rows that show what doing nothing scores."""
+    baseline: bool = False
+    """A plain filter: it aims at nobody, takes no rank, and tables show it when asked."""
+    paper: str = ""
+    licence: str = "Apache-2.0"
+
+
+@dataclass
+class CraftContext:
+    """What an attack may use while it perturbs."""
+
+    device: torch.device
+    known: int
+    networks: Mapping[str, Any] = field(default_factory=dict)
+    """Results of the fits that `Attack.fits` named, loaded on `device`."""
+    seeds: tuple[int, ...] = ()
+    """One seed an image of the batch: the only source of randomness."""
+    cache: dict[str, Any] = field(default_factory=dict)
+    """Kept between batches: for objects that are slow to build, never for results."""
+
+    def generators(self) -> list[torch.Generator]:
+        """Return one CPU generator an image, so that batch size and order cannot matter."""
+        import torch
+
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+    def normal(self, x: torch.Tensor) -> torch.Tensor:
+        """Return standard normal noise of the shape of `x`, drawn per image."""
+        import torch
+
+        draws = [torch.randn(x.shape[1:], generator=g) for g in self.generators()]
+        return torch.stack(draws).to(x)
+
+    def uniform(self, x: torch.Tensor) -> torch.Tensor:
+        """Return uniform [0, 1) noise of the shape of `x`, drawn per image."""
+        import torch
+
+        draws = [torch.rand(x.shape[1:], generator=g) for g in self.generators()]
+        return torch.stack(draws).to(x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(ABC):
+    """An anonymization attack. Subclasses are frozen dataclasses; their fields are its parameters and identity."""
+
+    card: ClassVar[AttackCard]
+
+    def fits(self, setup: Setup) -> Mapping[str, Fit]:
+        """Return what must be trained on q before `perturb`, by the name `context.networks` will give it."""
+        return {}
+
+    @abstractmethod
+    def perturb(
+        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+    ) -> torch.Tensor:
+        """Return photographs that should be taken for class `target`.
+
+        Args:
+            x: float32 (N, 3, H, W) in [0, 1]; do not change it in place.
+            source: int64 (N,) true classes, or None unless the card says `reads_source`.
+            target: int64 (N,) wanted classes, 0 to known - 1.
+            context: networks, device, seeds.
+
+        Returns:
+            A finite float32 tensor of the shape of `x`, in [0, 1].
+        """
+
+    def surrogate(self, x: torch.Tensor, context: CraftContext) -> torch.Tensor | None:
+        """Return the attack's own evaluator's logits, (N, known), for photographs, or None where it has none.
+
+        The harness records how often this network is fooled, so that a reader can tell an attack that fails from one
+        that does not transfer. It never shows in TSR or USR.
+
+        Args:
+            x: float32 (N, 3, H, W) in [0, 1].
+        """
+        return None
+
+    @final
+    def spec(self) -> dict[str, Any]:
+        """Return {name, version, params}: the attack's part of every identity."""
+        return {"name": self.name, "version": self.card.version, "params": plain_fields(self)}
+
+    @property
+    def name(self) -> str:
+        """The name in tables and on the command line."""
+        return self.card.name
+
+
+def image_seed(*parts: int | str) -> int:
+    """Return a 63-bit seed that depends on all `parts` and on nothing else."""
+    text = "/".join(str(p) for p in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def craft(
+    attack: Attack,
+    x: torch.Tensor,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    context: CraftContext,
+    where: str = "",
+) -> torch.Tensor:
+    """Call `attack.perturb` on one batch and hold it to the contract.
+
+    Args:
+        x: float32 (N, 3, H, W) in [0, 1].
+        source, target: int64 (N,).
+        where: for messages, e.g. 'split in, batch 3'.
+
+    Raises:
+        AttackError: wrong type, shape or range, NaN, images or labels edited in place, the global random state touched,
+            or an exception of the attack's own.
+    """
+    import torch
+
+    place = f" on {where}" if where else ""
+    # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
+    given, labels, wanted = x.clone(), source.clone() if attack.card.reads_source else None, target.clone()
+    state = torch.random.get_rng_state()
+    try:
+        result = attack.perturb(given, labels, wanted, context)
+    except AttackError:
+        raise
+    except Exception as error:
+        raise AttackError(f"'{attack.name}' raised {type(error).__name__}: {error}{place}.") from error
+    if not torch.equal(torch.random.get_rng_state(), state):
+        torch.random.set_rng_state(state)
+        raise AttackError(
+            f"'{attack.name}' used torch's global random state{place}; draw from context.generators() instead."
+        )
+    if not torch.equal(given, x):
+        raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
+    if not torch.equal(wanted, target) or (labels is not None and not torch.equal(labels, source)):
+        raise AttackError(f"'{attack.name}' changed the labels that it was given in place{place}; work on a copy.")
+    if not isinstance(result, torch.Tensor):
+        raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
+    if result.shape != x.shape:
+        raise AttackError(f"'{attack.name}' returned shape {tuple(result.shape)}{place}; {tuple(x.shape)} is expected.")
+    if result.dtype != torch.float32:
+        raise AttackError(f"'{attack.name}' returned {result.dtype}{place}; float32 is expected.")
+    result = result.detach().clone()
+    if not bool(torch.isfinite(result).all()):
+        raise AttackError(f"'{attack.name}' returned NaN or infinite values{place}.")
+    low, high = float(result.min()), float(result.max())
+    if low < 0 or high > 1:
+        raise AttackError(
+            f"'{attack.name}' returned values in [{low:.2f}, {high:.2f}]{place}; an attack stays in [0, 1]."
+        )
+    return result

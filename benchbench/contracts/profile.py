@@ -1,0 +1,203 @@
+"""Profiles: the sizes and recipes of a whole benchmark, read from TOML.
+
+A profile moves numbers, so everything in it is part of the identities that it touches and its name stands in every
+table's caption. `smoke` is for tests, `quick` for laptops, `paper` is the published protocol.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+
+Precision = Literal["float32", "bfloat16", "mixed"]
+"""mixed: bfloat16 where the processor or GPU has it in hardware, float32 elsewhere. Both are one recipe with one
+identity; a fit's record says which it was."""
+
+
+class Section(BaseModel):
+    """A frozen part of a profile; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recipe(Section):
+    """How a classifier (target or evaluator stream) is trained; the defaults are the paper's."""
+
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch: int = 128
+    epochs: int = 90
+    patches_per_epoch: int = 10_000
+    schedule: Literal["step", "one-cycle"] = "step"
+    milestones: tuple[int, ...] = (45, 68)
+    gamma: float = 0.1
+    precision: Precision = "float32"
+    validate_every: int = 1
+    """Validate after every so many epochs (and after the last)."""
+
+
+class ResidualRecipe(Section):
+    """How E0 learns the Wiener residual: MSE, Adam."""
+
+    learning_rate: float = 1e-4
+    weight_decay: float = 5e-4
+    batch: int = 128
+    epochs: int = 90
+    patches_per_epoch: int = 10_000
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    precision: Precision = "float32"
+
+
+class ResNetShape(Section):
+    """Widths of the four stages (before a bottleneck's expansion) and of the stem."""
+
+    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
+    stem: int = 64
+
+
+class DenseNetShape(Section):
+    """DenseNet-BC: growth rate and layers a block; the stem has twice the growth rate's channels."""
+
+    growth: int = 12
+    blocks: tuple[int, int, int] = (16, 16, 16)
+
+
+class VggShape(Section):
+    """Channels of the five VGG stages."""
+
+    channels: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
+
+
+BackboneShape = ResNetShape | DenseNetShape | VggShape
+
+
+class Backbones(Section):
+    """The four target architectures at this profile's widths."""
+
+    resnet18: ResNetShape = ResNetShape()
+    resnet50: ResNetShape = ResNetShape()
+    densenet100: DenseNetShape = DenseNetShape()
+    vgg16: VggShape = VggShape()
+    dropout: float = 0.5
+
+
+class GeneratorShape(Section):
+    """An image-to-image network: the published down-sampling one, or a plain full-resolution stack."""
+
+    kind: Literal["johnson", "full-resolution"] = "johnson"
+    channels: int = 64
+    blocks: int = 2
+    """Residual blocks (johnson) or hidden convolutions (full-resolution)."""
+    space_to_depth: int = 1
+    """full-resolution only: fold this many pixels a side into channels first."""
+    skip: bool = False
+    """Add the input to the output instead of learning to copy it."""
+    chroma_blur: float = 0.0
+    """Sigma, px, of a Gaussian on the output's Cb and Cr. Cameras write color at a lower resolution than brightness;
+    without it, a generator that trains for thousands of steps leaves color noise that no camera makes."""
+
+
+class CganRecipe(Section):
+    """How the three cGAN attacks are trained; the defaults are the paper's."""
+
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    batch: int = 32
+    epochs: int = 200
+    patches_per_epoch: int = 10_000
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    discriminator_channels: int = 64
+    discriminator_learning_rate: float = 2e-4
+    discriminator_gain: float = 1.0
+    """Factor on the residuals that the discriminator's first layer makes."""
+    validate_every: int = 5
+    """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
+    validation_images: int = 60
+    """Held-out q photographs; each is turned to every wrong class."""
+    precision: Precision = "float32"
+
+
+class Profile(Section):
+    """Everything that a benchmark's size depends on."""
+
+    name: str
+    summary: str
+    patch: int = 64
+    data: dict[str, Any] = {}
+    """Arguments of `benchbench.data.VirtualRecipe`."""
+    backbones: Backbones = Backbones()
+    target: Recipe = Recipe()
+    target_overrides: dict[str, dict[str, Any]] = {}
+    """Changes to `target` for target names that match a glob, in order, e.g. {"*/rgb/*": {"epochs": 20}}."""
+    evaluator: Recipe = Recipe()
+    evaluator_overrides: dict[str, dict[str, Any]] = {}
+    """Changes to `evaluator` by stream name: high, low, cc, rgb+fd."""
+    residual: ResidualRecipe = ResidualRecipe()
+    residual_network: GeneratorShape = GeneratorShape()
+    generator: GeneratorShape = GeneratorShape()
+    cgan: CganRecipe = CganRecipe()
+    attacks: dict[str, dict[str, Any]] = {}
+    """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
+
+    def recipe_for(self, target: str) -> Recipe:
+        """Return the training recipe of the target called `target`."""
+        from fnmatch import fnmatchcase
+
+        changes: dict[str, Any] = {}
+        for pattern, change in self.target_overrides.items():
+            if fnmatchcase(target, pattern):
+                changes |= change
+        return Recipe(**(self.target.model_dump() | changes))
+
+    def evaluator_recipe(self, stream: str) -> Recipe:
+        """Return the training recipe of the evaluator stream called `stream`."""
+        return Recipe(**(self.evaluator.model_dump() | self.evaluator_overrides.get(stream, {})))
+
+
+def profile_names() -> list[str]:
+    """Return the names of the built-in profiles."""
+    folder = resources.files("benchbench.contracts") / "profiles"
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def load_profile(name: str) -> Profile:
+    """Read a built-in profile by name, or any profile by the path of its TOML file.
+
+    Raises:
+        UnknownNameError: no such built-in profile.
+        BenchError: the file is not TOML or has an unknown or wrong key.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise BenchError(f"profile file '{name}' does not exist.")
+        text = path.read_text(encoding="utf-8")
+        default_name = path.stem
+    else:
+        if name not in profile_names():
+            raise UnknownNameError(
+                f"unknown profile '{name}'.{did_you_mean(name, profile_names())}\n  available: "
+                + ", ".join(profile_names())
+            )
+        text = (resources.files("benchbench.contracts") / "profiles" / f"{name}.toml").read_text(encoding="utf-8")
+        default_name = name
+    try:
+        profile = Profile(**({"name": default_name} | tomllib.loads(text)))
+        for pattern in profile.target_overrides:
+            Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
+        for stream in profile.evaluator_overrides:
+            profile.evaluator_recipe(stream)
+        return profile
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"profile '{name}' is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"profile '{name}': '{key}' {first['msg'].lower()}.") from error

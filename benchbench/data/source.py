@@ -1,0 +1,142 @@
+"""Where a run's photographs come from: described before they exist, built once, opened in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.base.errors import DataError
+from benchbench.contracts.fit import Setup
+
+if TYPE_CHECKING:
+    from benchbench.contracts.photographs import Dataset
+    from benchbench.contracts.profile import Profile
+    from benchbench.data.folder.recipe import FolderRecipe
+    from benchbench.data.virtual.recipe import VirtualRecipe
+
+BuildProgress = Callable[[str, int, int], None]
+"""Called with (label, photographs done, photographs in all)."""
+
+TEST_ALONE = ".test"
+"""What the folder of a data set's test photographs has after its data_id where they were made alone."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan needs to know of photographs, which need not exist yet."""
+
+    data_id: str
+    name: str
+    camera_models: tuple[str, ...]
+    known: int
+    size: int
+    camera: NDArray[np.int64]
+    """True class of each test photograph."""
+    jpeg_models: frozenset[int] = frozenset()
+    """Known classes whose JPEG quantization tables can be read."""
+
+    def setup(self, profile: Profile, seed: int) -> Setup:
+        """Return what attacks and targets are told before they name their fits."""
+        return Setup(
+            profile=profile, data_id=self.data_id, known=self.known, classes=len(self.camera_models), seed=seed
+        )
+
+
+class Source(Protocol):
+    """A picklable recipe for photographs. Tests have their own."""
+
+    @property
+    def data_id(self) -> str:
+        """The identity of the photographs."""
+
+    def facts(self, cache: Path) -> Facts:
+        """Describe the photographs without making them."""
+
+    def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
+        """Make what is missing and open it.
+
+        Args:
+            test_alone: nothing is trained, so that test photographs are enough; a source may make all the same.
+        """
+
+    def open(self, cache: Path) -> Dataset:
+        """Open what `build` made."""
+
+
+@dataclass(frozen=True)
+class RecipeSource:
+    """A recipe of `benchbench.data`: virtual cameras or a folder of photographs."""
+
+    recipe: VirtualRecipe | FolderRecipe
+    data_id: str
+
+    @classmethod
+    def of(cls, recipe: VirtualRecipe | FolderRecipe) -> RecipeSource:
+        """Find out the identity of the photographs; the files of a folder are read for it, once."""
+        from benchbench.data.build import data_id
+
+        return cls(recipe, data_id(recipe))
+
+    def facts(self, cache: Path) -> Facts:
+        """Describe the photographs from the finished data set, or else from the recipe."""
+        try:
+            found = self.open(cache)
+        except DataError:
+            return self._planned()
+        return facts_of(found) if found.whole else self._planned()
+
+    def _planned(self) -> Facts:
+        from benchbench.data.folder import recipe as folder
+        from benchbench.data.folder.recipe import FolderRecipe
+        from benchbench.data.virtual import recipe as virtual
+
+        if isinstance(self.recipe, FolderRecipe):
+            listing = folder.listing(self.recipe)
+            name, known, models = Path(self.recipe.path).name, listing.known, listing.camera_models
+            items = listing.items
+        else:
+            name, known = "virtual-neutral" if self.recipe.neutral else "virtual", self.recipe.known
+            models = tuple(camera.name for camera in virtual.labels(self.recipe))
+            items = virtual.plan(self.recipe)
+        camera = np.array([item.camera for item in items["test"]], np.int64)
+        firsts = {item.camera: item.name for item in reversed(items["q"])}
+        real = isinstance(self.recipe, FolderRecipe)
+        jpegs = frozenset(c for c, name in firsts.items() if c < known and (not real or is_jpeg(name)))
+        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs)
+
+    def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
+        """Render or decode what is missing and open it."""
+        from benchbench.data.build import build
+
+        return build(self.recipe, cache, workers=workers or None, progress=progress, test_alone=test_alone)
+
+    def open(self, cache: Path) -> Dataset:
+        """Open what `build` made."""
+        from benchbench.data.build import open_dataset
+
+        return open_dataset(cache, self.data_id)
+
+
+def facts_of(dataset: Dataset) -> Facts:
+    """Describe a finished data set."""
+    q = dataset.photos("q")
+    rows = {c: int(rows[0]) for c in range(dataset.known) if len(rows := np.flatnonzero(q.camera == c))}
+    return Facts(
+        dataset.data_id,
+        dataset.name,
+        dataset.camera_models,
+        dataset.known,
+        dataset.size,
+        np.asarray(dataset.photos("test").camera, np.int64),
+        frozenset(c for c, row in rows.items() if dataset.camera_file("q", row) is not None),
+    )
+
+
+def is_jpeg(name: str) -> bool:
+    """Say whether a file name is a JPEG's."""
+    return name.lower().endswith((".jpg", ".jpeg"))

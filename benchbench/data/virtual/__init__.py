@@ -1,0 +1,1 @@
+"""Virtual cameras: scenes, lenses, sensors, processing, JPEG."""

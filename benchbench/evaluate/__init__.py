@@ -1,0 +1,1 @@
+"""One batch: trials are crafted, measured, shown under conditions, and examined by targets."""

@@ -1,0 +1,1 @@
+"""Records to numbers: rates, intervals, comparisons. Pure numpy."""

@@ -1,0 +1,204 @@
+"""Intervals and comparisons of rates: photographs are the clusters, since one gives several correlated trials.
+
+Every rate is a sum of one number a photograph (`contributions`), and so is every mean of rates over targets, because
+all targets judge the same photographs. The variance of that sum between photographs, within each camera model, gives
+the interval: Wilson's, with the number of independent trials that would have this variance (Korn & Graubard 1998).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
+
+if TYPE_CHECKING:
+    from benchbench.records.cell import Cell
+
+Rate = Literal["tsr", "usr"]
+Values = NDArray[np.float64]
+LEVEL = 0.95
+PRIOR = 2
+"""Photographs' worth of belief that the trials of one photograph all agree."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A rate, or a difference of rates, with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def separated(self) -> bool:
+        """Say whether a difference is not explained by chance: its interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What each photograph of one split adds to a rate."""
+
+    key: tuple[str, str]
+    """Fingerprint and name of the split: samples with equal keys are of the same photographs."""
+    stratum: NDArray[np.int64]
+    """True class of each photograph."""
+    values: Values
+    """Their sum is the rate."""
+    full: Values
+    """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell."""
+    trials: int
+
+
+def contributions(cell: Cell, rate: Rate) -> Sample | None:
+    """Return what each photograph adds to the TSR or USR of a cell; None where the rate is undefined.
+
+    The weights are those of `benchbench.metrics.rates`: TSR averages over wanted classes, USR over true classes.
+    """
+    true = np.array(cell.split.true, dtype=np.int64)
+    known = cell.dataset.known
+    if rate == "usr" and any(c >= cell.target.classes for c in cell.split.classes):
+        return None
+    found = np.array(cell.predicted, dtype=np.int64)
+    if not found.size:
+        return None
+    # Photograph i, place k: the k-th known class that is not its own.
+    places = np.arange(found.shape[1])[None, :]
+    goals = (places + (places >= true[:, None]) if cell.split.name == "in" else places + 0 * true[:, None]).ravel()
+    hit = (found.ravel() == goals) if rate == "tsr" else (found != true[:, None]).ravel()
+    image = np.repeat(np.arange(len(true)), found.shape[1])
+    classes = goals if rate == "tsr" else true[image]
+    needed = range(known) if rate == "tsr" else cell.split.classes
+    count = np.bincount(classes, minlength=max(needed) + 1)
+    if any(count[c] == 0 for c in needed):
+        return None
+    weight = 1 / (len(needed) * count[classes])
+    values: Values = np.bincount(image, weights=weight * hit, minlength=len(true)).astype(np.float64)
+    full: Values = np.bincount(image, weights=weight, minlength=len(true)).astype(np.float64)
+    return Sample((cell.split.fingerprint, cell.split.name), true, values, full, found.size)
+
+
+def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
+    """Return the weighted sum of samples, one sample a split."""
+    found: dict[tuple[str, str], Sample] = {}
+    for weight, part in parts:
+        old = found.get(part.key)
+        values, full, trials = weight * part.values, weight * part.full, part.trials
+        if old is not None:
+            values, full, trials = values + old.values, full + old.full, max(trials, old.trials)
+        found[part.key] = Sample(part.key, part.stratum, values, full, trials)
+    return [found[key] for key in sorted(found)]
+
+
+def variance(samples: Sequence[Sample]) -> tuple[float, int]:
+    """Return the variance of the sum of all values, and its degrees of freedom.
+
+    Photographs of one true class are alike, those of different classes are not compared. A class with one photograph
+    has no spread of its own; then the split is taken as one class.
+    """
+    total, freedom = 0.0, 0
+    for sample in samples:
+        strata = [sample.values[sample.stratum == c] for c in np.unique(sample.stratum)]
+        if any(len(s) < 2 for s in strata):
+            strata = [sample.values]
+        for values in strata:
+            n = len(values)
+            if n > 1:
+                total += n * float(np.var(values, ddof=1))
+                freedom += n - 1
+    return total, freedom
+
+
+def wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    """Return Wilson's score interval of a share `p` of `n` independent trials (Wilson 1927)."""
+    center = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
+    """Return the rate that the samples add up to, with its interval; None with fewer than two photographs.
+
+    Where all photographs say 0, or all 1, they count as one independent trial each.
+    """
+    images = sum(len(s.values) for s in samples)
+    if images < 2:
+        return None
+    value = min(1.0, max(0.0, math.fsum(v for s in samples for v in s.values)))
+    spread, freedom = variance(samples)
+    z = float(norm.ppf((1 + level) / 2))
+    if min(value, 1 - value) < 1e-12:
+        return Estimate(value, *wilson(round(value), images, z))
+    if freedom < 1:
+        return None
+    independent = float(sum(s.trials for s in samples))
+    if spread > 0:
+        # With a handful of photographs off 0 or 1 their correlation cannot be told; lean to one trial a photograph.
+        lost = value <= 0.5
+        off = sum(int(np.sum(s.values > 0 if lost else s.values < s.full - 1e-12)) for s in samples)
+        spread = (off * spread + PRIOR * max(spread, value * (1 - value) / images)) / (off + PRIOR)
+        # Few photographs: the variance is itself uncertain, as Student's t allows for.
+        ratio = z / float(student.ppf((1 + level) / 2, freedom))
+        independent = min(independent, value * (1 - value) / spread * ratio**2)
+    return Estimate(value, *wilson(value, independent, z))
+
+
+def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) -> Estimate | None:
+    """Return the mean TSR or USR of some cells with its interval; None if one of them is missing or has no such rate.
+
+    Cells of one split share their photographs: the mean of many targets is not more certain than the photographs allow.
+    """
+    parts = [contributions(cell, rate) if cell is not None else None for cell in cells]
+    whole = [part for part in parts if part is not None]
+    if not whole or len(whole) < len(parts):
+        return None
+    return rate_interval(combine((1 / len(whole), part) for part in whole), level)
+
+
+def difference(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
+    """Compare two rates photograph by photograph: first - second with its interval.
+
+    None where the two are not of the same photographs, or these are too few.
+    """
+    if [s.key for s in first] != [s.key for s in second]:
+        return None
+    return contrast([*((1.0, s) for s in first), *((-1.0, s) for s in second)], level)
+
+
+def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Estimate | None:
+    """Return a weighted sum of rates, as a difference of two means is, with its interval: value +- t * standard error.
+
+    Samples of the same photographs are added photograph by photograph, so that what these share counts once; samples
+    of different photographs are independent. None where there are too few photographs.
+    """
+    samples = combine(parts)
+    spread, freedom = variance(samples)
+    if freedom < 1:
+        return None
+    value = math.fsum(v for s in samples for v in s.values)
+    half = float(student.ppf((1 + level) / 2, freedom)) * math.sqrt(spread)
+    return Estimate(value, value - half, value + half)
+
+
+def ranks(samples: Sequence[Sequence[Sample] | None]) -> list[int | None]:
+    """Return the rank of each attack: 1 and the number of those that are better by more than chance explains.
+
+    Attacks that a paired comparison does not separate may share a rank; None has none.
+    """
+    found: list[int | None] = []
+    for mine in samples:
+        if mine is None:
+            found.append(None)
+            continue
+        rank = 1
+        for other in samples:
+            better = difference(other, mine) if other is not None and other is not mine else None
+            rank += better is not None and better.low > 0
+        found.append(rank)
+    return found

@@ -1,0 +1,1 @@
+"""What one paper has that others have not: its tables, claims, labels and published figures."""

@@ -1,0 +1,1 @@
+"""Andrews et al. 2020, Conditional adversarial camera model anonymization."""

@@ -1,0 +1,240 @@
+"""What the paper says of its attacks, each sentence held against the paper's own figures and against the cells.
+
+A claim compares the mean TSR of two selections of cells. It is true of the cells where the whole 95 % interval of the
+difference is on its side, false where it is on the other, and not told apart in between. The same sentence is
+evaluated on the paper's figures, which have no interval.
+
+Source: Andrews et al. 2020, sections 4.2, 4.3 and appendix C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchbench.metrics import intervals, rates
+from benchbench.records.cell import Cell
+from benchbench.report import captions
+from benchbench.report.groups import LABELS, AttackRow, Group, mean
+from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.success import SAME
+
+Place = tuple[str, str, str, str]
+"""(overlap, split, backbone, preprocessor): one target of the paper's grid and one split."""
+RESIDUAL = ("fd", "ww", "cc", "hp")
+"""Preprocessors that suppress what a photograph shows and keep its residual."""
+CONDITIONAL = ("cama", "spoc-cgan", "misl-cgan")
+AS_WELL = 0.10
+"""The margin of "as well": the paper's own differences between settings are below it."""
+TRUE, FALSE, OPEN = "holds", "does not hold", "not told apart"
+INCOMPLETE = "a cell of it is missing, or the attack was run with several sets of parameters"
+
+
+def _any(place: Place) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The cells of one attack that a claim averages over."""
+
+    attack: str
+    where: Callable[[Place], bool] = _any
+
+    def places(self) -> list[Place]:
+        """Return the places of the paper's grid that are selected."""
+        grid = [(o, split, b, p) for o, b, p in published.grid() for split in ("in", "out")]
+        return [place for place in grid if self.where(place)]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence: the mean TSR of `first` is above that of `second`, or less than `margin` below it."""
+
+    key: str
+    text: str
+    first: Selection
+    second: Selection
+    margin: float = 0.0
+
+    def verdict(self, low: float, high: float) -> str:
+        """Return what an interval of first - second says of the claim."""
+        if low > -self.margin:
+            return TRUE
+        return FALSE if high < -self.margin else OPEN
+
+
+def _rgb(place: Place) -> bool:
+    return place[3] == "rgb"
+
+
+def _residual(place: Place) -> bool:
+    return place[3] in RESIDUAL
+
+
+CLAIMS = (
+    Claim("cama-spoc", "Cama is ahead of SpoC", Selection("cama"), Selection("spoc-cgan")),
+    Claim("cama-misl", "Cama is ahead of MISL", Selection("cama"), Selection("misl-cgan")),
+    Claim("spoc-misl", "SpoC is ahead of MISL", Selection("spoc-cgan"), Selection("misl-cgan")),
+    Claim("cama-fgsm", "Cama is ahead of FGSM", Selection("cama"), Selection("fgsm")),
+    Claim("cama-pgd", "Cama is ahead of PGD", Selection("cama"), Selection("pgd")),
+    Claim("cama-ddn", "Cama is ahead of DDN", Selection("cama"), Selection("ddn")),
+    Claim(
+        "misl-bands",
+        "MISL moves targets of residuals (FD, WW, CC, HP) more often than RGB targets",
+        Selection("misl-cgan", _residual),
+        Selection("misl-cgan", _rgb),
+    ),
+    Claim(
+        "spoc-bands",
+        "SpoC moves targets of residuals more often than RGB targets",
+        Selection("spoc-cgan", _residual),
+        Selection("spoc-cgan", _rgb),
+    ),
+    Claim(
+        "cama-bands",
+        "Cama moves RGB targets as well as targets of residuals",
+        Selection("cama", _rgb),
+        Selection("cama", _residual),
+        margin=AS_WELL,
+    ),
+    Claim(
+        "cama-rgb",
+        "Cama is ahead of SpoC on RGB targets",
+        Selection("cama", _rgb),
+        Selection("spoc-cgan", _rgb),
+    ),
+    Claim(
+        "cama-transfer",
+        "Cama moves other architectures as well as its evaluators' (ResNet-18)",
+        Selection("cama", lambda place: place[2] != SAME),
+        Selection("cama", lambda place: place[2] == SAME),
+        margin=AS_WELL,
+    ),
+    Claim(
+        "cama-unknown",
+        "Cama does as well on photographs of camera models that it does not know",
+        Selection("cama", lambda place: place[1] == "out"),
+        Selection("cama", lambda place: place[1] == "in"),
+        margin=AS_WELL,
+    ),
+    Claim(
+        "cama-partial",
+        "Cama does as well where it knows half of a target's classes (partial overlap)",
+        Selection("cama", lambda place: place[0] == "partial"),
+        Selection("cama", lambda place: place[0] == "complete"),
+        margin=AS_WELL,
+    ),
+)
+
+
+def claims_table(group: Group) -> Table:
+    """Build the table of claims: the paper's means and ours, our difference with its interval, and both verdicts."""
+    rows = [_row(claim, group) for claim in CLAIMS]
+    rows.append(_wins(group))
+    what = (
+        "Each sentence compares two mean TSR, in percent: over all 48 targets and both splits unless it names some,"
+        f' each cell weighing the same; "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 %'
+        " interval of the difference, over photographs, says so."
+    )
+    return Table(
+        number="claims",
+        title="What the paper claims",
+        caption=captions.of_both_splits(what, "claims", group, show_published=False),
+        corner="Claim",
+        columns=(
+            Column("paper_first", "Paper"),
+            Column("paper_second", "against"),
+            Column("paper_verdict", "there", "text"),
+            Column("first", "Here"),
+            Column("second", "against"),
+            Column("difference", "Difference"),
+            Column("verdict", "here", "text"),
+        ),
+        rows=tuple(rows),
+        remarks=(
+            *captions.left_out(group),
+            "Of SpoC's row in the paper's table 3a three cells are not readable and left out.",
+        ),
+        facts=group.facts,
+    )
+
+
+def _row(claim: Claim, group: Group) -> Row:
+    """Return one claim's row."""
+    theirs = [_published(claim.first), _published(claim.second)]
+    gap = theirs[0] - theirs[1]
+    first, second = _ours(claim.first, group), _ours(claim.second, group)
+    entries = [Entry(theirs[0]), Entry(theirs[1]), Entry(claim.verdict(gap, gap))]
+    if first is None or second is None:
+        return Row(claim.key, claim.text, (*entries, *[Entry(None, INCOMPLETE)] * 4), ranked=False)
+    for cells in (first, second):
+        found = intervals.mean_rate(cells, "tsr")
+        entries.append(Entry(mean([r for c in cells if (r := rates.tsr(c)) is not None]), interval=_bounds(found)))
+    parts = []
+    for sign, cells in zip((1.0, -1.0), (first, second), strict=True):
+        samples = [s for c in cells if (s := intervals.contributions(c, "tsr")) is not None]
+        parts += [(sign / len(samples), s) for s in samples]
+    estimate = intervals.contrast(parts)
+    if estimate is None:
+        few = "too few photographs"
+        return Row(claim.key, claim.text, (*entries, Entry(None, few), Entry(None, few)), ranked=False)
+    entries.append(Entry(estimate.value, interval=_bounds(estimate)))
+    entries.append(Entry(claim.verdict(estimate.low, estimate.high)))
+    return Row(claim.key, claim.text, tuple(entries), ranked=False)
+
+
+def _wins(group: Group) -> Row:
+    """Return the row that counts where Cama has the highest TSR of the conditional GANs."""
+    paper_rates = published.success_rates()
+    places = Selection("cama").places()
+    theirs = [[paper_rates.get((*place, name), (None, None))[0] for name in CONDITIONAL] for place in places]
+    rows = [_only(group, name) for name in CONDITIONAL]
+    ours = [[_rate(group, row, place) for row in rows] for place in places]
+    text = f"Cama's TSR is the highest of {', '.join(LABELS[n] for n in CONDITIONAL)} on most targets and splits"
+    none = Entry("")
+    paper, there = _won(theirs)
+    here = [Entry(None, INCOMPLETE)] * 2 if any(None in values for values in ours) else _won(ours)
+    return Row("cama-wins", text, (paper, none, there, here[0], none, none, here[1]), ranked=False)
+
+
+def _won(table: Sequence[Sequence[float | None]]) -> list[Entry]:
+    """Return how often the first of a row is the highest, among rows without a gap, and whether it mostly is."""
+    whole = [[rate for rate in row if rate is not None] for row in table if None not in row]
+    won = sum(row[0] >= max(row) for row in whole)
+    return [Entry(f"{won} of {len(whole)}"), Entry(TRUE if 2 * won > len(whole) else FALSE)]
+
+
+def _published(selection: Selection) -> float:
+    paper_rates = published.success_rates()
+    found = [paper_rates.get((*place, selection.attack), (None, None))[0] for place in selection.places()]
+    return mean([rate for rate in found if rate is not None])
+
+
+def _only(group: Group, name: str) -> AttackRow | None:
+    """Return the attack of this name, or None where it was not run, or with several sets of parameters."""
+    found = [a for a in group.attacks if a.name == name]
+    return found[0] if len(found) == 1 else None
+
+
+def _cell(group: Group, row: AttackRow | None, place: Place) -> Cell | None:
+    overlap, split, backbone, preprocessor = place
+    return group.cell(row, published.target_name(overlap, backbone, preprocessor), split) if row else None
+
+
+def _rate(group: Group, row: AttackRow | None, place: Place) -> float | None:
+    cell = _cell(group, row, place)
+    return rates.tsr(cell) if cell is not None else None
+
+
+def _ours(selection: Selection, group: Group) -> Sequence[Cell] | None:
+    """Return all cells of a selection, or None if one of them is missing or has no TSR."""
+    row = _only(group, selection.attack)
+    cells = [_cell(group, row, place) for place in selection.places()]
+    whole = [c for c in cells if c is not None and rates.tsr(c) is not None]
+    return whole if len(whole) == len(cells) else None
+
+
+def _bounds(found: intervals.Estimate | None) -> tuple[float, float] | None:
+    return (found.low, found.high) if found is not None else None

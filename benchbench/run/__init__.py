@@ -1,0 +1,1 @@
+"""A run: what is missing, trained and crossed, and stored as it arrives."""

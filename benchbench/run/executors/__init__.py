@@ -1,0 +1,30 @@
+"""Executors run jobs and yield outcomes as they arrive: on this machine (`local`) or on a cluster (`ray`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchbench.contracts.protocol import RunOptions
+    from benchbench.run.executors.jobs import OnProgress, Outcome, Queue
+
+
+def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iterator[Outcome]:
+    """Run the jobs of `queue` where `options` say, and yield each outcome as it arrives.
+
+    Args:
+        queue: whoever takes an outcome may add jobs to it before asking for the next.
+        options: executor, workers, and what a job asks of a cluster.
+        on_progress: called in this process.
+
+    Raises:
+        BenchError: no such cluster, or none of its machines can hold a job.
+    """
+    if options.executor == "ray":
+        from benchbench.run.executors import ray
+
+        return ray.run_jobs(queue, options, on_progress)
+    from benchbench.run.executors import local
+
+    return local.run_jobs(queue, workers=options.workers, on_progress=on_progress)

@@ -1,0 +1,337 @@
+"""A run: photographs, then missing fits, then one crossing per attack and split, each cell written as it arrives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
+
+from benchbench.base.provenance import provenance
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, FitContext, Progress, Setup
+from benchbench.contracts.profile import Profile
+from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.target import Target
+from benchbench.data.source import Facts, Source
+from benchbench.evaluate.crossing import Split, networks, process_cache
+from benchbench.records.cache import Cache
+from benchbench.records.cells import CellStore
+from benchbench.records.mirror import Mirror, mirrored
+from benchbench.records.zoo import Zoo
+from benchbench.run.dataset_summary import write_dataset_json
+from benchbench.run.executors import run_jobs
+from benchbench.run.executors.jobs import Job, Outcome, Queue
+from benchbench.run.executors.meter import Meter
+from benchbench.run.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
+from benchbench.run.plan import Plan, PlannedCell, clean_id, make_plan, target_fits
+from benchbench.run.rounds import Crossings, told
+from benchbench.run.worklist import PHOTOGRAPHS
+from benchbench.run.worklist import only as part_of
+
+if TYPE_CHECKING:
+    from benchbench.contracts.photographs import Dataset
+
+
+class Display(Interface):
+    """Shows how far a run is. `benchbench.cli.display` has one for terminals and one for logs."""
+
+    def start(self, seconds: Mapping[str, float]) -> None:
+        """Take the stages in their order and the wall-clock seconds that each is expected to take."""
+
+    def update(self, stage: str, done: float, total: float, text: str) -> None:
+        """Take how far a stage is."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def start(self, seconds: Mapping[str, float]) -> None:
+        """Take the stages."""
+
+    def update(self, stage: str, done: float, total: float, text: str) -> None:
+        """Take how far a stage is."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class RunSummary:
+    """What a run did, cell by cell."""
+
+    computed: list[PlannedCell] = field(default_factory=list)
+    present: list[PlannedCell] = field(default_factory=list)
+    skipped: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    """With the reason: an impossible cell, or one whose network failed."""
+    failed: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    """With the reason: the attack or the target broke its contract."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What went wrong, by what it happened to: each fit, attack and target once."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 if anything failed."""
+        return 1 if self.failures or self.failed else 0
+
+    @property
+    def sentence(self) -> str:
+        """'48 computed, 48 already there, 2 skipped (why), 0 failed'."""
+        reasons = list(dict.fromkeys(reason for _, reason in self.skipped))
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        return (
+            f"{len(self.computed)} computed, {len(self.present)} already there, "
+            f"{len(self.skipped)} skipped{why}, {len(self.failed)} failed"
+        )
+
+
+@dataclass(frozen=True)
+class FitCall:
+    """The work of one fit, in whichever process runs it."""
+
+    fit: Fit
+    setup: Setup
+    source: Source
+    cache: Path
+    device: str
+
+    def __call__(self, progress: Progress) -> None:
+        """Compute the fit and put it into the cache, unless another run has done so meanwhile."""
+        import torch
+
+        cache = process_cache(self.cache)
+        fit_id = self.fit.fit_id(self.setup.data_id)
+        device = torch.device(self.device)
+        with cache.lock(fit_id):
+            if cache.has(fit_id):
+                return
+            began = time.perf_counter()
+            context = FitContext(
+                data=self.source.open(self.cache),
+                device=device,
+                needs=networks(self.fit.needs(), self.setup, self.cache, device),
+                folder=cache.workspace(fit_id),
+                checkpoint=cache.checkpoint(fit_id),
+                progress=progress,
+            )
+            state = self.fit.run(context)
+            seconds = time.perf_counter() - began
+            record = {
+                "label": self.fit.label,
+                "spec": self.fit.spec(),
+                "data_id": self.setup.data_id,
+                "needs": {name: need.fit_id(self.setup.data_id) for name, need in self.fit.needs().items()},
+                "cost": self.fit.cost,
+                "facts": context.facts,
+                "seconds": seconds,
+                "provenance": provenance(self.device, seconds),
+            }
+            cache.save(fit_id, context.folder, state, record)
+
+
+def plan_run(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split],
+    *,
+    protocols: Sequence[Protocol],
+    profile: Profile,
+    source: Source,
+    options: RunOptions,
+    seed: int = 0,
+) -> tuple[Plan, Facts]:
+    """Find out what a run would do, without making photographs, networks or cells.
+
+    Args:
+        protocols: how crafted photographs are judged; they are crafted once for all that share a seed.
+        seed: of the networks' training; `Protocol.seed` is that of crafting.
+
+    Raises:
+        BenchError: see `benchbench.run.plan.make_plan`.
+    """
+    facts = source.facts(options.cache)
+    plan = make_plan(
+        attacks,
+        targets,
+        splits,
+        setup=facts.setup(profile, seed),
+        protocols=protocols,
+        facts=facts,
+        store=CellStore(options.results),
+        cache=Cache(options.cache),
+        stored=_stored(options),
+    )
+    return plan, facts
+
+
+def _stored(options: RunOptions) -> frozenset[str]:
+    """Return the ids of fits that are not in the cache and need no training all the same."""
+    zoo = Zoo(options.zoo).ids() if options.zoo is not None else frozenset()
+    return zoo | (Mirror(options.remote).names("fits") if options.remote else frozenset())
+
+
+def run(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split] = ("in", "out"),
+    *,
+    protocols: Sequence[Protocol],
+    profile: Profile,
+    source: Source,
+    options: RunOptions,
+    seed: int = 0,
+    display: Display | None = None,
+    only: Collection[str] = (),
+) -> RunSummary:
+    """Compute the missing cells of attacks x targets x splits and write each as it arrives.
+
+    Args:
+        attacks, targets, splits, protocols, profile, source, options, seed: see `plan_run`.
+        display: shows how far the run is.
+        only: names of pieces of `benchbench.run.worklist` to do, where another scheduler does the rest; empty: all.
+
+    A failing fit, attack or target is named in the summary and the others finish. Whatever stops a run, the next one
+    with the same arguments goes on from what is there.
+
+    Raises:
+        BenchError: the request makes no sense, a cell is damaged, or a cell cannot be written.
+    """
+    display = display or Quiet()
+    plan, facts = plan_run(
+        attacks, targets, splits, protocols=protocols, profile=profile, source=source, options=options, seed=seed
+    )
+    enough = test_is_enough(plan, options)
+    if only:
+        plan = part_of(plan, facts, only)
+    summary = RunSummary(
+        present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
+    )
+    if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only:
+        return summary
+    CellStore(options.results).clean()
+    display.start(stage_seconds(plan, facts, options))
+    try:
+        _adopt(plan, options)
+        dataset = make_photographs(plan, facts, source, options, display, enough)
+        if options.zoo is not None:
+            Zoo(options.zoo).adopt_clean(
+                _clean_ids(plan),
+                plan.setup.data_id,
+                dataset.fingerprint("test"),
+                provenance(options.device, 0),
+                Cache(options.cache),
+            )
+        # A folder may lack a role; say so before anything trains on it.
+        roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
+        dataset.require(*dict.fromkeys(role for role in roles if role is not None))
+        known = from_zoo(plan, options)
+        shared = known["shared"] if known is not None and not dataset.whole else None
+        write_dataset_json(dataset, profile, options.results, shared)
+        _compute(plan, source, dataset, options, display, summary)
+    finally:
+        display.close()
+    return summary
+
+
+def _adopt(plan: Plan, options: RunOptions) -> None:
+    """Put networks of the zoo into the cache, and where several machines share a store, there as well."""
+    if options.zoo is None:
+        return
+    zoo = Zoo(options.zoo)
+    zoo.adopt(plan.fits, Cache(options.cache))
+    if options.remote:
+        for fit_id in zoo.ids().intersection(plan.fits):
+            Mirror(options.remote).put(f"fits/{fit_id}", options.cache)
+
+
+def _clean_ids(plan: Plan) -> list[str]:
+    """Return the ids of the confusion matrices that the wanted cells need."""
+    pairs = {(cell.target.name, cell.split): cell.target for cell in plan.wanted}
+    data_id = plan.setup.data_id
+    return [clean_id(t, target_fits(t, plan.setup), data_id, split) for (_, split), t in pairs.items()]
+
+
+def _compute(
+    plan: Plan, source: Source, dataset: Dataset, options: RunOptions, display: Display, summary: RunSummary
+) -> None:
+    """Train what is missing and cross; a crossing starts as soon as its own networks are there."""
+    crossings = Crossings(plan=plan, source=source, dataset=dataset, options=options)
+    queue = Queue()
+    networks = Meter(lambda done, total, text: display.update("networks", done, total, text))
+    crossing = Meter(lambda done, total, text: display.update("crossing", done, total, text), plan.seconds_crossing)
+
+    def add(jobs: Sequence[Job], meter: Meter) -> None:
+        meter.add(jobs)
+        queue.add(mirrored(job, options.remote, options.cache) for job in jobs)
+
+    def on_progress(key: str, done: int, total: int, text: str) -> None:
+        (networks if key in networks else crossing).progress(key, done, total, text)
+
+    add(_fit_jobs(plan, source, options), networks)
+    add(crossings.released(), crossing)
+    waiting = set(plan.missing_fits)
+    if not waiting:
+        display.update("networks", 1, 1, "ready")
+    for outcome in run_jobs(queue, options, on_progress):
+        if outcome.key in networks:
+            networks.finish(outcome)
+            crossings.fit_ended(outcome.key, _lost(outcome, plan, options, summary))
+            waiting.discard(outcome.key)
+            if not waiting:
+                display.update("networks", 1, 1, "ready")
+            add(crossings.released(), crossing)
+        else:
+            crossing.finish(outcome)
+            summary.computed += crossings.arrived(outcome)
+    display.update("crossing", 1, 1, "ready")
+    summary.skipped += crossings.skipped
+    summary.failed += crossings.failed
+    summary.failures |= crossings.failures
+
+
+def _lost(outcome: Outcome, plan: Plan, options: RunOptions, summary: RunSummary) -> str | None:
+    """Return why cells lack the network of a fit that has ended, or None where it is there."""
+    label = plan.fits[outcome.key].label
+    if outcome.error is None:
+        return None
+    if outcome.blocked:
+        return outcome.error
+    summary.failures[label] = told(outcome, Cache(options.cache))
+    return f"'{label}' failed"
+
+
+def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, float]:
+    """Return the wall-clock seconds that each stage is expected to take."""
+    workers = max(1, options.workers)
+    photographs = photograph_seconds(plan, facts, options)
+    longest = max(plan.costs.values(), default=0.0)
+    return {
+        "photographs": photographs / workers,
+        "networks": max(longest, plan.seconds_fits / workers),
+        "crossing": plan.seconds_crossing / workers,
+    }
+
+
+def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
+    """Return the missing fits as jobs, parents first."""
+    jobs = []
+    for fit_id, fit in plan.fits.items():
+        if fit_id in plan.missing_fits:
+            needs = plan.needed(fit.needs())
+            jobs.append(
+                Job(
+                    key=fit_id,
+                    label=fit.label,
+                    call=FitCall(fit, plan.setup, source, options.cache, options.device),
+                    cost=max(plan.costs[fit_id], 0.01),
+                    needs=frozenset(needs) & plan.missing_fits,
+                    reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
+                    writes=(f"fits/{fit_id}",),
+                )
+            )
+    return jobs

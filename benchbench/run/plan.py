@@ -1,0 +1,355 @@
+"""What a run would do: cells present, missing or skipped, the fits they need, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.identity import cell_id, craft_id, digest, plain, source_digest
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, Setup, collect
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.target import Target
+from benchbench.data.source import Facts
+from benchbench.evaluate.crossing import SPLITS, Split, is_targeted, trials, true_classes
+from benchbench.records.cache import Cache
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore
+
+State = Literal["present", "missing", "stale", "skipped"]
+"""stale: a cell is there, of something that has changed since; a run computes the place again."""
+STATES: tuple[State, ...] = ("present", "missing", "stale", "skipped")
+
+SECONDS_PER_COST = 1 / 1200
+"""One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
+_TELLING = 2.0
+"""A shorter fit is mostly overhead and says nothing of the pace."""
+SECONDS_PER_CRAFT = 0.2
+SECONDS_PER_SCORE = 0.006
+"""One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCell:
+    """One attack, one target, one split, and what stands in the results folder."""
+
+    attack: Attack
+    target: Target
+    split: Split
+    protocol: Protocol
+    craft_id: str
+    cell_id: str
+    path: Path
+    state: State
+    reason: str = ""
+    """Why it is skipped or stale."""
+    note: str = ""
+    """What a reader should know of a cell that is present."""
+
+    @property
+    def label(self) -> str:
+        """A short name for messages."""
+        return f"{self.attack.name} x {self.target.name} ({self.split})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The cells asked for, in order, and the fits that the missing ones need, parents first."""
+
+    setup: Setup
+    cells: tuple[PlannedCell, ...]
+    fits: Mapping[str, Fit] = field(default_factory=dict)
+    """By fit_id: all that missing cells need, without what finished networks were trained on."""
+    missing_fits: frozenset[str] = frozenset()
+    seconds_fits: float = 0.0
+    """Estimated core seconds."""
+    seconds_crossing: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """Estimated seconds by fit_id, of the missing fits."""
+
+    def needed(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
+        """Return what must be there before `fits` can be used, these included, without what finished networks grew on.
+
+        By fit_id, parents first.
+        """
+        return collect(fits, self.setup.data_id, lambda fit_id: fit_id not in self.missing_fits)
+
+    def having(self, *states: State) -> list[PlannedCell]:
+        """Return the cells in any of these states."""
+        return [cell for cell in self.cells if cell.state in states]
+
+    @property
+    def wanted(self) -> list[PlannedCell]:
+        """Return the cells that a run computes."""
+        return self.having("missing", "stale")
+
+
+def attack_fits(attack: Attack, setup: Setup) -> dict[str, str]:
+    """Return the fit ids of an attack by name."""
+    return {name: fit.fit_id(setup.data_id) for name, fit in attack.fits(setup).items()}
+
+
+def target_fits(target: Target, setup: Setup) -> dict[str, str]:
+    """Return the fit ids of a target by name."""
+    return {name: fit.fit_id(setup.data_id) for name, fit in target.fits(setup).items()}
+
+
+def identities(
+    attack: Attack, target: Target, split: Split, setup: Setup, protocol: Protocol, ids: Mapping[str, Mapping[str, str]]
+) -> tuple[str, str]:
+    """Return (craft_id, cell_id), the same as `benchbench.records.cells.identify` finds from the record.
+
+    Args:
+        ids: fit ids of 'attack' and 'target', by name.
+    """
+    seen = {"spec": target.spec(), "fits": ids["target"]} if attack.card.knowledge == "white-box" else None
+    craft = craft_id(attack.spec(), ids["attack"], setup.data_id, split, protocol, seen)
+    return craft, cell_id(craft, target.spec(), ids["target"])
+
+
+def clean_id(target: Target, fits: Mapping[str, str], data_id: str, split: Split) -> str:
+    """Return the id of a target's confusion matrix on the unattacked photographs of a split."""
+    return digest("clean", {"target": target.spec(), "fits": fits, "data": data_id, "split": split})
+
+
+def make_plan(
+    attacks: Sequence[Attack],
+    targets: Sequence[Target],
+    splits: Sequence[Split],
+    *,
+    setup: Setup,
+    protocols: Sequence[Protocol],
+    facts: Facts,
+    store: CellStore,
+    cache: Cache,
+    stored: Container[str] = frozenset(),
+) -> Plan:
+    """Look up what is there and find out what is missing. Trains and crafts nothing.
+
+    Args:
+        attacks, targets, splits, setup, protocols, facts: what to cross, on what, judged how.
+        store: cells that are there.
+        cache: fits that are there.
+        stored: ids of fits that can be had without training, from a store or the zoo.
+
+    Raises:
+        BenchError: two attacks or targets of one name and identity, or a split that does not exist.
+        StoreError: a cell that this plan needs is damaged.
+    """
+    _check(attacks, targets, splits)
+    ids_attack = [attack_fits(a, setup) for a in attacks]
+    ids_target = [target_fits(t, setup) for t in targets]
+    sources = {id(thing): source_digest(thing) for thing in (*attacks, *targets)}
+    standing = _Standing(store)
+    cells = []
+    for a, attack in enumerate(attacks):
+        for protocol in protocols:
+            for split in splits:
+                reason = _why_not(setup, facts, split, protocol)
+                for t, target in enumerate(targets):
+                    ids = {"attack": ids_attack[a], "target": ids_target[t]}
+                    craft, cell = identities(attack, target, split, setup, protocol, ids)
+                    path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
+                    state: State = "skipped" if reason else "missing"
+                    why, note = reason, ""
+                    if not reason and path.exists() and (found := store.read(path)).cell_id == cell:
+                        state = "present"
+                        note = _moved(found, sources[id(attack)], sources[id(target)])
+                    elif not reason and (why := _outdated(standing, path, attack, target, setup, protocol, ids)):
+                        state = "stale"
+                    cells.append(
+                        PlannedCell(
+                            attack=attack,
+                            target=target,
+                            split=split,
+                            protocol=protocol,
+                            craft_id=craft,
+                            cell_id=cell,
+                            path=path,
+                            state=state,
+                            reason=why,
+                            note=note,
+                        )
+                    )
+    missing = [cell for cell in cells if cell.state in ("missing", "stale")]
+
+    def there(fit_id: str) -> bool:
+        return cache.has(fit_id) or fit_id in stored
+
+    fits = _fits_of(missing, setup, there)
+    absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
+    rate = measured_rate(cache) if absent else SECONDS_PER_COST
+    costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
+    return Plan(
+        setup=setup,
+        cells=tuple(cells),
+        fits=fits,
+        missing_fits=frozenset(absent),
+        seconds_fits=sum(costs.values()),
+        seconds_crossing=_crossing_seconds(missing, facts.camera, setup, facts.size),
+        costs=costs,
+    )
+
+
+def measured_rate(cache: Cache) -> float:
+    """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
+    cost = seconds = 0.0
+    for _, record in cache.records():
+        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record:  # trained elsewhere
+            cost += record["cost"]
+            seconds += record["seconds"]
+    return seconds / cost if cost and seconds else SECONDS_PER_COST
+
+
+def crossing_seconds(images: int, targets: int, size: int) -> float:
+    """Return a first guess at the seconds that `images` trials take on one core."""
+    return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
+
+
+def check_names(attacks: Sequence[Attack]) -> None:
+    """Refuse attacks that differ in parameters alone, where results go by the attack's name.
+
+    Raises:
+        BenchError: two attacks of one name.
+    """
+    names = [attack.name for attack in attacks]
+    for name in names:
+        if names.count(name) > 1:
+            raise BenchError(
+                f"attack '{name}' is asked for {names.count(name)} times; here one set of parameters at a time."
+            )
+
+
+def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:
+    for split in splits:
+        if split not in SPLITS:
+            raise BenchError(f"unknown split '{split}'; splits are in and out.")
+    for kind, names in (("attack", [a.spec() for a in attacks]), ("target", [t.name for t in targets])):
+        twice = [item for i, item in enumerate(names) if item in names[:i]]
+        if twice:
+            name = twice[0]["name"] if isinstance(twice[0], dict) else twice[0]
+            raise BenchError(f"{kind} '{name}' is asked for twice in one run.")
+
+
+def _why_not(setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> str:
+    """Return why cells of a split cannot be computed on these photographs, or an empty string."""
+    classes = true_classes(setup.known, setup.classes, split)
+    if not classes:
+        return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
+    lacking = [c for c in classes if not bool((facts.camera == c).any())]
+    if lacking:
+        return f"no test photographs of class {lacking[0]}"
+    if protocol.condition == "jpeg-target":
+        unknown = [c for c in range(setup.known) if c not in facts.jpeg_models]
+        if unknown:
+            return f"the JPEG tables of '{facts.camera_models[unknown[0]]}' are not known: no JPEG file of it in q"
+    return ""
+
+
+def _moved(cell: Cell, attack: str, target: str) -> str:
+    """Return what has changed in the source files since a cell was computed, without a new version."""
+    kinds = (
+        ("attack", cell.attack.name, cell.attack.source, attack),
+        ("target", cell.target.name, cell.target.source, target),
+    )
+    changed = [f"{kind} '{name}'" for kind, name, then, now in kinds if then and now and then != now]
+    return f"the source of {' and '.join(changed)} has changed since" if changed else ""
+
+
+class _Standing:
+    """The readable cells in a place of the results folder, each file read once a plan."""
+
+    def __init__(self, store: CellStore) -> None:
+        self._store = store
+        self._folders: dict[Path, dict[str, list[Path]]] = {}
+        self._cells: dict[Path, Cell | None] = {}
+
+    def beside(self, path: Path) -> list[Cell]:
+        """Return the cells of the same attack, target and split as the one that `path` is for."""
+        if path.parent not in self._folders:
+            places: dict[str, list[Path]] = {}
+            for other in sorted(path.parent.glob("*.json")):
+                places.setdefault(other.name.rpartition("-")[0], []).append(other)
+            self._folders[path.parent] = places
+        others = self._folders[path.parent].get(path.name.rpartition("-")[0], [])
+        return [cell for other in others if (cell := self._read(other)) is not None]
+
+    def _read(self, path: Path) -> Cell | None:
+        if path not in self._cells:
+            try:
+                self._cells[path] = self._store.read(path)
+            except StoreError:
+                self._cells[path] = None
+        return self._cells[path]
+
+
+def _outdated(
+    standing: _Standing,
+    path: Path,
+    attack: Attack,
+    target: Target,
+    setup: Setup,
+    protocol: Protocol,
+    ids: Mapping[str, Mapping[str, str]],
+) -> str:
+    """Return why the cell that stands in this place is no longer the one wanted; an empty string if none stands there.
+
+    The newest cell with the same parameters and protocol is the one to blame; an unreadable one is not.
+    """
+    reasons = []
+    for cell in standing.beside(path):
+        if cell.attack.params != attack.spec()["params"] or cell.protocol != plain(protocol):
+            continue
+        if cell.dataset.data_id != setup.data_id:
+            why = "the photographs have changed"
+        elif cell.attack.version != attack.card.version:
+            why = f"attack '{attack.name}' has version {attack.card.version}, the cell {cell.attack.version}"
+        elif cell.target.version != target.card.version:
+            why = f"target '{target.name}' has version {target.card.version}, the cell {cell.target.version}"
+        elif cell.attack.fits != ids["attack"]:
+            why = f"the networks of attack '{attack.name}' have another recipe or seed"
+        elif cell.target.fits != ids["target"]:
+            why = f"the networks of target '{target.name}' have another recipe or seed"
+        else:
+            why = f"the parameters of target '{target.name}' have changed"
+        reasons.append((str(cell.provenance.get("utc", "")), why))
+    return max(reasons)[1] if reasons else ""
+
+
+def _fits_of(cells: Sequence[PlannedCell], setup: Setup, there: Callable[[str], bool]) -> dict[str, Fit]:
+    roots: dict[str, Fit] = {}
+    for attack in {id(cell.attack): cell.attack for cell in cells}.values():
+        roots |= {f"attack/{id(attack)}/{name}": fit for name, fit in attack.fits(setup).items()}
+    for target in {id(cell.target): cell.target for cell in cells}.values():
+        roots |= {f"target/{id(target)}/{name}": fit for name, fit in target.fits(setup).items()}
+    return collect(roots, setup.data_id, there)
+
+
+def craft_key(cell: PlannedCell) -> str:
+    """Return what cells share whose photographs are crafted once: all of craft_id but how they are judged."""
+    white_box = cell.target.name if cell.attack.card.knowledge == "white-box" else ""
+    return digest("shared", {"attack": cell.attack.spec(), "split": cell.split, "seed": cell.protocol.seed}) + white_box
+
+
+def together(cells: Sequence[PlannedCell]) -> dict[str, list[PlannedCell]]:
+    """Return the cells whose photographs are crafted once, by `craft_key`."""
+    found: dict[str, list[PlannedCell]] = {}
+    for cell in cells:
+        found.setdefault(craft_key(cell), []).append(cell)
+    return found
+
+
+def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
+    return sum(seconds_together(mine, camera, setup, size) for mine in together(missing).values())
+
+
+def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
+    """Return a first guess at the core seconds of cells whose photographs are crafted once."""
+    targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
+    return crossing_seconds(len(trials(camera, setup.known, cells[0].split, targeted)), len(cells), size)

@@ -1,0 +1,253 @@
+"""The crossings of a run: jobs from missing cells, parts put together, cells from facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbench.base.provenance import provenance
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.target import Target
+from benchbench.data.source import Source
+from benchbench.evaluate.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials
+from benchbench.records.cache import Cache
+from benchbench.records.cells import CellStore
+from benchbench.run.assemble import confusion, make_cell
+from benchbench.run.executors.jobs import Job, Outcome
+from benchbench.run.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
+
+if TYPE_CHECKING:
+    from benchbench.contracts.photographs import Dataset
+
+JOBS_PER_WORKER = 3
+"""Crossings are cut into at least so many jobs a worker, so that none stands idle at the end."""
+
+
+@dataclass
+class _Group:
+    """One attack on one split (None: clean photographs), for the targets that miss a cell; cut into parts."""
+
+    key: str
+    attack: Attack | None
+    split: Split
+    seed: int
+    targets: tuple[Target, ...]
+    views: tuple[View, ...]
+    cells: tuple[PlannedCell, ...]
+    total: int
+    parts: dict[int, Crossed | None]
+    error: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.attack.name if self.attack else 'clean'} {self.split}"
+
+
+class Crossings:
+    """Makes jobs of crossings as soon as their networks are there, and cells of what comes back."""
+
+    def __init__(self, *, plan: Plan, source: Source, dataset: Dataset, options: RunOptions) -> None:
+        """Take a plan, whose missing fits are trained while crossings wait for them."""
+        self.plan, self.source, self.dataset, self.options = plan, source, dataset, options
+        self.failed: list[tuple[PlannedCell, str]] = []
+        self.skipped: list[tuple[PlannedCell, str]] = []
+        self.failures: dict[str, str] = {}
+        self._cache = Cache(options.cache)
+        self._store = CellStore(options.results)
+        self._camera = np.asarray(dataset.photos("test").camera, np.int64)
+        self._groups: dict[str, _Group] = {}
+        things = {id(thing): thing for cell in plan.wanted for thing in (cell.attack, cell.target)}
+        self._fits = {key: frozenset(plan.needed(t.fits(plan.setup))) for key, t in things.items()}
+        self._cells = together(plan.wanted)
+        self._awaited = {
+            key: {f for cell in mine for f in self._needs(cell.attack, cell.target) if f in plan.missing_fits}
+            for key, mine in self._cells.items()
+        }
+        self._lost: dict[str, str] = {}
+        self._clean_jobs: dict[tuple[str, Split], frozenset[str]] = {}
+        self._clean_pending: set[str] = set()
+        self._size = self._share()
+
+    def fit_ended(self, fit_id: str, lost: str | None = None) -> None:
+        """Note that a fit is there, or why it will not be."""
+        if lost is not None:
+            self._lost[fit_id] = lost
+        for fits in self._awaited.values():
+            fits.discard(fit_id)
+
+    def released(self) -> list[Job]:
+        """Return the jobs that can run now and could not at the last call."""
+        jobs: list[Job] = []
+        for key in [key for key, fits in self._awaited.items() if not fits]:
+            del self._awaited[key]
+            if cells := self._without_lost(self._cells[key]):
+                jobs += self._start(key, cells)
+        return jobs
+
+    def arrived(self, outcome: Outcome) -> Iterator[PlannedCell]:
+        """Take the outcome of a job; yield each cell once its file is written.
+
+        Raises:
+            StoreError: a cell cannot be written.
+        """
+        key, _, start = outcome.key.rpartition("/")
+        group = self._groups[key]
+        self._clean_pending.discard(outcome.key)
+        if outcome.error is not None:
+            if group.error is None:
+                group.error = outcome.error
+                if not outcome.blocked:
+                    self.failures[group.label] = told(outcome, self._cache)
+                self.failed += [(cell, outcome.error) for cell in group.cells]
+            return
+        group.parts[int(start)] = outcome.value
+        parts = [group.parts[place] for place in sorted(group.parts)]
+        whole = [part for part in parts if part is not None]
+        if group.error is None and len(whole) == len(parts):
+            yield from self._complete(group, whole)
+            group.parts.clear()
+
+    def _needs(self, *things: Attack | Target | None) -> frozenset[str]:
+        return frozenset[str]().union(*(self._fits[id(thing)] for thing in things if thing is not None))
+
+    def _without_lost(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Return the cells whose fits are all there; the others are skipped, with the reason."""
+        reasons: dict[int, str] = {}
+        for thing in (thing for cell in cells for thing in (cell.attack, cell.target)):
+            if id(thing) not in reasons:
+                lost = [why for fit_id, why in self._lost.items() if fit_id in self._fits[id(thing)]]
+                reasons[id(thing)] = lost[0] if lost else ""
+        ready = []
+        for cell in cells:
+            if reason := reasons[id(cell.attack)] or reasons[id(cell.target)]:
+                self.skipped.append((cell, reason))
+            else:
+                ready.append(cell)
+        return ready
+
+    def _start(self, key: str, cells: Sequence[PlannedCell]) -> Iterator[Job]:
+        protocols = list(dict.fromkeys(cell.protocol for cell in cells))
+        views = tuple(
+            View(protocol=p, targets=tuple(cell.target.name for cell in cells if cell.protocol == p)) for p in protocols
+        )
+        targets = tuple({cell.target.name: cell.target for cell in cells}.values())
+        first = cells[0]
+        yield from self._clean(targets, first.split)
+        needs = frozenset[str]().union(*(self._clean_jobs.get((t.name, first.split), ()) for t in targets))
+        group = self._group(key, first.attack, first.split, first.protocol.seed, targets, views, tuple(cells))
+        yield from self._jobs(group, needs & self._clean_pending)
+
+    def _clean(self, targets: Sequence[Target], split: Split) -> Iterator[Job]:
+        """Yield the jobs that classify the unattacked photographs with targets that have not done so yet."""
+        absent = tuple(
+            target
+            for target in targets
+            if (target.name, split) not in self._clean_jobs
+            and self._cache.clean_matrix(self._clean_id(target, split)) is None
+        )
+        if not absent:
+            return
+        view = View(protocol=Protocol(), targets=tuple(t.name for t in absent))
+        jobs = list(self._jobs(self._group(f"clean/{split}/{len(self._groups)}", None, split, 0, absent, (view,), ())))
+        self._clean_pending |= {job.key for job in jobs}
+        self._clean_jobs |= {(target.name, split): frozenset(job.key for job in jobs) for target in absent}
+        yield from jobs
+
+    def _group(
+        self,
+        key: str,
+        attack: Attack | None,
+        split: Split,
+        seed: int,
+        targets: tuple[Target, ...],
+        views: tuple[View, ...],
+        cells: tuple[PlannedCell, ...],
+    ) -> _Group:
+        targeted = is_targeted(attack, (view.protocol for view in views))
+        total = len(trials(self._camera, self.plan.setup.known, split, targeted))
+        self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
+        return self._groups[key]
+
+    def _share(self) -> int:
+        """Return how many trials a job should have."""
+        trials_of: dict[tuple[bool, Split], int] = {}
+        total = 0
+        for mine in self._cells.values():
+            case = is_targeted(mine[0].attack, (cell.protocol for cell in mine)), mine[0].split
+            if case not in trials_of:
+                trials_of[case] = len(trials(self._camera, self.plan.setup.known, case[1], case[0]))
+            total += trials_of[case]
+        wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
+        return max(math.ceil(total / wanted), 2 * self.options.batch)
+
+    def _jobs(self, group: _Group, needs: frozenset[str] = frozenset()) -> Iterator[Job]:
+        count = max(1, round(group.total / self._size))
+        edges = [group.total * i // count for i in range(count + 1)]
+        group.parts |= dict.fromkeys(edges[:-1])
+        for start, stop in pairwise(edges):
+            yield self._job(group, start, stop, needs)
+
+    def _job(self, group: _Group, start: int, stop: int, needs: frozenset[str]) -> Job:
+        crossing = Crossing(
+            attack=group.attack,
+            targets=group.targets,
+            views=group.views,
+            split=group.split,
+            start=start,
+            stop=stop,
+            setup=self.plan.setup,
+            seed=group.seed,
+            source=self.source,
+            cache=self.options.cache,
+            device=self.options.device,
+            batch=self.options.batch,
+        )
+        looks = sum(len(view.targets) for view in group.views)
+        cost = crossing_seconds(stop - start, looks, self.dataset.size)
+        call = partial(cross, crossing)
+        fits = sorted(self._needs(group.attack, *group.targets))
+        reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
+        return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
+
+    def _complete(self, group: _Group, parts: Sequence[Crossed]) -> Iterator[PlannedCell]:
+        failures = {name: reason for part in parts for name, reason in part.failures.items()}
+        self.failures |= failures
+        if group.attack is None:
+            self._keep_clean(group, parts, failures)
+            return
+        for cell in group.cells:
+            name = cell.target.name
+            clean = self._cache.clean_matrix(self._clean_id(cell.target, cell.split))
+            if name in failures:
+                self.failed.append((cell, failures[name]))
+            elif clean is None:
+                reason = f"target '{name}' has no confusion matrix on the unattacked photographs"
+                self.failed.append((cell, self.failures.setdefault(name, reason)))
+            else:
+                facts = provenance(self.options.device, math.fsum(part.seconds for part in parts))
+                view = [v.protocol for v in group.views].index(cell.protocol)
+                self._store.write(make_cell(cell, parts, clean, self.plan, self.dataset, facts, view))
+                yield cell
+
+    def _keep_clean(self, group: _Group, parts: Sequence[Crossed], failures: dict[str, str]) -> None:
+        for target in group.targets:
+            if target.name not in failures:
+                table = confusion(parts, target, group.split, self.plan.setup)
+                self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table)
+
+    def _clean_id(self, target: Target, split: Split) -> str:
+        return clean_id(target, target_fits(target, self.plan.setup), self.plan.setup.data_id, split)
+
+
+def told(outcome: Outcome, cache: Cache) -> str:
+    """Return the error of an outcome, and where its traceback is kept."""
+    text = outcome.error or ""
+    path = cache.log(outcome.key, outcome.detail) if outcome.detail else None
+    return f"{text}  Traceback: {path}" if path else text

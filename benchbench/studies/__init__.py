@@ -1,0 +1,1 @@
+"""Beside the benchmark: the ablation of camera traces, pictures."""

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, EntryPoints
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from benchbench.base.errors import BenchError, UnknownNameError
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.registry import Registry
+from benchbench.contracts.target import Target
+
+
+def _card(name: str) -> AttackCard:
+    return AttackCard(name=name, title=name, version=1, knowledge="none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cama(Attack):
+    card: ClassVar[AttackCard] = _card("cama")
+
+    def perturb(self, x: Any, source: Any, target: Any, context: CraftContext) -> Any:
+        return x
+
+
+class Ddn(Cama):
+    card: ClassVar[AttackCard] = _card("ddn")
+
+
+class Fgsm(Cama):
+    card: ClassVar[AttackCard] = _card("fgsm")
+
+
+class Misl(Cama):
+    card: ClassVar[AttackCard] = _card("misl-cgan")
+
+
+class Spoc(Cama):
+    card: ClassVar[AttackCard] = _card("spoc-cgan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pgd(Cama):
+    epsilon: float = 0.03
+    random_start: bool = True
+    step_size: float = 0.01
+    steps: int = 10
+    card: ClassVar[AttackCard] = _card("pgd")
+
+
+def points(distribution: str, version: str, **values: Any) -> list[EntryPoint]:
+    """Entry points of a distribution that exists here only; a value that is a string is a module to import."""
+
+    class Dist(Distribution):
+        metadata = {"Name": distribution, "Version": version}  # type: ignore[assignment]
+
+        def read_text(self, filename: str) -> str | None:
+            return None
+
+        def locate_file(self, path: Any) -> Any:
+            return path
+
+    class Point(EntryPoint):
+        def load(self) -> Any:
+            return super().load() if isinstance(values[self.name], str) else values[self.name]
+
+    found = []
+    for name, value in values.items():
+        text = value if isinstance(value, str) else "somewhere:Thing"
+        point = Point(name, text, "benchbench.attacks")
+        vars(point).update(dist=Dist())
+        found.append(point)
+    return found
+
+
+BUILT_IN = dict(cama=Cama, ddn=Ddn, fgsm=Fgsm, pgd=Pgd) | {"misl-cgan": Misl, "spoc-cgan": Spoc}
+
+
+def registry(*more: Iterable[EntryPoint]) -> Registry[Attack]:
+    every = [*points("benchbench", "0.1.0", **BUILT_IN), *(p for group in more for p in group)]
+    return Registry("attack", "benchbench.attacks", Attack, "--attack", lambda group: EntryPoints(every))
+
+
+def stega() -> list[EntryPoint]:
+    return points("benchbench-stega", "0.2", stega="kornia.stega:Stega")
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        registry(stega()).create("camma")
+    assert str(caught.value) == (
+        "unknown attack 'camma'. Did you mean 'cama'?\n"
+        "  available: cama, ddn, fgsm, misl-cgan, pgd, spoc-cgan\n"
+        "  not loaded: stega (benchbench-stega 0.2): No module named 'kornia'"
+    )
+
+
+def test_unknown_parameter() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        registry().create("pgd[step=20]")
+    assert str(caught.value) == (
+        "attack 'pgd' has no parameter 'step'. Did you mean 'steps'?"
+        "  parameters: epsilon, random_start, step_size, steps"
+    )
+
+
+def test_the_user_wins_over_the_profile_and_the_profile_over_defaults() -> None:
+    profile = {"pgd": {"steps": 5, "epsilon": 0.5}}
+    assert registry().create("pgd[steps=20]", profile) == Pgd(steps=20, epsilon=0.5)
+    with pytest.raises(UnknownNameError, match="attack 'pgd' in the profile has no parameter 'step'"):
+        registry().create("pgd", {"pgd": {"step": 5}})
+
+
+def test_lists_globs_and_all() -> None:
+    names = lambda text: [a.name for a in registry().resolve(text)]  # noqa: E731
+    assert names("*-cgan,cama") == ["misl-cgan", "spoc-cgan", "cama"]
+    assert names(["all", "cama"]) == ["cama", "ddn", "fgsm", "misl-cgan", "pgd", "spoc-cgan"]
+    assert names("pgd,pgd[steps=10]") == ["pgd"]
+    assert names("pgd,pgd[steps=20]") == ["pgd", "pgd"]
+    with pytest.raises(UnknownNameError) as caught:
+        names("x*")
+    assert str(caught.value) == "--attack 'x*' matches none of 6 attacks.  See: bench list attacks"
+
+
+def test_a_glob_that_matches_no_target() -> None:
+    family = [f"{b}/{p}/{o}" for b in "abcd" for p in "uvwxyz" for o in ("complete", "partial")]
+    load = lambda: dict.fromkeys(family, Cama)  # noqa: E731
+    targets: Registry[Target] = Registry(
+        "target", "g", Attack, "--targets", lambda group: points("benchbench", "0.1.0", grid=load)
+    )  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError) as caught:
+        targets.resolve("resnet*/wz/*")
+    assert str(caught.value) == "--targets 'resnet*/wz/*' matches none of 48 targets.  See: bench list targets"
+    with pytest.raises(UnknownNameError, match=r"available: 48 targets.  See: bench list targets"):
+        targets.create("a/u/complet")
+
+
+def test_two_distributions_with_one_name() -> None:
+    with pytest.raises(BenchError) as caught:
+        registry(points("other", "3.1", cama=Cama)).create("pgd")
+    assert str(caught.value) == "attack 'cama' is registered by benchbench 0.1.0 and other 3.1; uninstall one of them."
+
+
+def test_a_plugin_that_fails_is_kept_and_the_others_load() -> None:
+    def explode() -> Iterator[str]:
+        raise RuntimeError("boom")
+
+    found = registry(stega(), points("x", "1", family=explode, number=3, wrong=Pgd))
+    assert found.names() == sorted(BUILT_IN)
+    assert {f.name: f.reason for f in found.failures()} == {
+        "stega": "No module named 'kornia'",
+        "family": "RuntimeError: boom",
+        "number": "somewhere:Thing is a int; a subclass of Attack, a function that returns names and factories, "
+        "or a bridge is expected.",
+        "wrong": "its card is named 'pgd'; entry point and card must agree.",
+    }
+
+
+def test_a_real_plugin(plugin: Path) -> None:
+    attacks = Registry("attack", "benchbench.attacks", Attack, "--attack")
+    assert {"shift", "fade"} <= set(attacks.names())
+    assert attacks.origin("shift") == "benchbench-stega 0.2"
+    assert "stega (benchbench-stega 0.2): No module named 'kornia'" in map(str, attacks.failures())
+    assert attacks.bridges()["toybox"] == ["Shove"]
+    assert attacks.create("toybox:Shove[strength=0.1]") == attacks.create("shift[strength=0.1]")
+    assert "toybox:Shove" not in attacks.names()
+    assert len(attacks.resolve("toybox:*")) == 1
+    with pytest.raises(UnknownNameError, match="Did you mean 'toybox'"):
+        attacks.create("toyboks:Shove")
+    targets = Registry("target", "benchbench.targets", Target, "--targets")
+    assert [t.name for t in targets.resolve("toy/*/partial")] == ["toy/rgb/partial", "toy/gray/partial"]
+    assert targets.create("toy/rgb/partial[steps=9]").spec()["params"]["steps"] == 9
+
+
+@pytest.mark.parametrize(
+    "module", ["benchbench", "benchbench.contracts.registry", "benchbench.cli", "benchbench.report"]
+)
+def test_importing_imports_neither_torch_nor_plugins(module: str) -> None:
+    heavy = "('torch', 'benchbench_attacks', 'benchbench_targets')"
+    code = f"import sys, {module}; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_exists() -> None:
+    import benchbench
+
+    assert all(getattr(benchbench, name) is not None for name in benchbench.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = benchbench.nothing

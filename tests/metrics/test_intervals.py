@@ -1,0 +1,118 @@
+"""Intervals: coverage by simulation, Wilson's closed form, pairing, ranks with ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from benchbench.metrics import rates
+from benchbench.metrics.intervals import Sample, combine, contributions, difference, ranks, rate_interval, wilson
+from benchbench.records.cells import CellStore
+
+
+def sample(values: Any, trials: int = 5, name: str = "in") -> Sample:
+    """Return photographs of six camera models whose shares of successes are `values`."""
+    share = np.asarray(values, float)
+    n = len(share)
+    return Sample(("f", name), np.arange(n) % 6, share / n, np.full(n, 1 / n), n * trials)
+
+
+def draw(rng: np.random.Generator, p: float, correlation: float, images: int, trials: int = 5) -> np.ndarray:
+    """Return shares of successes; trials of one photograph agree with the given correlation (beta-binomial)."""
+    if correlation == 0:
+        chance = np.full(images, p)
+    else:
+        total = (1 - correlation) / correlation
+        chance = rng.beta(p * total, (1 - p) * total, images)
+    return rng.binomial(trials, chance) / trials
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [60, 600])
+@pytest.mark.parametrize("correlation", [0.3, 0.8])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_intervals_cover_what_they_say(p: float, correlation: float, images: int) -> None:
+    """Nominal 95 %, observed 94 to 96.5 %; intervals that take trials for independent cover 65 to 83 %."""
+    rng = np.random.default_rng([images, int(10 * correlation), int(10 * p)])
+    rounds, covered, naive = 2000, 0, 0
+    for _ in range(rounds):
+        share = draw(rng, p, correlation, images)
+        found = rate_interval([sample(share)])
+        assert found is not None
+        covered += found.low <= p <= found.high
+        low, high = wilson(float(share.mean()), 5 * images, 1.96)
+        naive += low <= p <= high
+    assert 0.93 <= covered / rounds <= 0.97
+    expected = 0.81 if correlation == 0.3 else 0.66
+    assert naive / rounds == pytest.approx(expected, abs=0.04), "as docs/statistics.md says"
+
+
+@pytest.mark.parametrize("p", [0.02, 0.97])
+def test_intervals_near_the_ends_are_on_the_safe_side(p: float) -> None:
+    rng = np.random.default_rng(1)
+    found = [rate_interval([sample(draw(rng, p, 0.3, 60))]) for _ in range(1000)]
+    assert np.mean([e is not None and e.low <= p <= e.high for e in found]) >= 0.94
+
+
+def test_differences_cover_what_they_say() -> None:
+    rng = np.random.default_rng(2)
+    truth = float(np.mean(np.clip(rng.beta(2, 2, 10**6) + 0.1, 0, 1)) - 0.5)
+    rounds, covered, widths = 1500, 0, []
+    for _ in range(rounds):
+        chance = rng.beta(2, 2, 60)  # what both attacks share: how hard a photograph is
+        first = rng.binomial(5, np.clip(chance + 0.1, 0, 1)) / 5
+        second = rng.binomial(5, chance) / 5
+        found = difference([sample(first)], [sample(second)])
+        assert found is not None
+        covered += found.low <= truth <= found.high
+        one = rate_interval([sample(first)])
+        assert one is not None
+        widths.append((found.high - found.low) / (one.high - one.low))
+    assert 0.925 <= covered / rounds <= 0.975
+    assert np.mean(widths) < 1.2, "pairing takes out what the photographs share; two separate intervals would be 1.4"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_wilson_where_all_photographs_agree(share: float) -> None:
+    found = rate_interval([sample(np.full(30, share))])
+    expected = binomtest(int(30 * share), 30).proportion_ci(method="wilson")
+    assert found is not None and found.value == share
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_one_photograph_has_no_interval() -> None:
+    assert rate_interval([sample([0.4])]) is None
+    assert difference([sample([0.4])], [sample([0.2])]) is None
+
+
+def test_other_photographs_are_not_compared() -> None:
+    assert difference([sample([0.4, 0.2])], [sample([0.4, 0.2], name="out")]) is None
+
+
+def test_ranks_have_ties_where_nothing_separates() -> None:
+    rng = np.random.default_rng(3)
+    base = draw(rng, 0.3, 0.3, 120)
+    best = [sample(np.clip(base + 0.4, 0, 1))]
+    near = [sample(np.roll(base, 1))]
+    assert ranks([near, best, [sample(base)], None]) == [2, 1, 2, None]
+
+
+def test_contributions_add_up_to_the_rates(bench: Callable[..., Any], tmp_path: Any) -> None:
+    bench()
+    cells = list(CellStore(tmp_path / "a" / "r").cells())
+    assert cells
+    for cell in cells:
+        for rate, expected in (("tsr", rates.tsr(cell)), ("usr", rates.usr(cell))):
+            found = contributions(cell, rate)  # type: ignore[arg-type]
+            assert (found is None) == (expected is None)
+            if found is not None:
+                assert found.values.sum() == pytest.approx(expected, abs=1e-12)
+                assert found.full.sum() == pytest.approx(1.0) and (found.values <= found.full + 1e-12).all()
+    ins = [c for c in cells if c.split.name == "in"]
+    both = combine([(1 / len(ins), s) for c in ins if (s := contributions(c, "tsr")) is not None])
+    assert len(both) == 1
+    assert both[0].values.sum() == pytest.approx(np.mean([rates.tsr(c) for c in ins]))
