@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from benchbench.contracts.attack import Attack, AttackCard, CraftContext
     from benchbench.contracts.fit import Fit, FitContext, Setup
     from benchbench.contracts.profile import Profile, load_profile, profile_names
-    from benchbench.contracts.protocol import Protocol, RunOptions
+    from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.registry import ATTACKS, TARGETS, Registry
     from benchbench.contracts.target import Target, TargetCard
+    from benchbench.contracts.trials import trials
     from benchbench.data.source import RecipeSource
-    from benchbench.evaluate.crossing import trials
     from benchbench.metrics.rates import psnr_mean, tsr, usr
     from benchbench.records.cache import Cache
     from benchbench.records.cell import Cell
     from benchbench.records.cells import CellStore
-    from benchbench.run.harness import RunSummary, plan_run, run
+    from benchbench.run.harness import plan_run, run
+    from benchbench.run.options import RunOptions
+    from benchbench.run.summary import RunSummary
 
 __version__ = "0.1.0"
 
@@ -46,8 +48,8 @@ _HOME = {
     "Protocol": "contracts.protocol",
     "RecipeSource": "data.source",
     "Registry": "contracts.registry",
-    "RunOptions": "contracts.protocol",
-    "RunSummary": "run.harness",
+    "RunOptions": "run.options",
+    "RunSummary": "run.summary",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
     "TARGETS": "contracts.registry",
@@ -57,13 +59,13 @@ _HOME = {
     "UnknownNameError": "base.errors",
     "check_attack": "authoring.conformance",
     "check_target": "authoring.conformance",
-    "sample_images": "authoring.conformance",
     "load_profile": "contracts.profile",
     "plan_run": "run.harness",
     "profile_names": "contracts.profile",
     "psnr_mean": "metrics.rates",
     "run": "run.harness",
-    "trials": "evaluate.crossing",
+    "sample_images": "authoring.conformance",
+    "trials": "contracts.trials",
     "tsr": "metrics.rates",
     "usr": "metrics.rates",
 }

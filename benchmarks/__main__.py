@@ -18,8 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchbench.base.processes import cores
 from benchbench.base.provenance import commit, device_name, processor
-from benchbench.contracts.protocol import cores
 
 from .report import Options, Report, summary
 

@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchbench.base.processes import cores
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.protocol import Protocol, RunOptions, cores
+from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
 from benchbench.run.harness import run
+from benchbench.run.options import RunOptions
 
 from .clock import say, seconds_of
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

@@ -18,12 +18,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from benchbench.base.processes import cores
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.protocol import Protocol, RunOptions, cores
+from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
 from benchbench.run.harness import run
+from benchbench.run.options import RunOptions
 
 from .clock import say
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

@@ -33,8 +33,8 @@ from benchbench.contracts.target import Target
 from benchbench.data.build import open_dataset
 from benchbench.data.source import facts_of
 from benchbench.evaluate.conditions import jpeg
-from benchbench.evaluate.crossing import to_tensor
 from benchbench.evaluate.measures import distortion
+from benchbench.evaluate.networks import to_tensor
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.training import ClassifierFit
 from benchbench.records.cache import Cache

@@ -19,23 +19,27 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from benchbench.base.files import file_name
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
-from benchbench.data.source import Facts, RecipeSource
+from benchbench.contracts.trials import Split, trials
+from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
-from benchbench.evaluate.crossing import Crossed, Crossing, Split, View, Viewed, trials
+from benchbench.evaluate.crossing import Crossed, Crossing, View, Viewed
 from benchbench.evaluate.measures import Distortion
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
-from benchbench.records.cells import CellStore, file_name
+from benchbench.records.cells import CellStore
 from benchbench.report import groups
 from benchbench.report.writing import views
 from benchbench.run.assemble import make_cell
-from benchbench.run.executors.jobs import Job, Outcome, Queue, pickled
+from benchbench.run.executors.jobs import Job, Outcome, pickled
+from benchbench.run.executors.queue import Queue
 from benchbench.run.plan import Plan, PlannedCell, make_plan, target_fits
 from benchbench_targets.grid import GridTarget
 

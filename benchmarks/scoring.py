@@ -23,7 +23,9 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
-from benchbench.evaluate.crossing import Crossed, Crossing, View, cross, networks, trials
+from benchbench.contracts.trials import trials
+from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
+from benchbench.evaluate.networks import networks
 from benchbench_attacks._evaluator import evaluator_fits, make_evaluator
 
 from .clock import copy_bandwidth, paired_seconds, say, seconds_of

@@ -17,14 +17,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchbench.base.processes import cores
 from benchbench.contracts.fit import Fit, Progress, Setup, silent
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.protocol import cores
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import ClassifierFit
-from benchbench.run.executors.jobs import Job, Queue, attempt
+from benchbench.run.executors.jobs import Job, attempt
 from benchbench.run.executors.local import run_jobs
-from benchbench.run.harness import FitCall
+from benchbench.run.executors.queue import Queue
+from benchbench.run.fits import FitCall
 
 from .clock import say, seconds_of
 from .convolutions import Cost, Stopwatch, layers_of

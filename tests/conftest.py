@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.protocol import Protocol, RunOptions
-from benchbench.run.harness import RunSummary, run
+from benchbench.contracts.protocol import Protocol
+from benchbench.run.harness import run
+from benchbench.run.options import RunOptions
+from benchbench.run.summary import RunSummary
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -28,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name what a failure may hang on; printed with -q too."""
+    from benchbench.base.processes import cores
     from benchbench.base.provenance import processor, versions
-    from benchbench.contracts.protocol import cores
     from benchbench.learn.precision import instructions
 
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())

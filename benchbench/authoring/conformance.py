@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from benchbench.base.errors import AttackError, TargetError
-from benchbench.contracts.attack import Attack, CraftContext, craft, image_seed
+from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Fit, Setup, collect, silent
 from benchbench.contracts.target import Target
+from benchbench.evaluate.craft import craft, image_seed
 
 if TYPE_CHECKING:
     from benchbench.contracts.profile import Profile
@@ -196,8 +197,8 @@ def _trained(
     """Build photographs and fits one after the other, in this process; return them loaded, with four photographs."""
     from benchbench.data.source import RecipeSource
     from benchbench.data.virtual.recipe import VirtualRecipe
-    from benchbench.evaluate.crossing import networks, to_tensor
-    from benchbench.run.harness import FitCall
+    from benchbench.evaluate.networks import networks, to_tensor
+    from benchbench.run.fits import FitCall
 
     source = RecipeSource.of(VirtualRecipe(**profile.data))
     photos = source.build(cache, 0, lambda label, done, total: None).photos("q")

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
+
+from benchbench.base.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+STALE_SECONDS = 3600.0
+"""After which a temporary file was left by a run that was killed."""
 
 
 def file_digest(path: Path) -> str:
@@ -22,24 +34,89 @@ def _digest(path: str, size: int, modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary neighbor, flush it to disk and rename it: `path` is complete or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
+
+    Args:
+        path: the file; its folder is made.
+        write: fills the temporary file.
+
+    Raises:
+        OSError: no space, or a folder that cannot be written; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def sync_folder(path: Path) -> None:
-    """Flush a folder's entries (where the system can), so that a rename in it is on disk."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, see `replace_file`.
+
+    Raises:
+        StoreError: no space, or a folder that cannot be written; nothing is left behind.
+    """
+    try:
+        replace_file(path, lambda file: file.write(content))
+    except OSError as error:
+        raise StoreError(
+            f"'{path}' cannot be written ({error.strerror or error}). What was finished is kept; "
+            "put this right and run again, it resumes."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_name(name: str) -> str:
+    """Return `name` with what file systems dislike replaced: 'resnet18/rgb/complete' -> 'resnet18_rgb_complete'."""
+    return re.sub(r"[^\w.+=-]", "_", name)
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock file `path`, and wait for whoever holds it; it is free again when a process dies.
+
+    Args:
+        shared: any number of processes may hold it so at once, and nobody else.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
+    with file:
+        if fcntl is not None:  # Windows has no flock; two runs at once may then compute one thing twice
+            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a living process holds the lock file `path`."""
+    if fcntl is None or not path.exists():
+        return False
+    with path.open("a") as file:
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

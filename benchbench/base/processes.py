@@ -50,3 +50,8 @@ def _follow() -> None:
         with suppress(OSError):
             wait([parent.sentinel])
         os._exit(1)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

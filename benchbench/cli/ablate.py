@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.base.progress import Display, Quiet
 from benchbench.cli import options as opt
 
 if TYPE_CHECKING:
@@ -47,16 +48,15 @@ def ablate(
       bench ablate --attack cama --targets '*/complete' --photographs 8
     """
     from benchbench.base.errors import BenchError
+    from benchbench.base.files import file_name, write_atomic
     from benchbench.cli.display import display as shown
     from benchbench.records.cache import Cache
-    from benchbench.records.cells import file_name, write_atomic
     from benchbench.records.garbage import scenes_lock
     from benchbench.records.zoo import Zoo
     from benchbench.report.figures import save
-    from benchbench.run import harness
     from benchbench.run.executors import run_jobs
-    from benchbench.run.executors.jobs import Queue
     from benchbench.run.executors.meter import Meter
+    from benchbench.run.executors.queue import Queue
     from benchbench.run.photographs import shown_on
     from benchbench.run.zoo import fits_of
     from benchbench.studies.ablation import chimeras_of, jobs
@@ -70,7 +70,7 @@ def ablate(
     store = Cache(options.cache)
     if options.zoo is not None:
         Zoo(options.zoo).adopt(fits_of(asked.attacks, asked.targets, setup), store)
-    screen: harness.Display = harness.Quiet() if quiet else shown()
+    screen: Display = Quiet() if quiet else shown()
     work = list(jobs(asked.attacks, asked.targets, photographs, setup, asked.source, options, supply=supply))
     screen.start({"photographs": 20.0, "looking": 10.0 * len(work) / max(1, options.workers)})
     try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.base.processes import cores
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns, size_text
-from benchbench.contracts.protocol import cores, default_cache
+from benchbench.run.options import default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset

@@ -20,11 +20,12 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")
 
     Example: bench doctor
     """
+    from benchbench.base.processes import cores
     from benchbench.base.provenance import commit, processor, versions
-    from benchbench.contracts.protocol import cores, default_cache
-    from benchbench.launch import sentence
     from benchbench.learn.precision import instructions
     from benchbench.records.cache import Cache
+    from benchbench.run.options import default_cache
+    from benchbench_launch import sentence
 
     print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")
     print(", ".join(f"{name} {version}" for name, version in versions().items()))

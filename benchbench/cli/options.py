@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_args
 import typer
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
-from benchbench.contracts.protocol import Condition, Protocol, RunOptions, cores, default_cache
+from benchbench.base.processes import cores
+from benchbench.contracts.protocol import Condition, Protocol
 from benchbench.records.zoo import PACKAGED
+from benchbench.run.options import RunOptions, default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.attack import Attack
     from benchbench.contracts.profile import Profile
     from benchbench.contracts.target import Target
+    from benchbench.contracts.trials import Split
     from benchbench.data.source import RecipeSource
-    from benchbench.evaluate.crossing import Split
 
 Attacks = Annotated[
     list[str],
@@ -143,7 +145,7 @@ def splits(text: str) -> list[Split]:
     Raises:
         BenchError: another word.
     """
-    from benchbench.evaluate.crossing import SPLITS
+    from benchbench.contracts.trials import SPLITS
 
     asked = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in asked if part not in SPLITS]

@@ -14,10 +14,10 @@ from benchbench.cli import options as opt
 from benchbench.cli.text import columns
 
 if TYPE_CHECKING:
-    from benchbench.contracts.protocol import RunOptions
-    from benchbench.data.source import Facts
-    from benchbench.run.harness import RunSummary
+    from benchbench.contracts.source import Facts
+    from benchbench.run.options import RunOptions
     from benchbench.run.plan import Plan, State
+    from benchbench.run.summary import RunSummary
 
 _SHOWN = 8
 """Failures named on the screen; the rest are counted."""
@@ -266,8 +266,8 @@ def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:
     import torch
 
     from benchbench.base.errors import BenchError
+    from benchbench.base.files import file_name
     from benchbench.records.cache import Cache
-    from benchbench.records.cells import file_name
     from benchbench.records.mirror import Mirror
     from benchbench.studies.pictures import draw
 

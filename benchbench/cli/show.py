@@ -175,9 +175,9 @@ def _crafted(
     cache: Path | None,
 ) -> tuple[Dataset, list[Crafted], str]:
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.protocol import default_cache
     from benchbench.contracts.registry import ATTACKS
     from benchbench.records.cache import Cache
+    from benchbench.run.options import default_cache
 
     chosen = load_profile(profile)
     instance = ATTACKS.create(attack, chosen.attacks)
@@ -208,6 +208,6 @@ def _numbers(text: str) -> list[int]:
 
 
 def _file(name: str) -> str:
-    from benchbench.records.cells import file_name
+    from benchbench.base.files import file_name
 
     return file_name(name)

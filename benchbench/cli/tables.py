@@ -50,7 +50,8 @@ def table(
       bench table all --format latex > tables.tex
     """
     from benchbench import report
-    from benchbench.records.cells import CellStore, file_name
+    from benchbench.base.files import file_name
+    from benchbench.records.cells import CellStore
 
     if format not in report.FORMATS:
         raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")

@@ -80,7 +80,7 @@ def verify(
       bench zoo verify
     """
     from benchbench.cli.display import display
-    from benchbench.evaluate.crossing import SPLITS
+    from benchbench.contracts.trials import SPLITS
     from benchbench.run.zoo import verify as verify_zoo
 
     asked, arguments = _request(attack, targets, profile, device, workers, batch, cache)

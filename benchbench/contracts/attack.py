@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
-from benchbench.base.errors import AttackError
 from benchbench.base.identity import plain_fields
 
 if TYPE_CHECKING:
@@ -121,66 +119,3 @@ class Attack(ABC):
     def name(self) -> str:
         """The name in tables and on the command line."""
         return self.card.name
-
-
-def image_seed(*parts: int | str) -> int:
-    """Return a 63-bit seed that depends on all `parts` and on nothing else."""
-    text = "/".join(str(p) for p in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
-
-
-def craft(
-    attack: Attack,
-    x: torch.Tensor,
-    source: torch.Tensor,
-    target: torch.Tensor,
-    context: CraftContext,
-    where: str = "",
-) -> torch.Tensor:
-    """Call `attack.perturb` on one batch and hold it to the contract.
-
-    Args:
-        x: float32 (N, 3, H, W) in [0, 1].
-        source, target: int64 (N,).
-        where: for messages, e.g. 'split in, batch 3'.
-
-    Raises:
-        AttackError: wrong type, shape or range, NaN, images or labels edited in place, the global random state touched,
-            or an exception of the attack's own.
-    """
-    import torch
-
-    place = f" on {where}" if where else ""
-    # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
-    given, labels, wanted = x.clone(), source.clone() if attack.card.reads_source else None, target.clone()
-    state = torch.random.get_rng_state()
-    try:
-        result = attack.perturb(given, labels, wanted, context)
-    except AttackError:
-        raise
-    except Exception as error:
-        raise AttackError(f"'{attack.name}' raised {type(error).__name__}: {error}{place}.") from error
-    if not torch.equal(torch.random.get_rng_state(), state):
-        torch.random.set_rng_state(state)
-        raise AttackError(
-            f"'{attack.name}' used torch's global random state{place}; draw from context.generators() instead."
-        )
-    if not torch.equal(given, x):
-        raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
-    if not torch.equal(wanted, target) or (labels is not None and not torch.equal(labels, source)):
-        raise AttackError(f"'{attack.name}' changed the labels that it was given in place{place}; work on a copy.")
-    if not isinstance(result, torch.Tensor):
-        raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
-    if result.shape != x.shape:
-        raise AttackError(f"'{attack.name}' returned shape {tuple(result.shape)}{place}; {tuple(x.shape)} is expected.")
-    if result.dtype != torch.float32:
-        raise AttackError(f"'{attack.name}' returned {result.dtype}{place}; float32 is expected.")
-    result = result.detach().clone()
-    if not bool(torch.isfinite(result).all()):
-        raise AttackError(f"'{attack.name}' returned NaN or infinite values{place}.")
-    low, high = float(result.min()), float(result.max())
-    if low < 0 or high > 1:
-        raise AttackError(
-            f"'{attack.name}' returned values in [{low:.2f}, {high:.2f}]{place}; an attack stays in [0, 1]."
-        )
-    return result

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.base.seeds import stream
+
+if TYPE_CHECKING:
+    pass
+
 
 Role = Literal["q", "p", "test"]
 Part = Literal["all", "train", "validation"]
@@ -61,3 +65,7 @@ def check_disjoint(labels: Mapping[Role, Mapping[str, NDArray[np.int64]]], rule:
         if rule == "scene" and scenes[one] & scenes[other]:
             scene = min(scenes[one] & scenes[other])
             raise DataError(f"roles '{one}' and '{other}' share scene {scene}; split_rule 'scene' forbids it.")
+
+
+TEST_ALONE = ".test"
+"""What the folder of a data set's test photographs has after its data_id where they were made alone."""

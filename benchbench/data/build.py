@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
@@ -24,14 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
-from benchbench.base.files import sync_folder, write_atomic
+from benchbench.base.files import locked, replace_file, sync_folder
 from benchbench.base.identity import digest
-from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.base.processes import WorkerContext, cores, end_with_parent
 from benchbench.contracts.photographs import FORMAT, Dataset
-from benchbench.contracts.roles import ROLES, Role, SplitRule, check_disjoint, is_validation
+from benchbench.contracts.roles import ROLES, TEST_ALONE, Role, SplitRule, check_disjoint, is_validation
 from benchbench.data.folder import recipe as folder
 from benchbench.data.folder.recipe import FolderRecipe
-from benchbench.data.source import TEST_ALONE
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.recipe import Item, Shot, VirtualPhotographer, VirtualRecipe
 from benchbench.data.virtual.scenes import SceneSpec, render_scene
@@ -92,10 +91,10 @@ def build(
     work = home / f"{root.name}.part"
     if not _finished(root):
         home.mkdir(parents=True, exist_ok=True)
-        with _lock(home / f"{root.name}.lock"):
+        with locked(home / f"{root.name}.lock"):
             if not _finished(root):
                 try:
-                    _build(recipe, identifier, roles, root, work, workers or _cores(), progress or (lambda *_: None))
+                    _build(recipe, identifier, roles, root, work, workers or cores(), progress or (lambda *_: None))
                 except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
                     raise _unwritable(work, error) from error
     return Dataset(root)
@@ -165,7 +164,7 @@ def _build(
         "recipe": recipe.model_dump(mode="json"),
         "versions": {name: version(name) for name in _DISTRIBUTIONS},
     }
-    write_atomic(draft / "meta.json", lambda file: file.write(json.dumps(meta, indent=1).encode()))
+    replace_file(draft / "meta.json", lambda file: file.write(json.dumps(meta, indent=1).encode()))
     sync_folder(draft)
     draft.rename(root)
     sync_folder(root.parent)
@@ -196,7 +195,7 @@ def _shard_path(work: Path, role: Role, start: int) -> Path:
 
 def _make_scene(spec: SceneSpec, size: int, seed: int, scene_dir: Path) -> None:
     scene = render_scene(spec, size, seed)
-    write_atomic(scene_dir / f"{spec.id}.npy", lambda file: np.save(file, scene))
+    replace_file(scene_dir / f"{spec.id}.npy", lambda file: np.save(file, scene))
 
 
 def _make_shard(photographer: Photographer, items: Sequence[Item], path: Path) -> None:
@@ -210,7 +209,7 @@ def _make_shard(photographer: Photographer, items: Sequence[Item], path: Path) -
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_atomic(path, lambda file: file.write(buffer.getbuffer()))
+    replace_file(path, lambda file: file.write(buffer.getbuffer()))
 
 
 def _join(role: Role, items: Sequence[Item], size: int, seed: int, work: Path, draft: Path) -> dict[str, Any]:
@@ -243,7 +242,7 @@ def _join(role: Role, items: Sequence[Item], size: int, seed: int, work: Path, d
         "validation": is_validation(camera, seed),
         "jpeg": np.concatenate(([0], np.cumsum(lengths))),
     }
-    write_atomic(draft / f"{role}.npz", lambda file: np.savez(file, allow_pickle=False, **labels))
+    replace_file(draft / f"{role}.npz", lambda file: np.savez(file, allow_pickle=False, **labels))
     for key in ("camera", "device", "scene", "validation"):
         pixels_digest.update(labels[key].tobytes())
     return labels | {"fingerprint": pixels_digest.hexdigest()}
@@ -309,20 +308,3 @@ def _start_worker() -> None:
     # Ctrl-C is the driver's to handle; and a worker whose driver was killed would wait for calls for ever.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One build of a data set at a time; the system frees the lock of a process that dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two builds at once waste work but stay correct
-        yield
-        return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchbench.base.errors import DataError
-from benchbench.base.files import write_atomic
+from benchbench.base.files import replace_file
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.roles import ROLES
 
@@ -46,7 +46,7 @@ def export(dataset: Dataset, directory: Path | str, *, progress: Callable[[str, 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "camera_model", "device", "scene", "role"))
     writer.writerows(rows)
-    write_atomic(out / "manifest.csv", lambda file: file.write(text.getvalue().encode()))
+    replace_file(out / "manifest.csv", lambda file: file.write(text.getvalue().encode()))
     return len(rows)
 
 

@@ -5,94 +5,33 @@ A crossing returns facts per trial (one photograph, one wanted class), so that p
 
 from __future__ import annotations
 
-import ctypes
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError
-from benchbench.contracts.attack import Attack, CraftContext, craft, image_seed
-from benchbench.contracts.fit import Fit, Progress, Setup, silent
+from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.fit import Progress, Setup, silent
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
-from benchbench.data.source import Source
-from benchbench.records.cache import Cache
+from benchbench.contracts.trials import Split, Trials, is_targeted, trials
+from benchbench.evaluate.craft import craft_trials
+from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time, give_back, keep_freed
+from benchbench.evaluate.networks import craft_context, networks, to_tensor
 
 if TYPE_CHECKING:
     import torch
 
-    from benchbench.contracts.photographs import Dataset, Photos
+    from benchbench.contracts.photographs import Dataset
     from benchbench.evaluate.conditions import JpegTables
     from benchbench.evaluate.measures import Distortion
     from benchbench.evaluate.panel import CallCounter, Panel
-
-Split = Literal["in", "out"]
-SPLITS: tuple[Split, ...] = ("in", "out")
-USUAL_SIZE = 128
-"""Side of the photographs, px, that `RunOptions.batch` counts on a CPU: with the default, four of 256 px stay in its
-caches between two layers, and sixteen take a tenth longer each."""
-TRIM_SECONDS = 3.0
-"""Between two returns of freed memory to the system. glibc (2.36 at least) seldom finds torch's aligned blocks again
-once they are freed and takes new memory instead: 2 GB in a worker after 300 batches of one target, 0.3 GB in one batch
-of 48. A return costs about a tenth of a second, because pages that come back are zeroed first."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Numbers of options in glibc's malloc.h."""
-ANY = -1
-"""The wanted class of a trial that stands for all of them, of an attack that is not targeted."""
-
-
-@dataclass(frozen=True)
-class Trials:
-    """What is crafted on a split: three int64 (N,) arrays. A photograph's trials follow one another."""
-
-    image: NDArray[np.int64]
-    """Position among the test photographs."""
-    true: NDArray[np.int64]
-    wanted: NDArray[np.int64]
-    """The wanted class, or ANY."""
-
-    def __len__(self) -> int:
-        return len(self.image)
-
-
-def true_classes(known: int, classes: int, split: Split) -> range:
-    """Return the true classes of a split: those the attacker knows, or the others."""
-    return range(known) if split == "in" else range(known, classes)
-
-
-def trials(camera: NDArray[np.int64], known: int, split: Split, targeted: bool = True) -> Trials:
-    """Return every test photograph of a split with every wrong class that the attacker knows.
-
-    Args:
-        camera: true class of each test photograph.
-        targeted: False gives each photograph one trial with wanted class ANY.
-    """
-    rows = [
-        (i, int(true), wanted)
-        for i, true in enumerate(camera)
-        if (true < known) == (split == "in")
-        for wanted in (range(known) if targeted else (ANY,))
-        if wanted != true
-    ]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return Trials(table[:, 0], table[:, 1], table[:, 2])
-
-
-def is_targeted(attack: Attack | None, protocols: Iterable[Protocol] = ()) -> bool:
-    """Say whether results depend on the wanted class.
-
-    Those of clean photographs (None) do not; those of every attack do where the wanted camera's JPEG tables are used.
-    """
-    if attack is None:
-        return False
-    return attack.card.targeted or any(protocol.condition == "jpeg-target" for protocol in protocols)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,30 +93,6 @@ class Crossed:
     failures: Mapping[str, str]
     """Targets that failed, with the reason."""
     seconds: float
-
-
-@lru_cache(maxsize=1)
-def process_cache(root: Path) -> Cache:
-    """Return this process's cache, which keeps what it has loaded."""
-    return Cache(root)
-
-
-def networks(fits: Mapping[str, Fit], setup: Setup, root: Path, device: torch.device) -> dict[str, Any]:
-    """Load fits from the cache, networks and tensors on `device`."""
-    import torch
-
-    cache = process_cache(root)
-    loaded = {name: cache.load(fit, setup.data_id) for name, fit in fits.items()}
-    return {
-        name: value.to(device) if isinstance(value, (torch.nn.Module, torch.Tensor)) else value
-        for name, value in loaded.items()
-    }
-
-
-def craft_context(attack: Attack, setup: Setup, root: Path, device: torch.device) -> CraftContext:
-    """Return what an attack crafts with: its networks, from the cache `root`, on `device`."""
-    loaded = networks(attack.fits(setup), setup, root, device)
-    return CraftContext(device=device, known=setup.known, networks=loaded)
 
 
 def cross(job: Crossing, progress: Progress = silent) -> Crossed:
@@ -242,40 +157,6 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     )
 
 
-def at_a_time(batch: int, size: int, device: torch.device) -> int:
-    """Return how many photographs a batch has: on a CPU fewer than `batch` of those larger than 128 px.
-
-    Memory then does not grow with their size, and on a CPU large batches are slower. Four at least (or `batch`): torch
-    lays out a photograph alone differently, so that its logits differ in the last bit from those in company.
-
-    Args:
-        batch: photographs, on a CPU those of 128 px.
-        size: side of the photographs, px.
-    """
-    if device.type != "cpu" or size <= USUAL_SIZE:
-        return batch
-    return min(batch, max(4, batch * USUAL_SIZE**2 // size**2))
-
-
-def give_back() -> None:
-    """Return freed memory to the system, where the C library is glibc."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-@lru_cache(maxsize=1)
-def keep_freed() -> None:
-    """Keep freed memory until `give_back`, where the C library is glibc.
-
-    Left alone, it takes the larger blocks from the system one by one and returns each at once. The system zeroes every
-    page of them: a seventh of the time of a crossing.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-
-
 class _Eye:
     """Judges crafted photographs under one view, batch by batch."""
 
@@ -337,48 +218,6 @@ class _Eye:
             clipped=self._clipped,
             values=self._values,
         )
-
-
-def craft_trials(
-    attack: Attack,
-    photos: Photos,
-    batch: Trials,
-    x: torch.Tensor,
-    context: CraftContext,
-    seed: int,
-    where: str,
-) -> torch.Tensor:
-    """Craft a batch of trials, each with the random numbers that its photograph and wanted class have in every run.
-
-    Args:
-        x: the trials' photographs, float32 (N, 3, H, W) in [0, 1].
-        context: its seeds are set here.
-        seed: `Protocol.seed`.
-        where: for messages, e.g. 'split in, batch 3'.
-
-    Raises:
-        AttackError: see `benchbench.contracts.attack.craft`.
-    """
-    import torch
-
-    # An attack that is not targeted still gets a valid class, by the contract; its result may not depend on it, nor
-    # on whether this crossing has a trial for every class.
-    free = ((batch.true == 0) % context.known).astype(np.int64)
-    wanted = batch.wanted if attack.card.targeted else free
-    context.seeds = tuple(
-        image_seed(seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
-        for image, label in zip(batch.image, batch.wanted, strict=True)
-    )
-    source, target = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
-    return craft(attack, x, source, target, context, where)
-
-
-def to_tensor(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
-    """Return photographs, (N, H, W, 3) uint8, as float32 (N, 3, H, W) in [0, 1]."""
-    import torch
-
-    nchw = np.ascontiguousarray(np.asarray(images).transpose(0, 3, 1, 2))
-    return torch.from_numpy(nchw).to(device).float().div_(255)
 
 
 def _panel(job: Crossing, device: torch.device) -> tuple[Panel, CallCounter]:

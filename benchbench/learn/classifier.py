@@ -8,118 +8,24 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-import torch
 from torch import Tensor, nn
 
 from benchbench.base.errors import BenchError
 from benchbench.contracts.profile import BackboneShape, DenseNetShape, ResNetShape, VggShape
-from benchbench.forensics import ConstrainedConv, FiniteDifferences, HighPass, WaveletWiener
+from benchbench.learn.backbones.resnet import _resnet
+from benchbench.learn.backbones.vgg import _Vgg
+from benchbench.learn.preprocessors.base import Preprocessor
+from benchbench.learn.preprocessors.cc import Cc
+from benchbench.learn.preprocessors.fd import Fd, RgbFd
+from benchbench.learn.preprocessors.hp import Hp
+from benchbench.learn.preprocessors.plain import Rgb
+from benchbench.learn.preprocessors.ww import Ww
 
 BackboneName = Literal["resnet18", "resnet50", "densenet100", "vgg16"]
 PreprocessorName = Literal["rgb", "rgb+fd", "fd", "ww", "cc", "hp"]
 
 BACKBONES: tuple[BackboneName, ...] = ("resnet18", "resnet50", "densenet100", "vgg16")
 PREPROCESSORS: tuple[PreprocessorName, ...] = ("rgb", "rgb+fd", "fd", "ww", "cc", "hp")
-
-
-class Preprocessor(nn.Module):
-    """Maps photographs in [0, 1] to a backbone's input.
-
-    Attributes:
-        key: names what is computed; preprocessors with one key give the same output, so that it can be computed once
-            for all targets that share it. Empty where the preprocessor is learned.
-        channels: channels of the output.
-        whole_image: computed on the whole photograph before patches are cut, never on a patch.
-    """
-
-    key: str = ""
-    channels: int = 3
-    whole_image: bool = False
-
-
-class Rgb(Preprocessor):
-    """The photograph itself, scaled to [-1, 1]."""
-
-    key = "rgb"
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 3, H, W)."""
-        return x * 2 - 1
-
-
-class Fd(Preprocessor):
-    """Third-order finite differences."""
-
-    key = "fd"
-    channels = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = FiniteDifferences()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 6, H, W)."""
-        return cast(Tensor, self.filter(x * 2 - 1))
-
-
-class RgbFd(Preprocessor):
-    """The photograph and its finite differences, concatenated."""
-
-    key = "rgb+fd"
-    channels = 9
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = FiniteDifferences()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 9, H, W)."""
-        scaled = x * 2 - 1
-        return torch.cat([scaled, self.filter(scaled)], dim=1)
-
-
-class Hp(Preprocessor):
-    """One fixed high-pass filter."""
-
-    key = "hp"
-    channels = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = HighPass()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 1, H, W)."""
-        return cast(Tensor, self.filter(x * 2 - 1))
-
-
-class Cc(Preprocessor):
-    """Constrained convolution: learned prediction-error filters."""
-
-    channels = 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = ConstrainedConv()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 3, H, W)."""
-        return cast(Tensor, self.filter(x * 2 - 1))
-
-
-class Ww(Preprocessor):
-    """Wavelet-domain Wiener residual of the whole photograph, in the [-1, 1] scale."""
-
-    key = "ww"
-    whole_image = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = WaveletWiener(scale=255.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 3, H, W)."""
-        return cast(Tensor, self.filter(x)) * 2
 
 
 _PREPROCESSORS: dict[PreprocessorName, type[Preprocessor]] = {
@@ -138,39 +44,6 @@ def make_preprocessor(name: PreprocessorName) -> Preprocessor:
 
 
 # timm takes three seconds to import, and whoever plans a run needs none of it.
-
-
-def _resnet(
-    block: Literal["BasicBlock", "Bottleneck"], layers: tuple[int, ...], shape: ResNetShape, **common: Any
-) -> nn.Module:
-    from timm.models import resnet
-
-    # timm sets the stem's width in its 'deep' variant only: ask for that, then put the published 7x7 stem in its place.
-    common |= {"channels": shape.channels, "stem_type": "deep", "stem_width": shape.stem // 2}
-    network: Any = resnet.ResNet(cast(Any, getattr(resnet, block)), layers, **common)
-    stem = nn.Conv2d(common["in_chans"], shape.stem, 7, stride=2, padding=3, bias=False)
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
-    network.conv1 = stem
-    return cast(nn.Module, network)
-
-
-class _Vgg(nn.Module):
-    """VGG's convolutions, global average pooling and one linear layer."""
-
-    def __init__(self, shape: VggShape, in_channels: int, classes: int, dropout: float) -> None:
-        from timm.layers.classifier import ClassifierHead
-        from timm.models.vgg import VGG
-
-        super().__init__()
-        c = shape.channels
-        config = [c[0]] * 2 + ["M"] + [c[1]] * 2 + ["M"] + [c[2]] * 3 + ["M"] + [c[3]] * 3 + ["M"] + [c[4]] * 3 + ["M"]
-        # timm's own head has 4096-wide layers; a tiny ratio keeps the one that is thrown away small.
-        whole = VGG(config, in_chans=in_channels, norm_layer=nn.BatchNorm2d, mlp_ratio=1 / 4096)
-        self.features = whole.features
-        self.head = ClassifierHead(c[4], classes, pool_type="avg", drop_rate=dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.head(self.features(x)))
 
 
 def make_backbone(

@@ -15,13 +15,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import is_locked, locked, sync_folder, write_atomic
 from benchbench.contracts.fit import Fit
-from benchbench.records.cells import sync_folder, write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -74,30 +74,26 @@ class Cache:
         Raises:
             StoreError: the cache cannot be written.
         """
-        path = self.root / "work" / f"{fit_id}.lock"
-        with self._open_lock(path) as file:
-            _flock(file.fileno())
+        path = self._lock(fit_id)
+        with locked(path):
             yield
             if self.has(fit_id):  # whoever waits for the removed file then finds the fit finished
                 path.unlink(missing_ok=True)
 
-    @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
+    def hold(self, name: str) -> AbstractContextManager[None]:
         """Keep `bench gc` from what `name` stands for; any number of processes may hold it at once.
 
         Raises:
             StoreError: the cache cannot be written.
         """
-        with self._open_lock(self.root / "work" / f"{name}.lock") as file:
-            _flock(file.fileno(), shared=True)
-            yield
+        return locked(self._lock(name), shared=True)
 
-    def _open_lock(self, path: Path) -> TextIO:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("w")
-        except OSError as error:
-            raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
+    def held(self, name: str) -> bool:
+        """Say whether a living process holds a fit, or what else `name` stands for."""
+        return is_locked(self._lock(name))
+
+    def _lock(self, name: str) -> Path:
+        return self.root / "work" / f"{name}.lock"
 
     def workspace(self, fit_id: str) -> Path:
         """Return an empty folder for the arrays of a fit; call it while holding the lock.
@@ -218,11 +214,3 @@ def _frozen(value: Any) -> Any:
     import torch
 
     return value.eval().requires_grad_(False) if isinstance(value, torch.nn.Module) else value
-
-
-def _flock(handle: int, shared: bool = False) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; two runs at once may then compute one fit twice
-        return
-    fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

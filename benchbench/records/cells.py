@@ -8,8 +8,6 @@ A file holds the fields of a `Cell` and `content`, a digest of the others, so th
 from __future__ import annotations
 
 import json
-import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,52 +17,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import STALE_SECONDS, file_name, write_atomic
 from benchbench.base.identity import cell_id, craft_id, digest
 from benchbench.records.cell import SCHEMA, Cell, tabulate
-
-_STALE = 3600.0
-"""Seconds after which a temporary file was left by a run that was killed."""
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
-
-    Raises:
-        StoreError: no space, or a folder that cannot be written; nothing is left behind.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"'{path}' cannot be written ({error.strerror or error}). What was finished is kept; "
-            "put this right and run again, it resumes."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def file_name(name: str) -> str:
-    """Return `name` with what file systems dislike replaced: 'resnet18/rgb/complete' -> 'resnet18_rgb_complete'."""
-    return re.sub(r"[^\w.+=-]", "_", name)
 
 
 def identify(cell: Cell) -> tuple[str, str]:
@@ -190,7 +145,7 @@ class CellStore:
         """Remove temporary files that a killed run left; a living run's are younger."""
         for path in self.results.glob("*/*/cells/*/.*.tmp"):
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _STALE:
+                if time.time() - path.stat().st_mtime > STALE_SECONDS:
                     path.unlink()
 
 

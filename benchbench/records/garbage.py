@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.base.errors import BenchError, StoreError
-from benchbench.data.source import TEST_ALONE
+from benchbench.base.files import is_locked
+from benchbench.contracts.roles import TEST_ALONE
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
 
@@ -43,16 +44,16 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
         )
     found = []
     for folder in sorted(cache.root.glob("fits/*")):
-        if folder.name not in fits and not _held(cache, folder.name):
+        if folder.name not in fits and not cache.held(folder.name):
             found.append(_item(folder, _label(cache, folder.name), "no cell refers to it"))
     for folder in sorted(cache.root.glob("work/*")):
-        if folder.is_dir() and not _held(cache, folder.name):
+        if folder.is_dir() and not cache.held(folder.name):
             found.append(_item(folder, f"checkpoint {folder.name[:8]}", "unfinished, and nobody works on it"))
     for folder in sorted(cache.root.glob("data/*")):
         place = folder.name.removesuffix(".part")
         key = place.removesuffix(TEST_ALONE)
         kept = key in data and folder.name == place and not (place != key and (folder.parent / key).is_dir())
-        if folder.is_dir() and not kept and not _locked(folder.with_name(f"{place}.lock")):
+        if folder.is_dir() and not kept and not is_locked(folder.with_name(f"{place}.lock")):
             if folder.name != place:
                 why = "unfinished, and nobody works on them"
             else:
@@ -60,7 +61,7 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
             found.append(_item(folder, f"photographs {key[:8]}", why))
     # A confusion matrix is small, and is kept with the networks that it is of.
     for folder in sorted(cache.root.glob("scenes/*")):
-        if not _held(cache, scenes_lock(folder.name)):
+        if not cache.held(scenes_lock(folder.name)):
             found.append(_item(folder, f"scenes {folder.name[:8]}", "made again when needed"))
     loose = ("clean", "logs", "ablation") if everything or not fits else ("logs", "ablation")
     for name in loose:
@@ -116,26 +117,6 @@ def _label(cache: Cache, fit_id: str) -> str:
 def scenes_lock(data_id: str) -> str:
     """Return what a process holds in the cache (`Cache.hold`) while it needs the rendered scenes of a data set."""
     return f"scenes-{data_id}"
-
-
-def _held(cache: Cache, fit_id: str) -> bool:
-    return _locked(cache.root / "work" / f"{fit_id}.lock")
-
-
-def _locked(path: Path) -> bool:
-    """Say whether a living process holds a lock file."""
-    try:
-        import fcntl
-    except ImportError:
-        return False
-    if not path.exists():
-        return False
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return False
 
 
 def _item(path: Path, label: str, why: str) -> Item:

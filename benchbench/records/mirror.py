@@ -14,13 +14,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchbench.base.errors import StoreError
 from benchbench.contracts.fit import Progress
-from benchbench.run.executors.jobs import Job
 
 CHECKPOINT_SECONDS = 60.0
 """How often the state of a training run is stored: what a lost machine loses at most, besides an epoch."""
@@ -181,13 +180,6 @@ class _Checkpoint:
         with self._mirror.open() as (files, root):
             if files.exists(f"{root}/{self._entry}"):
                 files.rm(f"{root}/{self._entry}")
-
-
-def mirrored(job: Job, url: str | None, cache: Path) -> Job:
-    """Return a job that works on any machine that reaches the store; without a store, the job itself."""
-    if url is None:
-        return job
-    return replace(job, call=Mirrored(job.call, job.reads, job.writes, Mirror(url), cache))
 
 
 def split_place(text: str | None, default: Path) -> tuple[Path, str | None]:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import write_atomic
 from benchbench.records.cache import Cache
-from benchbench.records.cells import write_atomic
 
 if TYPE_CHECKING:
     import torch

@@ -3,12 +3,12 @@
 Everything here is a function of cells. It needs neither torch, nor a plugin, nor the photographs.
 """
 
+from benchbench.records.dataset import DatasetSummary, ModelCounts, read_summary, write_summary
 from benchbench.report.catalog import table, table_numbers
 from benchbench.report.formats import FORMATS, render
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.photographs import DatasetSummary, ModelCounts, read_summary, write_summary
 from benchbench.report.writing import differing, gates_of, write_all
 
 __all__ = [

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from benchbench.base.errors import UnknownNameError, did_you_mean
 from benchbench.records.cell import Cell
+from benchbench.records.dataset import DatasetSummary
 from benchbench.report.captions import CONDITIONS
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
@@ -16,7 +17,7 @@ from benchbench.report.papers.cama2020 import published
 from benchbench.report.papers.cama2020.claims import claims_table
 from benchbench.report.papers.cama2020.quality import clean_table, psnr_table
 from benchbench.report.papers.cama2020.success import other_table, success_table
-from benchbench.report.photographs import DatasetSummary, dataset_table
+from benchbench.report.photographs import dataset_table
 from benchbench.report.ranking import leaderboard_table
 
 EXTRA = ("leaderboard", "clean", "distortion", "conditions", "claims", "gates", "other")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchbench.metrics import intervals, rates
+from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, mean
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.photographs import DatasetSummary
 
 SPLITS = ("in", "out")
 

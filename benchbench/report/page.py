@@ -16,6 +16,7 @@ from typing import Any
 from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
+from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
 from benchbench.report.catalog import ORDER
 from benchbench.report.gates import gates
@@ -23,7 +24,6 @@ from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
 from benchbench.report.papers.cama2020.claims import claims_table
 from benchbench.report.papers.cama2020.success import SAME
-from benchbench.report.photographs import DatasetSummary
 
 ANY = "all"
 AXES = ("overlap", "split", "backbone", "preprocessor")

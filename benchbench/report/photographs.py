@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from benchbench.base.errors import StoreError
-from benchbench.records.cells import write_atomic
+from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
 from benchbench.report.groups import Group
 from benchbench.report.model import Column, Entry, Row, Scalar, Table
@@ -18,105 +11,6 @@ from benchbench.report.papers.cama2020 import published
 NO_SUMMARY = "the data set's dataset.json has not been written yet (`bench run` writes it)"
 UNKNOWN_MODEL = "the attacker has no photographs of an unknown camera model"
 DIFFERENT_DATA = "dataset.json describes other photographs than the cells"
-
-
-class ModelCounts(BaseModel):
-    """Photographs of one camera model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    y: int
-    """1, 2, ... in class order."""
-    camera_model: str
-    q: int | None = None
-    """The attacker's; None for an unknown model."""
-    p: int
-    """The examiner's."""
-    test: int
-
-
-class DatasetSummary(BaseModel):
-    """results/<dataset>/<profile>/dataset.json: what table 1 shows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    data_id: str
-    camera_models: tuple[str, ...]
-    known: int
-    """Models 1 to `known` are known to the attacker."""
-    size: int
-    """Photographs are `size` x `size` pixels."""
-    shared: dict[str, int | None] | None = None
-    """How many pictures, devices and scenes test photographs share with q and p. None: not known, or allowed to."""
-    counts: tuple[ModelCounts, ...]
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        name: str,
-        data_id: str,
-        camera_models: Sequence[str],
-        known: int,
-        size: int,
-        labels: Mapping[str, Iterable[int]],
-        shared: dict[str, int | None] | None = None,
-    ) -> DatasetSummary:
-        """Count the photographs of a data set.
-
-        Args:
-            labels: class of each photograph, from 0, by role: q, p, test.
-            shared: see the field.
-        """
-        found = {role: Counter(int(k) for k in labels[role]) for role in ("q", "p", "test")}
-        counts = tuple(
-            ModelCounts(
-                y=k + 1,
-                camera_model=model,
-                q=found["q"][k] if k < known else None,
-                p=found["p"][k],
-                test=found["test"][k],
-            )
-            for k, model in enumerate(camera_models)
-        )
-        return cls(
-            name=name,
-            data_id=data_id,
-            camera_models=tuple(camera_models),
-            known=known,
-            size=size,
-            counts=counts,
-            shared=shared,
-        )
-
-
-def read_summary(path: Path) -> DatasetSummary | None:
-    """Read dataset.json, or return None if there is no such file.
-
-    Raises:
-        StoreError: it is damaged or has unknown keys.
-    """
-    try:
-        return DatasetSummary.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise StoreError(
-            f"{path} is not a data set summary: {where + ': ' if where else ''}{first['msg']}."
-            " Delete it; the next `bench run` writes it again."
-        ) from error
-
-
-def write_summary(path: Path, summary: DatasetSummary) -> None:
-    """Write dataset.json atomically; equal summaries give equal bytes.
-
-    Raises:
-        StoreError: the file cannot be written.
-    """
-    write_atomic(path, (summary.model_dump_json(indent=2) + "\n").encode("utf-8"))
 
 
 COLUMNS = (

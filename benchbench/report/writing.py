@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import file_name, write_atomic
 from benchbench.records.cell import Cell
-from benchbench.records.cells import CellStore, file_name, write_atomic
+from benchbench.records.cells import CellStore
+from benchbench.records.dataset import read_summary
 from benchbench.report.catalog import alike, build, table_numbers
 from benchbench.report.documents import filled
 from benchbench.report.formats import render
@@ -17,7 +19,6 @@ from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Table
 from benchbench.report.page import page
-from benchbench.report.photographs import read_summary
 
 SUFFIXES = {"md": "md", "latex": "tex", "csv": "csv"}
 

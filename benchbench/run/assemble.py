@@ -13,7 +13,8 @@ from benchbench.base.identity import plain, source_digest
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.target import Target
-from benchbench.evaluate.crossing import ANY, Crossed, Split, Trials, true_classes
+from benchbench.contracts.trials import ANY, Split, Trials, true_classes
+from benchbench.evaluate.crossing import Crossed
 from benchbench.records.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
 from benchbench.run.plan import Plan, PlannedCell, attack_fits, target_fits
 

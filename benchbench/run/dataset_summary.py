@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import file_name
 from benchbench.contracts.profile import Profile
-from benchbench.records.cells import file_name
-from benchbench.report.photographs import DatasetSummary, read_summary, write_summary
+from benchbench.records.dataset import DatasetSummary, read_summary, write_summary
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset

@@ -2,136 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
-from typing import Protocol as Interface
 
+from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
-from benchbench.contracts.fit import Fit, FitContext, Progress, Setup
 from benchbench.contracts.profile import Profile
-from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Facts, Source
 from benchbench.contracts.target import Target
-from benchbench.data.source import Facts, Source
-from benchbench.evaluate.crossing import Split, networks, process_cache
+from benchbench.contracts.trials import Split
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
-from benchbench.records.mirror import Mirror, mirrored
+from benchbench.records.mirror import Mirror
 from benchbench.records.zoo import Zoo
 from benchbench.run.dataset_summary import write_dataset_json
 from benchbench.run.executors import run_jobs
-from benchbench.run.executors.jobs import Job, Outcome, Queue
+from benchbench.run.executors.jobs import Job, Outcome
 from benchbench.run.executors.meter import Meter
+from benchbench.run.executors.mirrored import mirrored
+from benchbench.run.executors.queue import Queue
+from benchbench.run.fits import _fit_jobs
+from benchbench.run.options import RunOptions
 from benchbench.run.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
-from benchbench.run.plan import Plan, PlannedCell, clean_id, make_plan, target_fits
+from benchbench.run.plan import Plan, clean_id, make_plan, target_fits
 from benchbench.run.rounds import Crossings, told
+from benchbench.run.summary import RunSummary
 from benchbench.run.worklist import PHOTOGRAPHS
 from benchbench.run.worklist import only as part_of
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
-
-
-class Display(Interface):
-    """Shows how far a run is. `benchbench.cli.display` has one for terminals and one for logs."""
-
-    def start(self, seconds: Mapping[str, float]) -> None:
-        """Take the stages in their order and the wall-clock seconds that each is expected to take."""
-
-    def update(self, stage: str, done: float, total: float, text: str) -> None:
-        """Take how far a stage is."""
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-
-
-class Quiet:
-    """Shows nothing."""
-
-    def start(self, seconds: Mapping[str, float]) -> None:
-        """Take the stages."""
-
-    def update(self, stage: str, done: float, total: float, text: str) -> None:
-        """Take how far a stage is."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-@dataclass
-class RunSummary:
-    """What a run did, cell by cell."""
-
-    computed: list[PlannedCell] = field(default_factory=list)
-    present: list[PlannedCell] = field(default_factory=list)
-    skipped: list[tuple[PlannedCell, str]] = field(default_factory=list)
-    """With the reason: an impossible cell, or one whose network failed."""
-    failed: list[tuple[PlannedCell, str]] = field(default_factory=list)
-    """With the reason: the attack or the target broke its contract."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """What went wrong, by what it happened to: each fit, attack and target once."""
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 if anything failed."""
-        return 1 if self.failures or self.failed else 0
-
-    @property
-    def sentence(self) -> str:
-        """'48 computed, 48 already there, 2 skipped (why), 0 failed'."""
-        reasons = list(dict.fromkeys(reason for _, reason in self.skipped))
-        why = f" ({'; '.join(reasons)})" if reasons else ""
-        return (
-            f"{len(self.computed)} computed, {len(self.present)} already there, "
-            f"{len(self.skipped)} skipped{why}, {len(self.failed)} failed"
-        )
-
-
-@dataclass(frozen=True)
-class FitCall:
-    """The work of one fit, in whichever process runs it."""
-
-    fit: Fit
-    setup: Setup
-    source: Source
-    cache: Path
-    device: str
-
-    def __call__(self, progress: Progress) -> None:
-        """Compute the fit and put it into the cache, unless another run has done so meanwhile."""
-        import torch
-
-        cache = process_cache(self.cache)
-        fit_id = self.fit.fit_id(self.setup.data_id)
-        device = torch.device(self.device)
-        with cache.lock(fit_id):
-            if cache.has(fit_id):
-                return
-            began = time.perf_counter()
-            context = FitContext(
-                data=self.source.open(self.cache),
-                device=device,
-                needs=networks(self.fit.needs(), self.setup, self.cache, device),
-                folder=cache.workspace(fit_id),
-                checkpoint=cache.checkpoint(fit_id),
-                progress=progress,
-            )
-            state = self.fit.run(context)
-            seconds = time.perf_counter() - began
-            record = {
-                "label": self.fit.label,
-                "spec": self.fit.spec(),
-                "data_id": self.setup.data_id,
-                "needs": {name: need.fit_id(self.setup.data_id) for name, need in self.fit.needs().items()},
-                "cost": self.fit.cost,
-                "facts": context.facts,
-                "seconds": seconds,
-                "provenance": provenance(self.device, seconds),
-            }
-            cache.save(fit_id, context.folder, state, record)
 
 
 def plan_run(
@@ -315,23 +217,3 @@ def stage_seconds(plan: Plan, facts: Facts, options: RunOptions) -> dict[str, fl
         "networks": max(longest, plan.seconds_fits / workers),
         "crossing": plan.seconds_crossing / workers,
     }
-
-
-def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
-    """Return the missing fits as jobs, parents first."""
-    jobs = []
-    for fit_id, fit in plan.fits.items():
-        if fit_id in plan.missing_fits:
-            needs = plan.needed(fit.needs())
-            jobs.append(
-                Job(
-                    key=fit_id,
-                    label=fit.label,
-                    call=FitCall(fit, plan.setup, source, options.cache, options.device),
-                    cost=max(plan.costs[fit_id], 0.01),
-                    needs=frozenset(needs) & plan.missing_fits,
-                    reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
-                    writes=(f"fits/{fit_id}",),
-                )
-            )
-    return jobs

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import BenchError
-from benchbench.contracts.protocol import RunOptions, cores
-from benchbench.data.source import TEST_ALONE, BuildProgress, Facts, Source
+from benchbench.base.processes import cores
+from benchbench.contracts.roles import TEST_ALONE
+from benchbench.contracts.source import BuildProgress, Facts, Source
 from benchbench.records.mirror import Mirror
 from benchbench.records.zoo import Zoo
+from benchbench.run.options import RunOptions
 from benchbench.run.plan import Plan
 
 if TYPE_CHECKING:
+    from benchbench.base.progress import Display
     from benchbench.contracts.photographs import Dataset
-    from benchbench.run.harness import Display
 
 SECONDS_PER_PHOTOGRAPH = 0.12
 """Rendering a 256 px photograph on one core, for the first estimate."""

@@ -15,9 +15,9 @@ from benchbench.base.identity import cell_id, craft_id, digest, plain, source_di
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
-from benchbench.data.source import Facts
-from benchbench.evaluate.crossing import SPLITS, Split, is_targeted, trials, true_classes
+from benchbench.contracts.trials import SPLITS, Split, is_targeted, trials, true_classes
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore

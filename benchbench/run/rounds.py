@@ -13,14 +13,16 @@ import numpy as np
 
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
-from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
-from benchbench.data.source import Source
-from benchbench.evaluate.crossing import Crossed, Crossing, Split, View, cross, is_targeted, trials
+from benchbench.contracts.trials import Split, is_targeted, trials
+from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
 from benchbench.run.assemble import confusion, make_cell
 from benchbench.run.executors.jobs import Job, Outcome
+from benchbench.run.options import RunOptions
 from benchbench.run.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 
 if TYPE_CHECKING:

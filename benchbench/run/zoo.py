@@ -14,33 +14,27 @@ from typing import Any
 import numpy as np
 
 from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.profile import Profile
-from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
-from benchbench.data.source import Source
-from benchbench.evaluate.crossing import (
-    SPLITS,
-    Crossed,
-    Crossing,
-    Split,
-    View,
-    craft_context,
-    cross,
-    to_tensor,
-    trials,
-    true_classes,
-)
+from benchbench.contracts.trials import SPLITS, Split, trials, true_classes
+from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
+from benchbench.evaluate.networks import craft_context, to_tensor
 from benchbench.records.cache import Cache
 from benchbench.records.zoo import Zoo
 from benchbench.run.assemble import confusion
 from benchbench.run.dataset_summary import shared_with_test
 from benchbench.run.executors import run_jobs
-from benchbench.run.executors.jobs import Job, Queue
+from benchbench.run.executors.jobs import Job
 from benchbench.run.executors.meter import Meter
-from benchbench.run.harness import Display, Quiet, plan_run, run
+from benchbench.run.executors.queue import Queue
+from benchbench.run.harness import plan_run, run
+from benchbench.run.options import RunOptions
 from benchbench.run.plan import check_names, clean_id, target_fits
 from benchbench.run.worklist import fit_name
 

@@ -22,17 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
+from benchbench.base.files import write_atomic
 from benchbench.base.identity import digest, source_digest
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Progress, Setup
-from benchbench.contracts.protocol import Protocol, RunOptions
+from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import Target
+from benchbench.contracts.trials import Trials
+from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.data.source import RecipeSource
-from benchbench.data.virtual.chimera import TRACES, Chimeras
-from benchbench.evaluate.crossing import Trials, craft_context, craft_trials, networks, to_tensor
+from benchbench.evaluate.craft import craft_trials
+from benchbench.evaluate.networks import craft_context, networks, to_tensor
 from benchbench.records.cache import Cache
-from benchbench.records.cells import write_atomic
 from benchbench.run.executors.jobs import Job
+from benchbench.run.options import RunOptions
 from benchbench.run.plan import check_names
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbench.data.source import Facts
-from benchbench.data.virtual.chimera import TRACES
+from benchbench.contracts.source import Facts
+from benchbench.data.chimera import TRACES
 from benchbench.metrics.intervals import Estimate
 from benchbench.report.figures import new_figure
 from benchbench.studies.ablation import BANDS, HIGH, LOW, SIGMA, SWITCHES

@@ -12,13 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
+from benchbench.base.files import file_name
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup, collect
-from benchbench.evaluate.crossing import Trials, craft_context, craft_trials, to_tensor
+from benchbench.contracts.trials import Trials
+from benchbench.evaluate.craft import craft_trials
 from benchbench.evaluate.measures import Distortion, distortion, eight_bits
+from benchbench.evaluate.networks import craft_context, to_tensor
 from benchbench.forensics import WaveletWiener
 from benchbench.records.cache import Cache
-from benchbench.records.cells import file_name
 from benchbench.report.figures import new_figure, save
 
 if TYPE_CHECKING:

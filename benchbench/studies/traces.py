@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from benchbench.data.virtual.chimera import TRACES
+from benchbench.data.chimera import TRACES
 from benchbench.metrics.intervals import LEVEL, Estimate, Sample, difference, rate_interval
 from benchbench.studies.ablation import BANDS, SWITCHES, Band, Looked
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from benchbench.base.errors import BenchError, UnknownNameError
-from benchbench.contracts.attack import CraftContext, craft
+from benchbench.contracts.attack import CraftContext
+from benchbench.evaluate.craft import craft
 from benchbench_attacks.bridge import bridge
 from benchbench_attacks.controls import Identity, Noise
 from benchbench_attacks.fgsm import Fgsm

@@ -7,10 +7,10 @@ import pytest
 
 from benchbench.base.seeds import stream
 from benchbench.data.build import build
+from benchbench.data.chimera import TRACES, Chimeras, switched
 from benchbench.data.virtual import processing
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.cameras import Camera, camera_table
-from benchbench.data.virtual.chimera import TRACES, Chimeras, switched
 from benchbench.data.virtual.recipe import VirtualRecipe
 
 TINY = VirtualRecipe(size=64, scenes=3, q_per_device=1, p_per_device=1, test_per_class=2)

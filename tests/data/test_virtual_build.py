@@ -311,16 +311,16 @@ def test_no_space_is_one_sentence_and_the_next_build_goes_on(tmp_path, monkeypat
     from benchbench.base.errors import DataError
 
     module = importlib.import_module("benchbench.data.build")  # the package has a function of that name
-    build_dataset, write_atomic = module.build, module.write_atomic
+    build_dataset, replace_file = module.build, module.replace_file
     calls = []
 
     def full(path, writer):
         calls.append(path)
         if len(calls) > 3:
             raise OSError(28, "No space left on device")
-        write_atomic(path, writer)
+        replace_file(path, writer)
 
-    monkeypatch.setattr(module, "write_atomic", full)
+    monkeypatch.setattr(module, "replace_file", full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)\. What is finished is kept"):
         build_dataset(TINY, tmp_path, workers=1)
     monkeypatch.undo()

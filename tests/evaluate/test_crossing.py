@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchbench.evaluate.crossing import at_a_time
+from benchbench.evaluate.memory import at_a_time
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

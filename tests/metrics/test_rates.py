@@ -28,7 +28,8 @@ def test_a_run_equals_a_plain_loop_over_saved_images(bench: Callable[..., Any], 
     from benchbench_stega.shift import Shift
     from benchbench_stega.toys import Toy
 
-    from benchbench.contracts.attack import CraftContext, image_seed
+    from benchbench.contracts.attack import CraftContext
+    from benchbench.evaluate.craft import image_seed
 
     source = Colors()
     album, known = source.open(tmp_path), source.known

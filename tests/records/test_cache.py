@@ -92,7 +92,8 @@ def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> No
         from pathlib import Path
         from benchbench.run.harness import run
         from benchbench.contracts.profile import load_profile
-        from benchbench.contracts.protocol import Protocol, RunOptions
+        from benchbench.contracts.protocol import Protocol
+        from benchbench.run.options import RunOptions
         from benchbench_stega.fade import Fade
         from benchbench_stega.photographs import Colors
         from benchbench_stega.toys import Toy

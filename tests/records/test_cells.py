@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from benchbench.base.errors import StoreError
-from benchbench.records.cells import CellStore, write_atomic
+from benchbench.base.files import write_atomic
+from benchbench.records.cells import CellStore
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_no_space_leaves_nothing_half_written(tmp_path: Path) -> None:
     code = f"""
 import resource, sys
 from pathlib import Path
-from benchbench.records.cells import write_atomic
+from benchbench.base.files import write_atomic
 from benchbench.base.errors import StoreError
 path = Path({str(tmp_path)!r}) / "deep" / "cell.json"
 write_atomic(path, b"old")

@@ -13,8 +13,9 @@ import pytest
 
 from benchbench.base.errors import StoreError
 from benchbench.records import mirror as module
-from benchbench.records.mirror import Mirror, mirrored, split_place
+from benchbench.records.mirror import Mirror, split_place
 from benchbench.run.executors.jobs import Job
+from benchbench.run.executors.mirrored import mirrored
 
 
 @pytest.fixture(params=["file", "memory"])

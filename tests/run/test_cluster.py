@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchbench.base.errors import BenchError
-from benchbench.contracts.protocol import RunOptions
+from benchbench.run.options import RunOptions
 
 ray = pytest.importorskip("ray")
 

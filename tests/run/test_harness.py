@@ -281,8 +281,8 @@ def test_stale_cells_say_what_has_changed(bench: Bench, tmp_path: Path, monkeypa
     from benchbench_stega.shift import Shift
 
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.protocol import RunOptions
     from benchbench.run.harness import plan_run
+    from benchbench.run.options import RunOptions
 
     bench(splits=("in",))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchbench.contracts.protocol import RunOptions
+from benchbench.base.progress import Quiet
 from benchbench.records.zoo import Zoo
-from benchbench.run.harness import Quiet
+from benchbench.run.options import RunOptions
 from benchbench.run.photographs import make_photographs
 
 APART = {"pictures": 0, "devices": 0, "scenes": 0}

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from benchbench.base.errors import BenchError, StoreError
-from benchbench.contracts.protocol import RunOptions
 from benchbench.records.cache import Cache
 from benchbench.records.zoo import Zoo
+from benchbench.run.options import RunOptions
 
 Bench = Callable[..., Any]
 

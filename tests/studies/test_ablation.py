@@ -15,13 +15,13 @@ from benchbench.base.errors import BenchError
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Setup, silent
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.protocol import RunOptions
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target, TargetCard
+from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.data.source import RecipeSource
-from benchbench.data.virtual.chimera import TRACES, Chimeras
 from benchbench.data.virtual.recipe import VirtualRecipe
-from benchbench.evaluate.crossing import to_tensor
+from benchbench.evaluate.networks import to_tensor
+from benchbench.run.options import RunOptions
 from benchbench.studies.ablation import BANDS, SWITCHES, Look, Looked, chimeras_of, jobs
 from benchbench.studies.traces import Ablation
 

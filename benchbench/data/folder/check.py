@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchbench.base.errors import DataError
+from benchbench.base.processes import cores
 from benchbench.contracts.roles import KNOWN_DEVICES, UNKNOWN_DEVICES
 from benchbench.data.folder.recipe import Entry, devices, read_entries, read_photo
 
@@ -58,7 +58,7 @@ def check(
         )
 
     first: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside the interpreter's lock
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
         for done, (path, (digest, fault)) in enumerate(zip(files, pool.map(look, files), strict=True), 1):
             if fault:
                 findings.append(Finding(_kind(fault), path, f"photo '{path}' {fault}."))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,8 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchbench.base.errors import DataError, did_you_mean
-from benchbench.base.files import file_digest, write_atomic
+from benchbench.base.files import file_digest, replace_file
+from benchbench.base.processes import cores
 from benchbench.base.seeds import stream
 from benchbench.contracts.roles import KNOWN_DEVICES, ROLES, UNKNOWN_DEVICES, Role, SplitRule, role_of_device
 from benchbench.data.virtual.processing import center
@@ -342,12 +342,12 @@ def _digests(root: Path, paths: Sequence[str]) -> dict[str, str]:
         fresh = (size, modified) == (stat.st_size, stat.st_mtime_ns)
         return stat.st_size, stat.st_mtime_ns, str(digest) if fresh else file_digest(root / path)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         now = dict(zip(paths, pool.map(facts, paths), strict=True))
     if {k: list(v) for k, v in now.items()} != known:
         try:
             store.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(store, lambda file: file.write(json.dumps(now).encode()))
+            replace_file(store, lambda file: file.write(json.dumps(now).encode()))
         except OSError:
             pass  # a read-only home costs time, not correctness
     return {path: digest for path, (_, _, digest) in now.items()}

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchbench.contracts.protocol import RunOptions
-    from benchbench.run.executors.jobs import OnProgress, Outcome, Queue
+    from benchbench.run.executors.jobs import OnProgress, Outcome
+    from benchbench.run.executors.queue import Queue
+    from benchbench.run.options import RunOptions
 
 
 def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iterator[Outcome]:

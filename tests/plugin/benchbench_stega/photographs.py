@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from benchbench.base.identity import digest
-from benchbench.data.source import Facts
+from benchbench.contracts.source import Facts
 
 MODELS = ("red", "green", "blue", "yellow", "cyan")
 COLORS = np.array([[180, 90, 90], [90, 180, 90], [90, 90, 180], [170, 170, 60], [60, 170, 170]])

@@ -1,0 +1,44 @@
+"""Where and how fast a run goes: nothing here moves a number."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from benchbench.base.processes import cores
+from benchbench.records.zoo import PACKAGED
+
+Executor = Literal["local", "ray"]
+
+
+def default_cache() -> Path:
+    """Return the folder for networks and photographs: $BENCHBENCH_CACHE or the user's cache folder."""
+    given = os.environ.get("BENCHBENCH_CACHE")
+    return Path(given) if given else Path(platformdirs.user_cache_dir("benchbench"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how fast a run goes. No field may move a number beyond floating-point rounding."""
+
+    device: str = "cpu"
+    workers: int = field(default_factory=cores)
+    batch: int = 16
+    """Images crafted and scored at a time; on a CPU fewer of those larger than 128 px."""
+    cache: Path = field(default_factory=default_cache)
+    remote: str | None = None
+    """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""
+    zoo: Path | None = PACKAGED
+    """Where trained networks are before any is trained; None: train what the cache lacks."""
+    results: Path = Path("results")
+    executor: Executor = "local"
+    address: str | None = None
+    """ray: HOST:PORT of the cluster's head; None: $RAY_ADDRESS, or this machine alone."""
+    cpus: float = 1.0
+    """ray: processors that a job asks for. A job computes in one thread all the same."""
+    gpus: float = 0.0
+    """ray: GPUs, or the share of one, that a job asks for."""
