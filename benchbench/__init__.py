@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from benchbench.contracts.target import Target, TargetCard
     from benchbench.contracts.trials import trials
     from benchbench.data.source import RecipeSource
+    from benchbench.harness.options import RunOptions
+    from benchbench.harness.run import plan_run, run
+    from benchbench.harness.summary import RunSummary
     from benchbench.metrics.rates import psnr_mean, tsr, usr
     from benchbench.records.cache import Cache
     from benchbench.records.cell import Cell
     from benchbench.records.cells import CellStore
-    from benchbench.run.harness import plan_run, run
-    from benchbench.run.options import RunOptions
-    from benchbench.run.summary import RunSummary
 
 __version__ = "0.1.0"
 
@@ -48,8 +48,8 @@ _HOME = {
     "Protocol": "contracts.protocol",
     "RecipeSource": "data.source",
     "Registry": "contracts.registry",
-    "RunOptions": "run.options",
-    "RunSummary": "run.summary",
+    "RunOptions": "harness.options",
+    "RunSummary": "harness.summary",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
     "TARGETS": "contracts.registry",
@@ -60,10 +60,10 @@ _HOME = {
     "check_attack": "authoring.conformance",
     "check_target": "authoring.conformance",
     "load_profile": "contracts.profile",
-    "plan_run": "run.harness",
+    "plan_run": "harness.run",
     "profile_names": "contracts.profile",
     "psnr_mean": "metrics.rates",
-    "run": "run.harness",
+    "run": "harness.run",
     "sample_images": "authoring.conformance",
     "trials": "contracts.trials",
     "tsr": "metrics.rates",

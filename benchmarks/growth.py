@@ -22,8 +22,8 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
-from benchbench.run.harness import run
-from benchbench.run.options import RunOptions
+from benchbench.harness.options import RunOptions
+from benchbench.harness.run import run
 
 from .clock import say, seconds_of
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

@@ -1,6 +1,6 @@
 """Peak memory of a run at 512 px: does it stay under 3 GB, and does it grow with the number of photographs?
 
-A run is `benchbench.run.harness.run` in a process of its own with a worker a core. Memory is the proportional set size
+A run is `benchbench.harness.run.run` in a process of its own with a worker a core. Memory is the proportional set size
 (PSS) summed over all its processes, sampled five times a second: what processes share counts once.
 """
 
@@ -24,8 +24,8 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
-from benchbench.run.harness import run
-from benchbench.run.options import RunOptions
+from benchbench.harness.options import RunOptions
+from benchbench.harness.run import run
 
 from .clock import say
 from .photographs import KNOWN, RandomPhotographs, no_progress, prefill, targets

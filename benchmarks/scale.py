@@ -35,13 +35,13 @@ from benchbench.data.source import facts_of
 from benchbench.evaluate.conditions import jpeg
 from benchbench.evaluate.measures import distortion
 from benchbench.evaluate.networks import to_tensor
+from benchbench.harness.photographs import SECONDS_PER_PHOTOGRAPH
+from benchbench.harness.rounds import JOBS_PER_WORKER
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.training import ClassifierFit
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
-from benchbench.run.photographs import SECONDS_PER_PHOTOGRAPH
-from benchbench.run.rounds import JOBS_PER_WORKER
 
 MAIN = ("cama", "misl-cgan", "spoc-cgan", "fgsm", "pgd", "ddn", "identity", "noise")
 GENERATORS, GRADIENTS, PLAIN = MAIN[:3], MAIN[3:6], MAIN[6:]
@@ -105,7 +105,7 @@ class Campaign:
         return self.attacks * self.targets * self.runs * 2 * conditions
 
     def jobs(self, photographs: flops.Photographs, workers: int) -> float:
-        """Return the number of crossing jobs, as `benchbench.run.rounds` cuts them, of all runs."""
+        """Return the number of crossing jobs, as `benchbench.harness.rounds` cuts them, of all runs."""
         targeted, once = (photographs.trials(t) for t in (True, False))
         counts = [(self.attacks - self.kinds["plain"], n) for n in targeted]
         counts += [(self.kinds["plain"], n) for n in once]

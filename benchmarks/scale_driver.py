@@ -32,15 +32,15 @@ from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.evaluate.crossing import Crossed, Crossing, View, Viewed
 from benchbench.evaluate.measures import Distortion
+from benchbench.harness.assemble import make_cell
+from benchbench.harness.executors.jobs import Job, Outcome, pickled
+from benchbench.harness.executors.queue import Queue
+from benchbench.harness.plan import Plan, PlannedCell, make_plan, target_fits
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.report import groups
 from benchbench.report.writing import views
-from benchbench.run.assemble import make_cell
-from benchbench.run.executors.jobs import Job, Outcome, pickled
-from benchbench.run.executors.queue import Queue
-from benchbench.run.plan import Plan, PlannedCell, make_plan, target_fits
 from benchbench_targets.grid import GridTarget
 
 T = TypeVar("T")

@@ -20,12 +20,12 @@ from torch.nn import functional as F
 from benchbench.base.processes import cores
 from benchbench.contracts.fit import Fit, Progress, Setup, silent
 from benchbench.contracts.profile import load_profile
+from benchbench.harness.executors.jobs import Job, attempt
+from benchbench.harness.executors.local import run_jobs
+from benchbench.harness.executors.queue import Queue
+from benchbench.harness.fits import FitCall
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import ClassifierFit
-from benchbench.run.executors.jobs import Job, attempt
-from benchbench.run.executors.local import run_jobs
-from benchbench.run.executors.queue import Queue
-from benchbench.run.fits import FitCall
 
 from .clock import say, seconds_of
 from .convolutions import Cost, Stopwatch, layers_of

@@ -17,9 +17,9 @@ import pytest
 
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
-from benchbench.run.harness import run
-from benchbench.run.options import RunOptions
-from benchbench.run.summary import RunSummary
+from benchbench.harness.options import RunOptions
+from benchbench.harness.run import run
+from benchbench.harness.summary import RunSummary
 
 PLUGIN = Path(__file__).parent / "plugin"
 

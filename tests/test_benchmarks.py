@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("signal_processing", "scoring", "training", "memory", "growth")
-"""`cluster` does what tests/run/test_cluster.py does."""
+"""`cluster` does what tests/harness/test_cluster.py does."""
 
 
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ def ids_of(name: str) -> dict[str, Any]:
     from benchbench.contracts.fit import collect
     from benchbench.contracts.profile import load_profile
     from benchbench.contracts.protocol import Protocol
-    from benchbench.run.plan import attack_fits, identities, target_fits
+    from benchbench.harness.plan import attack_fits, identities, target_fits
 
     profile = load_profile(name)
     asked = request([ATTACKS], [GRID], name, "in,out", "virtual", None, None)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchbench.cli import options as opt
+from benchbench.harness.zoo import fits_of
 from benchbench.records.zoo import PACKAGED, Zoo
-from benchbench.run.zoo import fits_of
 
 LARGEST = 45_000_000
 """Bytes, of all files together."""

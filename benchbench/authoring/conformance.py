@@ -198,7 +198,7 @@ def _trained(
     from benchbench.data.source import RecipeSource
     from benchbench.data.virtual.recipe import VirtualRecipe
     from benchbench.evaluate.networks import networks, to_tensor
-    from benchbench.run.fits import FitCall
+    from benchbench.harness.fits import FitCall
 
     source = RecipeSource.of(VirtualRecipe(**profile.data))
     photos = source.build(cache, 0, lambda label, done, total: None).photos("q")

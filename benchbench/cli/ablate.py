@@ -50,15 +50,15 @@ def ablate(
     from benchbench.base.errors import BenchError
     from benchbench.base.files import file_name, write_atomic
     from benchbench.cli.display import display as shown
+    from benchbench.harness.executors import run_jobs
+    from benchbench.harness.executors.meter import Meter
+    from benchbench.harness.executors.queue import Queue
+    from benchbench.harness.photographs import shown_on
+    from benchbench.harness.zoo import fits_of
     from benchbench.records.cache import Cache
     from benchbench.records.garbage import scenes_lock
     from benchbench.records.zoo import Zoo
     from benchbench.report.figures import save
-    from benchbench.run.executors import run_jobs
-    from benchbench.run.executors.meter import Meter
-    from benchbench.run.executors.queue import Queue
-    from benchbench.run.photographs import shown_on
-    from benchbench.run.zoo import fits_of
     from benchbench.studies.ablation import chimeras_of, jobs
     from benchbench.studies.ablation_tables import document, figure, table
     from benchbench.studies.traces import Ablation

@@ -32,10 +32,10 @@ def gc(
 
       bench gc --all
     """
+    from benchbench.harness.options import default_cache
     from benchbench.records.cache import Cache
     from benchbench.records.cells import CellStore
     from benchbench.records.garbage import find, remove
-    from benchbench.run.options import default_cache
 
     place = Cache(cache or default_cache())
     found = find(place, CellStore(results), everything=everything)

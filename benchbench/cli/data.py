@@ -11,7 +11,7 @@ import typer
 from benchbench.base.processes import cores
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns, size_text
-from benchbench.run.options import default_cache
+from benchbench.harness.options import default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -124,7 +124,7 @@ def _opened(data: str, profile: str, rule: str | None, scenes: str | None, cache
 def _built(data: str, profile: str, rule: str | None, scenes: str | None, workers: int, cache: Path | None) -> Dataset:
     from benchbench.cli.display import display
     from benchbench.contracts.profile import load_profile
-    from benchbench.run.photographs import shown_on
+    from benchbench.harness.photographs import shown_on
 
     source = opt.source(data, load_profile(profile), rule, scenes)
     shown = display()

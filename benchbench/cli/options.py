@@ -12,8 +12,8 @@ import typer
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.base.processes import cores
 from benchbench.contracts.protocol import Condition, Protocol
+from benchbench.harness.options import RunOptions, default_cache
 from benchbench.records.zoo import PACKAGED
-from benchbench.run.options import RunOptions, default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.attack import Attack
@@ -85,7 +85,7 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
 class RunArguments(TypedDict):
-    """What `benchbench.run.harness.plan_run` and `run` take alike."""
+    """What `benchbench.harness.run.plan_run` and `run` take alike."""
 
     attacks: list[Attack]
     targets: list[Target]
@@ -297,7 +297,7 @@ def options(
     )
     if not found.cpus and not found.gpus:
         raise BenchError("a job asks for no processor and no GPU; see --cpus and --gpus.")
-    from benchbench.run.executors.ray import slots
+    from benchbench.harness.executors.ray import slots
 
     return replace(found, workers=workers or slots(found))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options as opt
-from benchbench.run.options import default_cache
+from benchbench.harness.options import default_cache
 
 new = typer.Typer(no_args_is_help=True, help="Write a plugin project that works as it is.")
 check = typer.Typer(no_args_is_help=True, help="Say whether an attack or a target keeps its contract.")

@@ -15,9 +15,9 @@ from benchbench.cli.text import columns
 
 if TYPE_CHECKING:
     from benchbench.contracts.source import Facts
-    from benchbench.run.options import RunOptions
-    from benchbench.run.plan import Plan, State
-    from benchbench.run.summary import RunSummary
+    from benchbench.harness.options import RunOptions
+    from benchbench.harness.plan import Plan, State
+    from benchbench.harness.summary import RunSummary
 
 _SHOWN = 8
 """Failures named on the screen; the rest are counted."""
@@ -83,8 +83,8 @@ def run(
     """
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
-    from benchbench.run.harness import plan_run
-    from benchbench.run.harness import run as run_all
+    from benchbench.harness.run import plan_run
+    from benchbench.harness.run import run as run_all
 
     code, written = 0, False
     for number in range(seed, seed + seeds):
@@ -141,9 +141,9 @@ def plan(
 
       bench plan --attack all --cache /shared/bench --results /shared/results --json > jobs.json
     """
-    from benchbench.run.harness import plan_run
-    from benchbench.run.photographs import photograph_seconds
-    from benchbench.run.worklist import record, worklist
+    from benchbench.harness.photographs import photograph_seconds
+    from benchbench.harness.run import plan_run
+    from benchbench.harness.worklist import record, worklist
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     # The device is for the jobs' commands; where this command runs, there may be none.
@@ -188,12 +188,12 @@ def status(
 
       bench status --profile smoke --attack cama --targets 'resnet18/*'
     """
-    from benchbench.run.harness import plan_run
+    from benchbench.harness.run import plan_run
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
     plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
-    from benchbench.run.plan import STATES
+    from benchbench.harness.plan import STATES
 
     count = Counter(((c.attack.name, c.protocol.condition, c.protocol.track, c.split), c.state) for c in plan.cells)
     places = dict.fromkeys(place for place, _ in count)
@@ -204,8 +204,8 @@ def status(
 
 def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
     from benchbench.cli.display import duration
-    from benchbench.run.harness import stage_seconds
-    from benchbench.run.plan import STATES
+    from benchbench.harness.plan import STATES
+    from benchbench.harness.run import stage_seconds
 
     count = Counter(cell.state for cell in plan.cells)
     print(

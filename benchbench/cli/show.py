@@ -176,8 +176,8 @@ def _crafted(
 ) -> tuple[Dataset, list[Crafted], str]:
     from benchbench.contracts.profile import load_profile
     from benchbench.contracts.registry import ATTACKS
+    from benchbench.harness.options import default_cache
     from benchbench.records.cache import Cache
-    from benchbench.run.options import default_cache
 
     chosen = load_profile(profile)
     instance = ATTACKS.create(attack, chosen.attacks)

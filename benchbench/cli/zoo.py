@@ -48,7 +48,7 @@ def build(
       bench zoo build --cache fresh --zoo again
     """
     from benchbench.cli.display import display
-    from benchbench.run.zoo import build as build_zoo
+    from benchbench.harness.zoo import build as build_zoo
 
     if place is None and (attack, targets, profile) != (_ATTACKS, ["all"], "quick"):
         raise BenchError("the zoo of benchbench holds what `bench zoo build` makes; name another folder with --zoo.")
@@ -81,7 +81,7 @@ def verify(
     """
     from benchbench.cli.display import display
     from benchbench.contracts.trials import SPLITS
-    from benchbench.run.zoo import verify as verify_zoo
+    from benchbench.harness.zoo import verify as verify_zoo
 
     asked, arguments = _request(attack, targets, profile, device, workers, batch, cache)
     zoo = _zoo(place)

@@ -125,7 +125,7 @@ class Zoo:
         otherwise: then a run classifies them itself.
 
         Args:
-            keys: see `benchbench.run.plan.clean_id`; those that the zoo lacks are left out.
+            keys: see `benchbench.harness.plan.clean_id`; those that the zoo lacks are left out.
             data_id, fingerprint: of the test photographs here.
             here: provenance of this run.
         """

@@ -33,10 +33,10 @@ from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.data.source import RecipeSource
 from benchbench.evaluate.craft import craft_trials
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
+from benchbench.harness.executors.jobs import Job
+from benchbench.harness.options import RunOptions
+from benchbench.harness.plan import check_names
 from benchbench.records.cache import Cache
-from benchbench.run.executors.jobs import Job
-from benchbench.run.options import RunOptions
-from benchbench.run.plan import check_names
 
 if TYPE_CHECKING:
     import torch

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from benchbench.base.errors import BenchError
 from benchbench.base.identity import canonical_json, cell_id, craft_id, digest, since
 from benchbench.contracts.protocol import Protocol
+from benchbench.harness.options import RunOptions
 from benchbench.records.cells import CellStore, identify
-from benchbench.run.options import RunOptions
 
 MOVES_NUMBERS = {"budget", "condition", "seed", "version"}
 MUST_NOT_MOVE_NUMBERS = {

@@ -52,7 +52,9 @@ def test_narrow_resnets_are_the_ones_that_are_not() -> None:
 @pytest.mark.slow
 def test_a_profile_with_widths_of_four_trains_with_the_kernels_of_avx2(tmp_path: Path) -> None:
     """In a process of its own, since a fault ends it: with the format not chosen, "double free or corruption"."""
-    text = (Path(__file__).parents[2] / "benchbench" / "profiles" / "smoke.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "benchbench" / "contracts" / "profiles" / "smoke.toml").read_text(
+        encoding="utf-8"
+    )
     wide = "resnet18 = { channels = [8, 8, 16, 16], stem = 8 }"
     assert wide in text
     narrow = tmp_path / "narrow.toml"

@@ -90,10 +90,10 @@ print(cache.has("f"))
 def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> None:
     code = f"""
         from pathlib import Path
-        from benchbench.run.harness import run
+        from benchbench.harness.run import run
         from benchbench.contracts.profile import load_profile
         from benchbench.contracts.protocol import Protocol
-        from benchbench.run.options import RunOptions
+        from benchbench.harness.options import RunOptions
         from benchbench_stega.fade import Fade
         from benchbench_stega.photographs import Colors
         from benchbench_stega.toys import Toy

@@ -12,10 +12,10 @@ import fsspec
 import pytest
 
 from benchbench.base.errors import StoreError
+from benchbench.harness.executors.jobs import Job
+from benchbench.harness.executors.mirrored import mirrored
 from benchbench.records import mirror as module
 from benchbench.records.mirror import Mirror, split_place
-from benchbench.run.executors.jobs import Job
-from benchbench.run.executors.mirrored import mirrored
 
 
 @pytest.fixture(params=["file", "memory"])

@@ -111,7 +111,7 @@ def test_shared_pictures_and_devices_are_found_in_the_pixels(plugin: Path) -> No
 
     from benchbench_stega.photographs import Colors, Pictures
 
-    from benchbench.run.dataset_summary import shared_with_test
+    from benchbench.harness.dataset_summary import shared_with_test
 
     album: Any = Colors().open(Path())
     assert shared_with_test(album) == {"pictures": 0, "devices": 0, "scenes": None}

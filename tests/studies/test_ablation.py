@@ -21,7 +21,7 @@ from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.evaluate.networks import to_tensor
-from benchbench.run.options import RunOptions
+from benchbench.harness.options import RunOptions
 from benchbench.studies.ablation import BANDS, SWITCHES, Look, Looked, chimeras_of, jobs
 from benchbench.studies.traces import Ablation
 

@@ -29,11 +29,11 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from benchbench.base.errors import BenchError
-from benchbench.run.executors.jobs import Job, OnProgress, Outcome, attempt_pickled, pickled, throttled
-from benchbench.run.executors.queue import Queue
+from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt_pickled, pickled, throttled
+from benchbench.harness.executors.queue import Queue
 
 if TYPE_CHECKING:
-    from benchbench.run.options import RunOptions
+    from benchbench.harness.options import RunOptions
 
 RETRIES = 3
 """How often a job whose process or machine was lost runs again."""

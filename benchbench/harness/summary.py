@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchbench.run.plan import PlannedCell
+from benchbench.harness.plan import PlannedCell
 
 if TYPE_CHECKING:
     pass

@@ -281,8 +281,8 @@ def test_stale_cells_say_what_has_changed(bench: Bench, tmp_path: Path, monkeypa
     from benchbench_stega.shift import Shift
 
     from benchbench.contracts.profile import load_profile
-    from benchbench.run.harness import plan_run
-    from benchbench.run.options import RunOptions
+    from benchbench.harness.options import RunOptions
+    from benchbench.harness.run import plan_run
 
     bench(splits=("in",))
 
@@ -306,7 +306,7 @@ def test_stale_cells_say_what_has_changed(bench: Bench, tmp_path: Path, monkeypa
     assert reasons(Colors(each=4)) == {("stale", "the photographs have changed")}
     recipe = "the networks of target 'toy/rgb/complete' have another recipe or seed"
     assert reasons(targets=[Toy(look="rgb", overlap="complete", steps=5)]) == {("stale", recipe)}
-    monkeypatch.setattr("benchbench.run.plan.source_digest", lambda thing: "another")
+    monkeypatch.setattr("benchbench.harness.plan.source_digest", lambda thing: "another")
     changed = "the source of attack 'shift' and target 'toy/rgb/complete' has changed since"
     assert reasons() == {("present", changed)}
     monkeypatch.setattr(Shift, "card", dataclasses.replace(Shift.card, version=2))

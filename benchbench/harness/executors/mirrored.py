@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from benchbench.harness.executors.jobs import Job
 from benchbench.records.mirror import Mirror, Mirrored
-from benchbench.run.executors.jobs import Job
 
 
 def mirrored(job: Job, url: str | None, cache: Path) -> Job:

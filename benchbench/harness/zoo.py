@@ -25,18 +25,18 @@ from benchbench.contracts.target import Target
 from benchbench.contracts.trials import SPLITS, Split, trials, true_classes
 from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
 from benchbench.evaluate.networks import craft_context, to_tensor
+from benchbench.harness.assemble import confusion
+from benchbench.harness.dataset_summary import shared_with_test
+from benchbench.harness.executors import run_jobs
+from benchbench.harness.executors.jobs import Job
+from benchbench.harness.executors.meter import Meter
+from benchbench.harness.executors.queue import Queue
+from benchbench.harness.options import RunOptions
+from benchbench.harness.plan import check_names, clean_id, target_fits
+from benchbench.harness.run import plan_run, run
+from benchbench.harness.worklist import fit_name
 from benchbench.records.cache import Cache
 from benchbench.records.zoo import Zoo
-from benchbench.run.assemble import confusion
-from benchbench.run.dataset_summary import shared_with_test
-from benchbench.run.executors import run_jobs
-from benchbench.run.executors.jobs import Job
-from benchbench.run.executors.meter import Meter
-from benchbench.run.executors.queue import Queue
-from benchbench.run.harness import plan_run, run
-from benchbench.run.options import RunOptions
-from benchbench.run.plan import check_names, clean_id, target_fits
-from benchbench.run.worklist import fit_name
 
 _PARTS = 4
 """Jobs a split: enough for the workers to end together."""

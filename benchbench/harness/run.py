@@ -13,24 +13,24 @@ from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Facts, Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split
+from benchbench.harness.dataset_summary import write_dataset_json
+from benchbench.harness.executors import run_jobs
+from benchbench.harness.executors.jobs import Job, Outcome
+from benchbench.harness.executors.meter import Meter
+from benchbench.harness.executors.mirrored import mirrored
+from benchbench.harness.executors.queue import Queue
+from benchbench.harness.fits import _fit_jobs
+from benchbench.harness.options import RunOptions
+from benchbench.harness.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
+from benchbench.harness.plan import Plan, clean_id, make_plan, target_fits
+from benchbench.harness.rounds import Crossings, told
+from benchbench.harness.summary import RunSummary
+from benchbench.harness.worklist import PHOTOGRAPHS
+from benchbench.harness.worklist import only as part_of
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
 from benchbench.records.mirror import Mirror
 from benchbench.records.zoo import Zoo
-from benchbench.run.dataset_summary import write_dataset_json
-from benchbench.run.executors import run_jobs
-from benchbench.run.executors.jobs import Job, Outcome
-from benchbench.run.executors.meter import Meter
-from benchbench.run.executors.mirrored import mirrored
-from benchbench.run.executors.queue import Queue
-from benchbench.run.fits import _fit_jobs
-from benchbench.run.options import RunOptions
-from benchbench.run.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
-from benchbench.run.plan import Plan, clean_id, make_plan, target_fits
-from benchbench.run.rounds import Crossings, told
-from benchbench.run.summary import RunSummary
-from benchbench.run.worklist import PHOTOGRAPHS
-from benchbench.run.worklist import only as part_of
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -54,7 +54,7 @@ def plan_run(
         seed: of the networks' training; `Protocol.seed` is that of crafting.
 
     Raises:
-        BenchError: see `benchbench.run.plan.make_plan`.
+        BenchError: see `benchbench.harness.plan.make_plan`.
     """
     facts = source.facts(options.cache)
     plan = make_plan(
@@ -95,7 +95,7 @@ def run(
     Args:
         attacks, targets, splits, protocols, profile, source, options, seed: see `plan_run`.
         display: shows how far the run is.
-        only: names of pieces of `benchbench.run.worklist` to do, where another scheduler does the rest; empty: all.
+        only: names of pieces of `benchbench.harness.worklist` to do, where another scheduler does the rest; empty: all.
 
     A failing fit, attack or target is named in the summary and the others finish. Whatever stops a run, the next one
     with the same arguments goes on from what is there.

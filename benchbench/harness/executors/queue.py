@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from benchbench.run.executors.jobs import Job, Outcome
+from benchbench.harness.executors.jobs import Job, Outcome
 
 
 class Queue:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from benchbench.base.errors import BenchError
-from benchbench.run.executors.jobs import Job, Outcome
-from benchbench.run.executors.local import run_jobs
-from benchbench.run.executors.meter import Meter
-from benchbench.run.executors.queue import Queue
+from benchbench.harness.executors.jobs import Job, Outcome
+from benchbench.harness.executors.local import run_jobs
+from benchbench.harness.executors.meter import Meter
+from benchbench.harness.executors.queue import Queue
 
 
 def multiply(a: int, b: int, progress: Any) -> int:

@@ -18,12 +18,12 @@ from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
 from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
+from benchbench.harness.assemble import confusion, make_cell
+from benchbench.harness.executors.jobs import Job, Outcome
+from benchbench.harness.options import RunOptions
+from benchbench.harness.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
-from benchbench.run.assemble import confusion, make_cell
-from benchbench.run.executors.jobs import Job, Outcome
-from benchbench.run.options import RunOptions
-from benchbench.run.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset

@@ -25,9 +25,9 @@ def pieces(root: Path) -> list[Any]:
 
     from benchbench.contracts.profile import load_profile
     from benchbench.contracts.protocol import Protocol
-    from benchbench.run.harness import plan_run
-    from benchbench.run.options import RunOptions
-    from benchbench.run.worklist import worklist
+    from benchbench.harness.options import RunOptions
+    from benchbench.harness.run import plan_run
+    from benchbench.harness.worklist import worklist
 
     plan, facts = plan_run(
         [Shift(), OpenBook()],
@@ -68,7 +68,7 @@ def test_machines_that_share_a_store_alone_do_job_by_job(
     bench: Bench, tmp_path: Path, cell_facts: Callable[[Path], Any]
 ) -> None:
     """Each job on a machine of its own, with an empty cache: what it needs comes from the store."""
-    from benchbench.run.options import RunOptions
+    from benchbench.harness.options import RunOptions
 
     bench(where="whole")
     todo = [piece for piece in pieces(tmp_path / "parts") if "open-book" not in piece.job]
@@ -91,10 +91,10 @@ def test_a_job_that_builds_on_the_zoo_takes_it_from_there(bench: Bench, tmp_path
     from benchbench_stega.toys import Centers, Means, Toy
 
     from benchbench.contracts.profile import load_profile
+    from benchbench.harness.options import RunOptions
+    from benchbench.harness.worklist import fit_name
     from benchbench.records.cache import Cache
     from benchbench.records.zoo import Zoo
-    from benchbench.run.options import RunOptions
-    from benchbench.run.worklist import fit_name
 
     class Upon(Centers):
         """Centers that build on another target's."""
@@ -129,7 +129,7 @@ def test_photographs_by_themselves_are_those_that_the_whole_run_needs(
     """Though this piece trains nothing, others of the run do."""
     from benchbench_stega.photographs import Colors
 
-    from benchbench.run import photographs
+    from benchbench.harness import photographs
 
     asked: list[bool] = []
     build = Colors.build

@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from benchbench.base.processes import WorkerContext, end_with_parent
-from benchbench.run.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
-from benchbench.run.executors.queue import Queue
+from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
+from benchbench.harness.executors.queue import Queue
 
 _EVERY = 0.2
 """Seconds between two progress messages of a job."""

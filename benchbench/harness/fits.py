@@ -11,9 +11,9 @@ from benchbench.base.provenance import provenance
 from benchbench.contracts.fit import Fit, FitContext, Progress, Setup
 from benchbench.contracts.source import Source
 from benchbench.evaluate.networks import networks, process_cache
-from benchbench.run.executors.jobs import Job
-from benchbench.run.options import RunOptions
-from benchbench.run.plan import Plan
+from benchbench.harness.executors.jobs import Job
+from benchbench.harness.options import RunOptions
+from benchbench.harness.plan import Plan
 
 if TYPE_CHECKING:
     pass

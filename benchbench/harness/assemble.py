@@ -15,8 +15,8 @@ from benchbench.contracts.fit import Setup
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import ANY, Split, Trials, true_classes
 from benchbench.evaluate.crossing import Crossed
+from benchbench.harness.plan import Plan, PlannedCell, attack_fits, target_fits
 from benchbench.records.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
-from benchbench.run.plan import Plan, PlannedCell, attack_fits, target_fits
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from benchbench.base.errors import BenchError, StoreError
+from benchbench.harness.options import RunOptions
 from benchbench.records.cache import Cache
 from benchbench.records.zoo import Zoo
-from benchbench.run.options import RunOptions
 
 Bench = Callable[..., Any]
 
@@ -248,7 +248,7 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     from benchbench_stega.shift import Shift
 
     from benchbench.contracts.profile import load_profile
-    from benchbench.run.zoo import build, verify
+    from benchbench.harness.zoo import build, verify
 
     zoo = Zoo(tmp_path / "zoo")
     case: dict[str, Any] = {

@@ -9,10 +9,10 @@ from benchbench.base.errors import BenchError
 from benchbench.base.processes import cores
 from benchbench.contracts.roles import TEST_ALONE
 from benchbench.contracts.source import BuildProgress, Facts, Source
+from benchbench.harness.options import RunOptions
+from benchbench.harness.plan import Plan
 from benchbench.records.mirror import Mirror
 from benchbench.records.zoo import Zoo
-from benchbench.run.options import RunOptions
-from benchbench.run.plan import Plan
 
 if TYPE_CHECKING:
     from benchbench.base.progress import Display

@@ -18,10 +18,10 @@ SCRIPT = """
 import signal
 import sys
 from pathlib import Path
-from benchbench.run.harness import run
+from benchbench.harness.run import run
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
-from benchbench.run.options import RunOptions
+from benchbench.harness.options import RunOptions
 from benchbench_stega.fade import Fade
 from benchbench_stega.photographs import Colors
 from benchbench_stega.shift import Shift

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchbench.base.errors import BenchError
-from benchbench.run.options import RunOptions
+from benchbench.harness.options import RunOptions
 
 ray = pytest.importorskip("ray")
 
@@ -93,7 +93,7 @@ def test_a_killed_machine_changes_no_cell(
 @pytest.mark.slow
 def test_a_lost_machine_is_told_in_a_line(cluster: Any, nodes: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     """Apart from any run: whether its jobs end before Ray misses the machine is a matter of seconds."""
-    from benchbench.run.executors.ray import Machines, connect
+    from benchbench.harness.executors.ray import Machines, connect
 
     connect(cluster.address)
     machines = Machines()
@@ -133,7 +133,7 @@ def test_machines_without_a_shared_folder_meet_in_a_store(
 
 
 def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchbench.run.executors.ray import connect
+    from benchbench.harness.executors.ray import connect
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(BenchError, match=r"no Ray cluster answers at '127\.0\.0\.1:9': .*refused"):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benchbench.base.progress import Quiet
+from benchbench.harness.options import RunOptions
+from benchbench.harness.photographs import make_photographs
 from benchbench.records.zoo import Zoo
-from benchbench.run.options import RunOptions
-from benchbench.run.photographs import make_photographs
 
 APART = {"pictures": 0, "devices": 0, "scenes": 0}
 

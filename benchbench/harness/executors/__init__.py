@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchbench.run.executors.jobs import OnProgress, Outcome
-    from benchbench.run.executors.queue import Queue
-    from benchbench.run.options import RunOptions
+    from benchbench.harness.executors.jobs import OnProgress, Outcome
+    from benchbench.harness.executors.queue import Queue
+    from benchbench.harness.options import RunOptions
 
 
 def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iterator[Outcome]:
@@ -23,9 +23,9 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
         BenchError: no such cluster, or none of its machines can hold a job.
     """
     if options.executor == "ray":
-        from benchbench.run.executors import ray
+        from benchbench.harness.executors import ray
 
         return ray.run_jobs(queue, options, on_progress)
-    from benchbench.run.executors import local
+    from benchbench.harness.executors import local
 
     return local.run_jobs(queue, workers=options.workers, on_progress=on_progress)

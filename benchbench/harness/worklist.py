@@ -9,7 +9,7 @@ from typing import Any, Literal
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.base.identity import digest
 from benchbench.contracts.source import Facts
-from benchbench.run.plan import Plan, PlannedCell, seconds_together, together
+from benchbench.harness.plan import Plan, PlannedCell, seconds_together, together
 
 PHOTOGRAPHS = "photographs"
 _DIGITS = 12
