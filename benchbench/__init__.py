@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchbench.authoring.conformance import check_attack, check_target, sample_images
     from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
-    from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+    from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContext
     from benchbench.contracts.fit import Fit, FitContext, Setup
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
-    from benchbench.contracts.registry import ATTACKS, TARGETS, Registry
-    from benchbench.contracts.target import Target, TargetCard
+    from benchbench.contracts.registry import Registry
+    from benchbench.contracts.target import TARGETS, Target, TargetCard
     from benchbench.contracts.trials import trials
     from benchbench.data.source import RecipeSource
     from benchbench.harness.options import RunOptions
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "ATTACKS": "contracts.registry",
+    "ATTACKS": "contracts.attack",
     "Attack": "contracts.attack",
     "AttackCard": "contracts.attack",
     "AttackError": "base.errors",
@@ -52,7 +52,7 @@ _HOME = {
     "RunSummary": "harness.summary",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
-    "TARGETS": "contracts.registry",
+    "TARGETS": "contracts.target",
     "Target": "contracts.target",
     "TargetCard": "contracts.target",
     "TargetError": "base.errors",

@@ -17,10 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchbench.base.processes import cores
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import ATTACKS, Attack
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
-from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run

@@ -19,10 +19,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from benchbench.base.processes import cores
-from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContext
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
-from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run

@@ -19,10 +19,9 @@ from benchbench.base.identity import digest
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.photographs import FORMAT, Dataset
-from benchbench.contracts.registry import TARGETS
 from benchbench.contracts.roles import is_validation
 from benchbench.contracts.source import BuildProgress, Facts
-from benchbench.contracts.target import Target
+from benchbench.contracts.target import TARGETS, Target
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.image_to_image import ImageToImage
 from benchbench.learn.training import ClassifierFit

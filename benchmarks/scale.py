@@ -25,11 +25,10 @@ import torch
 from scipy.optimize import nnls
 from tabulate import tabulate
 
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import ATTACKS, Attack
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.registry import ATTACKS, TARGETS
-from benchbench.contracts.target import Target
+from benchbench.contracts.target import TARGETS, Target
 from benchbench.data.build import open_dataset
 from benchbench.data.source import facts_of
 from benchbench.evaluate.conditions import jpeg

@@ -17,11 +17,10 @@ import torch
 import torchattacks
 from torch import Tensor, nn
 
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import ATTACKS, Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
-from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import trials
 from benchbench.evaluate.crossing import Crossed, Crossing, View, cross

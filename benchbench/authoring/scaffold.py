@@ -30,7 +30,7 @@ def new_attack(name: str, parent: Path) -> list[Path]:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from benchbench.contracts.registry import ATTACKS
+    from benchbench.contracts.attack import ATTACKS
 
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name) or name == "all":
         raise BenchError(

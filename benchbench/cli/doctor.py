@@ -45,7 +45,8 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")
 
 
 def _plugins() -> bool:
-    from benchbench.contracts.registry import ATTACKS, TARGETS
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.target import TARGETS
 
     well = True
     for registry in (ATTACKS, TARGETS):

@@ -25,7 +25,7 @@ def attacks() -> None:
 
     Example: bench list attacks
     """
-    from benchbench.contracts.registry import ATTACKS
+    from benchbench.contracts.attack import ATTACKS
 
     rows: list[tuple[str, ...]] = []
     for name in ATTACKS.names():
@@ -45,7 +45,7 @@ def targets() -> None:
 
     Example: bench list targets | grep resnet18
     """
-    from benchbench.contracts.registry import TARGETS
+    from benchbench.contracts.target import TARGETS
 
     rows = []
     for name in TARGETS.names():

@@ -129,8 +129,9 @@ def request(
     Raises:
         BenchError: an unknown name, parameter or split, or a folder that cannot be used.
     """
+    from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.registry import ATTACKS, TARGETS
+    from benchbench.contracts.target import TARGETS
 
     chosen = load_profile(profile)
     parts = splits(split)

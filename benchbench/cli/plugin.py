@@ -44,8 +44,8 @@ def check_attack(name: Name, profile: opt.ProfileName = "smoke", cache: opt.Cach
     Example: bench check attack 'pgd[steps=3]'
     """
     from benchbench.authoring.conformance import try_attack
+    from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.registry import ATTACKS
 
     chosen = load_profile(profile)
     _say(name, try_attack(ATTACKS.create(name, chosen.attacks), chosen, cache or default_cache()))
@@ -61,7 +61,7 @@ def check_target(name: Name, profile: opt.ProfileName = "smoke", cache: opt.Cach
     """
     from benchbench.authoring.conformance import try_target
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.registry import TARGETS
+    from benchbench.contracts.target import TARGETS
 
     chosen = load_profile(profile)
     _say(name, try_target(TARGETS.create(name), chosen, cache or default_cache()))

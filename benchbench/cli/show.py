@@ -174,8 +174,8 @@ def _crafted(
     device: str,
     cache: Path | None,
 ) -> tuple[Dataset, list[Crafted], str]:
+    from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
-    from benchbench.contracts.registry import ATTACKS
     from benchbench.harness.options import default_cache
     from benchbench.records.cache import Cache
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from benchbench.base.identity import plain_fields
+from benchbench.contracts.registry import Registry
 
 if TYPE_CHECKING:
     import torch
@@ -119,3 +120,6 @@ class Attack(ABC):
     def name(self) -> str:
         """The name in tables and on the command line."""
         return self.card.name
+
+
+ATTACKS: Registry[Attack] = Registry("attack", "benchbench.attacks", Attack, "--attack")

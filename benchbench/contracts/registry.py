@@ -1,9 +1,12 @@
-"""From names to instances: attacks and targets, ours and a stranger's, through the same entry points.
+"""From names to instances: whatever a stranger can add, through the same entry points as ours.
 
-An entry point of the groups `benchbench.attacks` and `benchbench.targets` loads to one of
+Each kind of thing has one `Registry`, which stands beside its base class: `ATTACKS` beside `Attack`. An entry point of
+its group loads to one of
 
-- a subclass of `Attack` or `Target`: its name is the entry point's;
-- a family: a function that returns a mapping of names to factories, for a grid of targets;
+- a subclass of the base: its name is the entry point's, dataclass fields are its parameters;
+- an instance of the base, by the same name;
+- a family: a function that returns a mapping of names to factories, for a grid of targets. A mapping with
+  `__missing__`, as a subclass of dict may have, knows further names, which neither 'all' nor a glob means;
 - a bridge: an object with `create(name, params)` and `names()`, reached as `prefix:NAME[...]`.
 
 Nothing is imported until a name is asked for; a plugin that fails to import is kept with its reason and shown where
@@ -21,11 +24,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
-from benchbench.contracts.attack import Attack
 from benchbench.contracts.spec import Spec, parse, parse_many, validated
-from benchbench.contracts.target import Target
 
-T = TypeVar("T", Attack, Target)
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _LONG = 20
@@ -34,7 +35,7 @@ _LONG = 20
 
 @runtime_checkable
 class Bridge(Protocol[T_co]):
-    """Another library's attacks or targets by their own names."""
+    """Another library's attacks, targets or the like, by their own names."""
 
     def names(self) -> list[str]:
         """Return the names that `create` knows."""
@@ -59,35 +60,44 @@ class Failure:
 class _Loaded(Generic[T]):
     factories: dict[str, Callable[..., T]]
     origins: dict[str, str]
+    families: list[tuple[str, Mapping[str, Callable[..., T]]]]
     bridges: dict[str, Bridge[T]]
     failures: list[Failure]
     clashes: list[str]
 
 
 class Registry(Generic[T]):
-    """All attacks, or all targets, that are installed here."""
+    """All things of one kind that are installed here: attacks, targets, preprocessors ..."""
 
     def __init__(
         self,
         kind: str,
         group: str,
         base: Callable[..., T],
-        option: str,
+        option: str = "",
         entry_points: Callable[[str], Iterable[importlib.metadata.EntryPoint]] | None = None,
     ) -> None:
         """Describe a registry; nothing is loaded yet.
 
         Args:
-            kind: 'attack' or 'target', for messages.
+            kind: 'attack', 'target' ..., for messages; its plural is what `bench list` takes.
             group: the entry-point group.
             base: class that instances derive from (abstract, hence typed as a callable).
-            option: the command-line option that takes these names.
+            option: the command-line option that takes these names, if there is one.
             entry_points: where they come from; the installed distributions unless a test says otherwise.
         """
-        self.kind, self.group, self.option = kind, group, option
+        self.kind, self.group, self.option = kind, group, option or kind
         self.base: type[T] = cast(type[T], base)
         self._find = entry_points or (lambda name: importlib.metadata.entry_points(group=name))
         self._memo: _Loaded[T] | None = None
+
+    def reload(self) -> None:
+        """Forget what is loaded: a distribution was installed while this process runs."""
+        self._memo = None
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether `create` knows a name, without parameters and outside bridges."""
+        return isinstance(name, str) and self._factory(name) is not None
 
     def names(self) -> list[str]:
         """Return all names, bridges' excepted, in alphabetical order (targets: in the order of their family).
@@ -107,7 +117,21 @@ class Registry(Generic[T]):
 
     def origin(self, name: str) -> str:
         """Return distribution and version that registered `name`, e.g. 'benchbench 0.1.0'."""
-        return self._checked().origins.get(name.partition(":")[0] if ":" in name else name, "")
+        loaded = self._checked()
+        known = name.partition(":")[0] if ":" in name else name
+        return loaded.origins.get(known) or next((o for o, family in loaded.families if _find(family, name)), "")
+
+    def summary(self, name: str) -> str:
+        """Return the first line of the docstring of the class that `name` makes; '' if it has none.
+
+        Raises:
+            UnknownNameError: no such name.
+        """
+        factory = self._factory(name)
+        if factory is None:
+            raise self.unknown(name)
+        kind = factory if isinstance(factory, type) else type(factory())
+        return (vars(kind).get("__doc__") or "").strip().partition("\n")[0]
 
     def create(self, spec: str | Spec, defaults: Mapping[str, Mapping[str, Any]] | None = None) -> T:
         """Return the instance that `spec` names.
@@ -126,15 +150,17 @@ class Registry(Generic[T]):
         prefix, colon, inner = spec.name.partition(":")
         if colon and prefix in loaded.bridges:
             return loaded.bridges[prefix].create(inner, profile | dict(spec.params))
-        if spec.name not in loaded.factories:
-            raise UnknownNameError(self._unknown(spec.name))
-        factory = loaded.factories[spec.name]
+        factory = self._factory(spec.name)
+        if factory is None:
+            raise self.unknown(spec.name)
         what = f"{self.kind} '{spec.name}'"
         instance = None if isinstance(factory, type) else factory()
         kind = factory if isinstance(factory, type) else type(instance)
         values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
-        if instance is None or not values:
-            return instance or factory(**values)
+        if instance is None:
+            return factory(**values)
+        if not values:
+            return instance
         changed: T = dataclasses.replace(cast(Any, instance), **values)
         return changed
 
@@ -158,7 +184,7 @@ class Registry(Generic[T]):
         names = self.names()
         if spec.name == "all":
             if not names:
-                raise UnknownNameError(self._unknown("all"))
+                raise self.unknown("all")
             return names
         if not spec.is_glob:
             return [spec.name]
@@ -175,7 +201,14 @@ class Registry(Generic[T]):
             )
         return matches
 
-    def _unknown(self, name: str) -> str:
+    def _factory(self, name: str) -> Callable[..., T] | None:
+        loaded = self._checked()
+        if name in loaded.factories:
+            return loaded.factories[name]
+        return next(filter(None, (_find(family, name) for _, family in loaded.families)), None)
+
+    def unknown(self, name: str) -> UnknownNameError:
+        """Return the error for a name that is not there: the closest one, those there are, those not loaded."""
         loaded = self._load()
         prefix, colon, _ = name.partition(":")
         close = did_you_mean(prefix, loaded.bridges) if colon else did_you_mean(name, loaded.factories)
@@ -186,7 +219,7 @@ class Registry(Generic[T]):
             offered = list(loaded.factories) + [f"{p}:NAME" for p in sorted(loaded.bridges)]
             lines.append(f"  available: {', '.join(offered) or 'none'}")
         lines += [f"  not loaded: {failure}" for failure in loaded.failures]
-        return "\n".join(lines)
+        return UnknownNameError("\n".join(lines))
 
     def _checked(self) -> _Loaded[T]:
         loaded = self._load()
@@ -198,7 +231,7 @@ class Registry(Generic[T]):
         if self._memo is not None:
             return self._memo
         points = sorted(self._find(self.group), key=lambda p: p.name)
-        loaded: _Loaded[T] = _Loaded({}, {}, {}, [], [])
+        loaded: _Loaded[T] = _Loaded({}, {}, [], {}, [], [])
         twice = {name for name, count in Counter(p.name for p in points).items() if count > 1}
         for name in sorted(twice):
             both = " and ".join(sorted(_distribution(p) for p in points if p.name == name))
@@ -216,11 +249,10 @@ class Registry(Generic[T]):
 
     def _register(self, loaded: _Loaded[T], point: importlib.metadata.EntryPoint, found: Any) -> None:
         origin = _distribution(point)
-        if isinstance(found, type) and issubclass(found, self.base):
-            name = getattr(getattr(found, "card", None), "name", point.name)
-            if name != point.name:
-                raise BenchError(f"its card is named '{name}'; entry point and card must agree.")
-            offered: Mapping[str, Callable[..., T]] = {point.name: found}
+        offered: Mapping[str, Callable[..., T]]
+        if (isinstance(found, type) and issubclass(found, self.base)) or isinstance(found, self.base):
+            _agree(found, point.name)
+            offered = {point.name: found if isinstance(found, type) else lambda: found}
         elif isinstance(found, Bridge):
             loaded.bridges[point.name] = found() if isinstance(found, type) else found
             loaded.origins[point.name] = origin
@@ -229,8 +261,8 @@ class Registry(Generic[T]):
             offered = found()
         else:
             raise BenchError(
-                f"{point.value} is a {type(found).__name__}; a subclass of {self.base.__name__}, a function that "
-                "returns names and factories, or a bridge is expected."
+                f"{point.value} is a {type(found).__name__}; a subclass or an instance of "
+                f"{self.base.__name__}, a function that returns names and factories, or a bridge is expected."
             )
         for name, factory in offered.items():
             if name in loaded.factories:
@@ -238,6 +270,7 @@ class Registry(Generic[T]):
                 loaded.clashes.append(self._clash(name, both))
             else:
                 loaded.factories[name], loaded.origins[name] = factory, origin
+        loaded.families.append((origin, offered))
 
     def _clash(self, name: str, both: str) -> str:
         return f"{self.kind} '{name}' is registered by {both}; uninstall one of them."
@@ -247,9 +280,19 @@ def _distribution(point: importlib.metadata.EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"
 
 
+def _find(family: Mapping[str, Callable[..., T]], name: str) -> Callable[..., T] | None:
+    try:
+        return family[name]
+    except KeyError:
+        return None
+
+
+def _agree(found: Any, name: str) -> None:
+    for holder, what in ((getattr(found, "card", None), "card"), (found, "class")):
+        own = getattr(holder, "name", name)
+        if isinstance(own, str) and own != name:  # a property of a class is not its name yet
+            raise BenchError(f"its {what} is named '{own}'; entry point and {what} must agree.")
+
+
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-ATTACKS: Registry[Attack] = Registry("attack", "benchbench.attacks", Attack, "--attack")
-TARGETS: Registry[Target] = Registry("target", "benchbench.targets", Target, "--targets")

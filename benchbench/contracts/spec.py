@@ -82,7 +82,9 @@ def parse_many(texts: str | typing.Iterable[str]) -> list[Spec]:
 
 
 def parameters(kind: type) -> dict[str, Any]:
-    """Return name -> type of the parameters of a dataclass."""
+    """Return name -> type of the parameters of a dataclass; another class has none."""
+    if not dataclasses.is_dataclass(kind):
+        return {}
     hints = typing.get_type_hints(kind)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind) if f.init}
 

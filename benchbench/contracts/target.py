@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchbench.base.identity import plain_fields
+from benchbench.contracts.registry import Registry
 
 if TYPE_CHECKING:
     import torch
@@ -63,3 +64,6 @@ class Target(ABC):
     def name(self) -> str:
         """The name in tables and on the command line."""
         return self.card.name
+
+
+TARGETS: Registry[Target] = Registry("target", "benchbench.targets", Target, "--targets")

@@ -12,8 +12,7 @@ from scipy.ndimage import median_filter
 from skimage.filters import gaussian
 
 from benchbench.authoring.conformance import check_attack, sample_images
-from benchbench.contracts.attack import CraftContext
-from benchbench.contracts.registry import ATTACKS
+from benchbench.contracts.attack import ATTACKS, CraftContext
 from benchbench_attacks.filters import Compression, GaussianBlur, Median
 
 CONTEXT = CraftContext(device=torch.device("cpu"), known=3)

@@ -17,7 +17,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def here(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process, which has imported torch already."""
     from benchbench.cli import main
-    from benchbench.contracts.registry import ATTACKS, TARGETS
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.target import TARGETS
 
     for registry in (ATTACKS, TARGETS):
         monkeypatch.setattr(registry, "_memo", None)  # other tests may have loaded it without the plugin

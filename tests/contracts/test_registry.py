@@ -155,10 +155,55 @@ def test_a_plugin_that_fails_is_kept_and_the_others_load() -> None:
     assert {f.name: f.reason for f in found.failures()} == {
         "stega": "No module named 'kornia'",
         "family": "RuntimeError: boom",
-        "number": "somewhere:Thing is a int; a subclass of Attack, a function that returns names and factories, "
-        "or a bridge is expected.",
+        "number": "somewhere:Thing is a int; a subclass or an instance of Attack, a function that returns names "
+        "and factories, or a bridge is expected.",
         "wrong": "its card is named 'pgd'; entry point and card must agree.",
     }
+
+
+class Plain:
+    """A thing without parameters.
+
+    More about it.
+    """
+
+
+class Named(Plain):
+    name = "named"
+
+
+def test_any_class_can_have_a_registry() -> None:
+    """Not only dataclasses with cards: classes without parameters, instances, names that they give themselves."""
+    here = points("x", "1", plain=Plain, named=Named, other=Named())
+    things = Registry("thing", "g", Plain, entry_points=lambda group: here)
+    assert things.names() == ["named", "plain"] and type(things.create("plain")) is Plain
+    assert things.summary("plain") == "A thing without parameters." and things.summary("named") == ""
+    assert [str(f) for f in things.failures()] == [
+        "other (x 1): its class is named 'named'; entry point and class must agree."
+    ]
+    with pytest.raises(UnknownNameError, match=r"thing 'plain' has no parameter 'size'.  parameters: none"):
+        things.create("plain[size=1]")
+    with pytest.raises(UnknownNameError, match=r"thing 'x\*' matches none of 2 things.  See: bench list things"):
+        things.resolve("x*")
+    one = Pgd(steps=7)
+    attacks = Registry("attack", "g", Attack, "--attack", lambda group: points("x", "1", pgd=one))
+    assert attacks.create("pgd") is one and attacks.create("pgd[steps=8]") == Pgd(steps=8)
+    assert "pgd" in attacks and "pgt" not in attacks
+
+
+def test_a_family_may_know_more_names_than_it_lists() -> None:
+    class Numbers(dict[str, Any]):
+        def __missing__(self, name: str) -> Any:
+            if not name.isdecimal():
+                raise KeyError(name)
+            return lambda: Pgd(steps=int(name))
+
+    load = lambda: Numbers({"1": lambda: Pgd(steps=1)})  # noqa: E731
+    found = registry(points("more", "2", numbers=load))
+    assert found.create("12[epsilon=0.5]") == Pgd(steps=12, epsilon=0.5) and found.origin("12") == "more 2"
+    assert found.resolve("1*") == [Pgd(steps=1)] and "12" not in found.names() and "12" in found
+    with pytest.raises(UnknownNameError, match="unknown attack 'x1'"):
+        found.create("x1")
 
 
 def test_a_real_plugin(plugin: Path) -> None:

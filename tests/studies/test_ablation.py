@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from benchbench.base.errors import BenchError
-from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Setup, silent
 from benchbench.contracts.profile import load_profile
-from benchbench.contracts.registry import ATTACKS
 from benchbench.contracts.target import Target, TargetCard
 from benchbench.data.chimera import TRACES, Chimeras
 from benchbench.data.source import RecipeSource
