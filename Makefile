@@ -61,12 +61,12 @@ $(BIN)/python:
 	"$$(sh tools/pythons $(PYTHON) | head -n 1 | cut -d ' ' -f 2-)" -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf benchbench.egg-info
+	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf *.egg-info
 	$(BIN)/python $(PIP) --editable .
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf benchbench.egg-info
+	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf *.egg-info
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.installed
 

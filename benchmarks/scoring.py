@@ -23,7 +23,7 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import trials
-from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
+from benchbench.evaluate.crossing import CrossingJob, CrossingResult, View, cross
 from benchbench.evaluate.networks import networks
 from benchbench_attacks._evaluator import evaluator_fits, make_evaluator
 
@@ -48,10 +48,10 @@ class Bench:
     modules: Mapping[str, nn.Module]
     """Loaded targets by name."""
 
-    def cross(self, attack: Attack, count: int) -> Crossed:
+    def cross(self, attack: Attack, count: int) -> CrossingResult:
         """Cross an attack with all targets on `count` trials, in one batch."""
         view = View(protocol=Protocol(), targets=tuple(t.name for t in self.targets))
-        job = Crossing(
+        job = CrossingJob(
             attack=attack,
             targets=self.targets,
             views=(view,),
@@ -227,7 +227,7 @@ def _key(name: str, module: nn.Module) -> str:
 def _against_loop(bench: Bench, pgd: Attack, count: int, report: Report) -> None:
     """Compare PGD on all targets with a loop that crafts and preprocesses anew for each."""
     x, wanted = _photographs(bench, count)
-    found: list[Crossed] = []
+    found: list[CrossingResult] = []
     say(f"crafting once and scoring, {count} photographs")
     bench.cross(pgd, count)
     ours = seconds_of(lambda: found.append(bench.cross(pgd, count)), bench.device)

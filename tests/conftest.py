@@ -120,10 +120,15 @@ def bench(plugin: Path, tmp_path: Path) -> Callable[..., RunSummary]:
 
 
 def facts(results: Path) -> dict[str, Any]:
-    """Return all cells by file, without what may differ between runs: provenance and the digest that covers it."""
+    """Return all cells with their crafts by file, without what may differ between runs: provenance, digests."""
+    crafts = {}
+    for path in results.rglob("crafts/*/*.json"):
+        record = json.loads(path.read_text())
+        crafts[record["craft_id"]] = record
     found = {}
     for path in sorted(results.rglob("cells/*/*.json")):
         record = json.loads(path.read_text())
+        record = crafts[record["craft_id"]] | record
         del record["provenance"], record["content"]
         found[path.name] = record
     return found

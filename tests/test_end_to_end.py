@@ -43,7 +43,7 @@ def test_every_cell_has_its_counts_and_its_origin(folders):
     cells = list(CellStore(folders / "results").cells())
     assert len(cells) == 4 * 3 * 2
     for cell in cells:
-        trials = sum(sum(sum(row) for row in wanted) for wanted in cell.counts)
+        trials = cell.counts.sum()
         # Two test photographs a model; five wrong classes for a known model, six for an unknown one.
         assert trials == 6 * 2 * (5 if cell.split.name == "in" else 6)
         assert cell.craft.target_calls == 0
@@ -51,12 +51,12 @@ def test_every_cell_has_its_counts_and_its_origin(folders):
         if cell.attack.name == "pgd":
             assert 0 < cell.craft.facts["epsilon"] < 0.1
         if cell.attack.name == "identity":
-            assert sum(cell.craft.psnr_images) == 0, "identical images have no PSNR"
+            assert sum(cell.craft.measures["psnr"].images) == 0, "identical images have no PSNR"
     # A network this small may call everything one camera model, but not all networks do, nor all the same one.
-    assert any(len(set(cell.predicted)) > 1 for cell in cells), "photographs do not all give one outcome"
+    assert any(len(set(cell.outcomes["predicted"])) > 1 for cell in cells), "photographs do not all give one outcome"
     for attack in ("cama", "pgd", "noise", "identity"):
         for split in ("in", "out"):
-            mine = {c.predicted for c in cells if (c.attack.name, c.split.name) == (attack, split)}
+            mine = {c.outcomes["predicted"] for c in cells if (c.attack.name, c.split.name) == (attack, split)}
             assert len(mine) > 1, "targets do not all give one outcome"
 
 
@@ -111,11 +111,12 @@ def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path, bench_he
     assert levels == {None, 30, 35}
     for cell in cells:
         if cell.protocol["budget"] == 35 and cell.attack.name != "identity":
-            mean = sum(cell.craft.psnr_sum) / sum(cell.craft.psnr_images)
+            level = cell.craft.measures["psnr"]
+            mean = sum(level.sums) / sum(level.images)
             assert abs(mean - 35) < 0.05, "64 px photographs: rounding makes steps"
         hits = cell.craft.surrogate_hits
         assert (hits is not None) == (cell.attack.name == "cama")
-    seen = [c.predicted for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
+    seen = [c.outcomes["predicted"] for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
     assert len(seen) == 15 and len(set(seen)) > 5, "conditions and budgets move what the target sees"
     assert any(len(set(outcomes)) > 1 for outcomes in seen), "and photographs do not all give one outcome"
     seeds = bench_here("run", "--attack", "noise", "--targets", "vgg16/hp/complete", *place, "--seeds", "2")

@@ -20,6 +20,8 @@ from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Fit, Setup, collect, silent
 from benchbench.contracts.target import Target
+from benchbench.contracts.task import TASKS, TaskContext
+from benchbench.contracts.trials import ANY, Trials
 from benchbench.evaluate.craft import craft, image_seed
 
 if TYPE_CHECKING:
@@ -233,15 +235,17 @@ def check_target(
     Raises:
         TargetError: says what the target did and what was expected.
     """
-    from benchbench.evaluate.panel import Panel
+    from benchbench.evaluate.panel import Member, Panel
 
     x = sample_images() if images is None else images
     before = x.clone()
     module = target.load(networks, x.device)
     if module.training:
         raise TargetError(f"target '{target.name}' loads a module in training mode; call eval().")
-    panel = Panel({target.name: module}, {target.name: classes})
-    panel.classify(x)
+    context = TaskContext(known=classes, classes=classes, target=target.name)
+    rows = np.arange(len(x))
+    panel = Panel({target.name: Member(module, TASKS.create(target.card.task), context)})
+    panel.examine(x, Trials(rows, rows * 0, rows * 0 + ANY))
     if panel.failures:
         raise TargetError(panel.failures[target.name])
     with torch.no_grad():

@@ -112,9 +112,10 @@ def craft_id(
     return digest("craft", value if target is None else value | {"target": target})
 
 
-def cell_id(craft: str, target: Mapping[str, Any], fits: Mapping[str, str]) -> str:
-    """Return H(craft_id, target spec, its fit ids)."""
-    return digest("cell", {"craft": craft, "target": target, "fits": fits})
+def cell_id(craft: str, target: Mapping[str, Any], fits: Mapping[str, str], task: str = "classification") -> str:
+    """Return H(craft_id, target spec, its fit ids [, task]); the task that was the only one is left out."""
+    value = {"craft": craft, "target": target, "fits": fits}
+    return digest("cell", value if task == "classification" else value | {"task": task})
 
 
 def source_digest(thing: object) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import typer
 
-from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.base.errors import BenchError, did_you_mean
 from benchbench.base.processes import cores
-from benchbench.contracts.protocol import Condition, Protocol
+from benchbench.contracts.protocol import Protocol
 from benchbench.harness.options import RunOptions, default_cache
 from benchbench.records.zoo import PACKAGED
 
@@ -81,7 +81,6 @@ Networks = Annotated[
     bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
 ]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
-CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
 class RunArguments(TypedDict):
@@ -162,9 +161,9 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
         BenchError: an unknown condition, or a budget that is neither 'native' nor a number of dB.
     """
     words = _words(conditions)
-    names = list(CONDITIONS) if words == ["all"] else [condition(word) for word in words]
+    names = all_conditions() if words == ["all"] else [condition(word) for word in words]
     if not names:
-        raise BenchError(f"--condition is empty; conditions are {', '.join(CONDITIONS)}.")
+        raise BenchError(f"--condition is empty; conditions are {', '.join(all_conditions())}.")
     levels = [_budget(word) for word in _words(budgets)]
     if not levels:
         raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
@@ -172,17 +171,25 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
     return list(dict.fromkeys(found))
 
 
-def condition(name: str) -> Condition:
-    """Return the condition of this name.
+def all_conditions() -> list[str]:
+    """Return the names of all conditions, in the order of tables."""
+    from benchbench.contracts.condition import CONDITIONS
+
+    known = [CONDITIONS.create(name) for name in CONDITIONS.names()]
+    return [c.name for c in sorted(known, key=lambda c: (c.order, c.name))]
+
+
+def condition(name: str) -> str:
+    """Return the name of a condition.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: there is none of this name.
     """
-    for known in CONDITIONS:
-        if known == name:
-            return known
-    hint = did_you_mean(name, CONDITIONS)
-    raise UnknownNameError(f"unknown condition '{name}'.{hint}  conditions: {', '.join(CONDITIONS)}")
+    from benchbench.contracts.condition import CONDITIONS
+
+    if name not in CONDITIONS:
+        raise CONDITIONS.unknown(name)
+    return name
 
 
 def track(budget: str | None) -> str | None:

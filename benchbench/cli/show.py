@@ -55,7 +55,7 @@ def photographs(
     path = output or Path(f"{_file(attack)}-photographs.png")
     save(panels(made, dataset.camera_models, title, gain), path)
     for one in made:
-        levels = ", ".join(f"{v:.1f}" for v in one.distortion.psnr)
+        levels = ", ".join(f"{v:.1f}" for v in one.psnr)
         print(f"{one.name}: {levels} dB")
     print(path)
 

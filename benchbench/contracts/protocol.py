@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from benchbench.base.errors import BenchError
-
-Condition = Literal["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"]
-
 
 HIGHEST_BUDGET = 60.0
 """dB. Above it rounding to 8 bits removes a perturbation."""
@@ -18,10 +14,8 @@ HIGHEST_BUDGET = 60.0
 class Protocol:
     """How crafted photographs are judged. Every field is part of `craft_id`."""
 
-    condition: Condition = "uint8"
-    """What targets see. uint8: rounded 8-bit photographs, what a file can hold; float: the paper's, unrounded; jpeg-90,
-    jpeg-75: saved at that quality; jpeg-target: saved with the quantization tables of the wanted camera model
-    (Cozzolino et al. 2019, table 4)."""
+    condition: str = "uint8"
+    """What targets see, by the name of a `Condition`: uint8, rounded 8-bit photographs, is what a file can hold."""
     budget: float | None = None
     """None: each attack's own distortion; a number: every perturbation is rescaled to this PSNR in dB first."""
     seed: int = 0

@@ -29,6 +29,8 @@ class TargetCard:
     overlap: Overlap
     """complete: it knows the attacker's classes and no others; partial: all classes."""
     version: int = 1
+    task: str = "classification"
+    """What it is asked, by the name of a `Task`."""
 
 
 @dataclass(frozen=True, kw_only=True)

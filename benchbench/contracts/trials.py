@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.contracts.attack import Attack
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -63,11 +64,27 @@ def trials(camera: NDArray[np.int64], known: int, split: Split, targeted: bool =
     return Trials(table[:, 0], table[:, 1], table[:, 2])
 
 
+def expanded(trials: Trials, known: int) -> tuple[NDArray[np.int64], Trials]:
+    """Return trials with one for every wrong class in the place of each that stands for all of them.
+
+    Returns:
+        (from which trial each comes, (M,); the trials). Crafting for each would give the same photograph.
+    """
+    if not (trials.wanted == ANY).any():
+        return np.arange(len(trials)), trials
+    goals = [
+        [c for c in range(known) if c != true] if wanted == ANY else [int(wanted)]
+        for true, wanted in zip(trials.true, trials.wanted, strict=True)
+    ]
+    rows = np.repeat(np.arange(len(trials)), [len(g) for g in goals])
+    return rows, Trials(trials.image[rows], trials.true[rows], np.array([w for g in goals for w in g], np.int64))
+
+
 def is_targeted(attack: Attack | None, protocols: Iterable[Protocol] = ()) -> bool:
     """Say whether results depend on the wanted class.
 
-    Those of clean photographs (None) do not; those of every attack do where the wanted camera's JPEG tables are used.
+    Those of clean photographs (None) do not; those of every attack do under a condition that reads the wanted class.
     """
     if attack is None:
         return False
-    return attack.card.targeted or any(protocol.condition == "jpeg-target" for protocol in protocols)
+    return attack.card.targeted or any(CONDITIONS.create(protocol.condition).reads_wanted for protocol in protocols)

@@ -1,25 +1,23 @@
-"""What targets see of a crafted photograph: unrounded values, 8 bits, or a JPEG file of them."""
+"""The built-in conditions: unrounded values, 8 bits, or a JPEG file of them. torch is imported when it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
-from torch import Tensor
 
-from benchbench.contracts.protocol import Protocol
-from benchbench.evaluate.measures import eight_bits, rescale
+from benchbench.contracts.condition import Condition
 
 if TYPE_CHECKING:
-    from benchbench.contracts.photographs import Dataset
+    from torch import Tensor
 
-TARGET = "jpeg-target"
+    from benchbench.contracts.photographs import Dataset
+    from benchbench.contracts.protocol import Protocol
+    from benchbench.contracts.source import Facts
 
 
 @dataclass(frozen=True)
@@ -32,36 +30,95 @@ class JpegTables:
     """Of color: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0."""
 
 
-def crafted(x: Tensor, changed: Tensor, protocol: Protocol) -> Tensor:
-    """Return the photographs that the attacker hands over: within the protocol's budget, of 8 bits unless 'float'.
+class Uint8(Condition):
+    """Rounded photographs: what a file can hold."""
+
+    name = "uint8"
+    order = 0
+    text = "targets see rounded 8-bit photographs"
+
+    def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
+        """Return them as they are handed over."""
+        return x
+
+
+class Float(Condition):
+    """The first paper's: what no file can hold."""
+
+    name = "float"
+    order = 1
+    text = "targets see unrounded values, as in the paper"
+    rounded: ClassVar[bool] = False
+
+    def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
+        """Return them as they are handed over."""
+        return x
+
+
+class _Jpeg(Condition):
+    quality: ClassVar[int]
+
+    def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
+        """Save each at this quality and read it back."""
+        return jpeg(x, [{"quality": self.quality}] * len(x))
+
+
+class Jpeg90(_Jpeg):
+    """JPEG, quality 90."""
+
+    name, quality = "jpeg-90", 90
+    order = 2
+    text = "targets see photographs saved as JPEG, quality 90"
+
+
+class Jpeg75(_Jpeg):
+    """JPEG, quality 75."""
+
+    name, quality = "jpeg-75", 75
+    order = 3
+    text = "targets see photographs saved as JPEG, quality 75"
+
+
+class JpegTarget(Condition):
+    """JPEG with the quantization tables of the wanted camera model.
+
+    Source: Cozzolino et al. 2019, table 4.
+    """
+
+    name = "jpeg-target"
+    order = 4
+    text = "targets see photographs saved as JPEG with the wanted camera model's quantization tables"
+    reads_wanted: ClassVar[bool] = True
+
+    def why_not(self, facts: Facts) -> str:
+        """Say of which wanted camera model no JPEG file is known."""
+        unknown = [c for c in range(facts.known) if c not in facts.jpeg_models]
+        if unknown:
+            return f"the JPEG tables of '{facts.camera_models[unknown[0]]}' are not known: no JPEG file of it in q"
+        return ""
+
+    def prepare(self, dataset: Dataset) -> dict[int, JpegTables]:
+        """Return the tables of each known camera model."""
+        return camera_tables(dataset)
+
+    def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
+        """Save each as its wanted camera model would, and read it back."""
+        tables: list[JpegTables] = [prepared[int(c)] for c in wanted]
+        return jpeg(x, [{"qtables": dict(t.tables), "subsampling": t.subsampling} for t in tables])
+
+
+def crafted(x: Tensor, changed: Tensor, protocol: Protocol, rounded: bool) -> Tensor:
+    """Return the photographs that the attacker hands over: within the protocol's budget, of 8 bits if `rounded`.
 
     Args:
         x: the originals, (N, 3, H, W) in [0, 1].
         changed: what the attack made of them.
     """
-    rounded = protocol.condition != "float"
+    from benchbench.evaluate.distortion import eight_bits, rescale
+
     if protocol.budget is not None:
         return rescale(x, changed, protocol.budget, rounded=rounded)
     return eight_bits(changed) if rounded else changed
-
-
-def seen(handed: Tensor, wanted: NDArray[np.int64], protocol: Protocol, tables: Mapping[int, JpegTables]) -> Tensor:
-    """Return what targets see of photographs that the attacker handed over.
-
-    Args:
-        handed: (N, 3, H, W) in [0, 1].
-        wanted: wanted class of each.
-        tables: of each wanted class, for 'jpeg-target'.
-    """
-    if protocol.condition == TARGET:
-        options: list[dict[str, Any]] = [
-            {"qtables": dict(tables[int(c)].tables), "subsampling": tables[int(c)].subsampling} for c in wanted
-        ]
-    elif protocol.condition.startswith("jpeg-"):
-        options = [{"quality": int(protocol.condition.removeprefix("jpeg-"))}] * len(handed)
-    else:
-        return handed
-    return jpeg(handed, options)
 
 
 def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
@@ -71,6 +128,9 @@ def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
         x: (N, 3, H, W) in [0, 1].
         options: of Pillow's JPEG writer, one mapping a photograph.
     """
+    import torch
+    from PIL import Image
+
     levels = x.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     found = []
     for picture, choice in zip(levels, options, strict=True):
@@ -83,6 +143,8 @@ def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
 
 def camera_tables(dataset: Dataset) -> dict[int, JpegTables]:
     """Return the tables of each known camera model, from its first JPEG file in q; a model without one is left out."""
+    from PIL import Image, JpegImagePlugin
+
     labels = dataset.photos("q").camera
     found = {}
     for c in range(dataset.known):

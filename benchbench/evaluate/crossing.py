@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError
 from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
+from benchbench.contracts.measure import MEASURES
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
+from benchbench.contracts.task import TASKS, Outcomes, TaskContext
 from benchbench.contracts.trials import Split, Trials, is_targeted, trials
 from benchbench.evaluate.craft import craft_trials
+from benchbench.evaluate.measures import BUILT_IN
 from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time, give_back, keep_freed
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
 
@@ -29,8 +33,6 @@ if TYPE_CHECKING:
     import torch
 
     from benchbench.contracts.photographs import Dataset
-    from benchbench.evaluate.conditions import JpegTables
-    from benchbench.evaluate.measures import Distortion
     from benchbench.evaluate.panel import CallCounter, Panel
 
 
@@ -44,7 +46,7 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crossing:
+class CrossingJob:
     """A job: one attack (None: the photographs as they are) on trials start to stop of one split.
 
     Crafting is the same for all views, which differ in budget and condition alone.
@@ -63,16 +65,18 @@ class Crossing:
     cache: Path
     device: str
     batch: int
+    measures: tuple[str, ...] = BUILT_IN
+    """Names of what is measured of each craft."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Viewed:
+class ViewResult:
     """What came of one view; arrays over the crossing's trials."""
 
-    distortion: Distortion | None
-    """Of what the attacker handed over, against the original; None for clean photographs."""
-    predicted: Mapping[str, NDArray[np.int64]]
-    """Predicted class by target."""
+    measures: Mapping[str, NDArray[np.float64]]
+    """Of what the attacker handed over, by name; none for clean photographs."""
+    outcomes: Mapping[str, Outcomes]
+    """What the task of each target found, by target."""
     surrogate: NDArray[np.int64] | None
     """Class predicted by the attack's own evaluator, where it has one."""
     clipped: int
@@ -82,12 +86,12 @@ class Viewed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crossed:
+class CrossingResult:
     """What came of a crossing."""
 
     trials: Trials
-    views: tuple[Viewed, ...]
-    """In the order of `Crossing.views`."""
+    views: tuple[ViewResult, ...]
+    """In the order of `CrossingJob.views`."""
     target_calls: int
     facts: Mapping[str, Any]
     failures: Mapping[str, str]
@@ -95,7 +99,7 @@ class Crossed:
     seconds: float
 
 
-def cross(job: Crossing, progress: Progress = silent) -> Crossed:
+def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     """Craft, judge and classify.
 
     Raises:
@@ -113,14 +117,14 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 
-    panel, counter = _panel(job, device)
+    panel, counter = _panel(job, device, dataset)
     context = CraftContext(device=device, known=job.setup.known)
     white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
     if job.attack is not None:
         context = craft_context(job.attack, job.setup, job.cache, device)
-        if white_box and panel.targets:
-            context.networks = {**context.networks, "target": next(iter(panel.targets.values()))}
-    eyes = [_Eye(job, view, context, dataset) for view in job.views]
+        if white_box and panel.members:
+            context.networks = {**context.networks, "target": next(iter(panel.members.values())).module}
+    judges = [_Judge(job, view, context, dataset) for view in job.views]
     try:
         size = at_a_time(job.batch, dataset.size, device)
         trimmed = time.perf_counter()
@@ -138,8 +142,8 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
                         f"'{job.attack.name}' called a target {counter.calls} times on {where}; "
                         f"an attack with knowledge '{job.attack.card.knowledge}' never sees one."
                     )
-            for eye in eyes:
-                eye.look(x, changed, batch, panel)
+            for judge in judges:
+                judge.take(x, changed, batch, panel)
             progress(min(start + size, len(mine)), len(mine), "")
             if time.perf_counter() - trimmed > TRIM_SECONDS:
                 give_back()
@@ -147,9 +151,9 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     finally:
         counter.close()
         give_back()
-    return Crossed(
+    return CrossingResult(
         trials=mine,
-        views=tuple(eye.viewed(panel.failures) for eye in eyes),
+        views=tuple(judge.result(panel.failures) for judge in judges),
         target_calls=counter.calls,
         facts={n: v for n, v in context.networks.items() if isinstance(v, (bool, int, float, str))},
         failures=panel.failures,
@@ -157,37 +161,36 @@ def cross(job: Crossing, progress: Progress = silent) -> Crossed:
     )
 
 
-class _Eye:
+class _Judge:
     """Judges crafted photographs under one view, batch by batch."""
 
-    def __init__(self, job: Crossing, view: View, context: CraftContext, dataset: Dataset) -> None:
+    def __init__(self, job: CrossingJob, view: View, context: CraftContext, dataset: Dataset) -> None:
         self._job, self._view, self._context = job, view, context
-        self._distortion: list[Distortion] = []
-        self._predicted: dict[str, list[NDArray[np.int64]]] = {}
+        self._measured: list[dict[str, NDArray[np.float64]]] = []
+        self._outcomes: dict[str, list[Outcomes]] = {}
         self._surrogate: list[NDArray[np.int64]] = []
         self._clipped = self._values = 0
-        self._tables: Mapping[int, JpegTables] = {}
-        if view.protocol.condition == "jpeg-target":
-            from benchbench.evaluate.conditions import camera_tables
+        self._condition = CONDITIONS.create(view.protocol.condition)
+        self._measures = [MEASURES.create(name) for name in job.measures]
+        self._prepared = self._condition.prepare(dataset) if job.attack is not None else None
 
-            self._tables = camera_tables(dataset)
-
-    def look(self, x: torch.Tensor, changed: torch.Tensor, batch: Trials, panel: Panel) -> None:
+    def take(self, x: torch.Tensor, changed: torch.Tensor, batch: Trials, panel: Panel) -> None:
         """Take a batch of originals and of what the attack made of them."""
         attack = self._job.attack
         shown = x
         if attack is not None:
-            from benchbench.evaluate.conditions import crafted, seen
-            from benchbench.evaluate.measures import distortion
+            from benchbench.evaluate.conditions import crafted
+            from benchbench.evaluate.measures import measured
 
-            handed = crafted(x, changed, self._view.protocol)
-            self._distortion.append(distortion(x, handed, rounded=self._view.protocol.condition != "float"))
+            rounded = self._condition.rounded
+            handed = crafted(x, changed, self._view.protocol, rounded)
+            self._measured.append(measured(x, handed, rounded, self._measures))
             self._clipped += int((((handed == 0) & (x != 0)) | ((handed == 1) & (x != 1))).sum())
             self._values += handed.numel()
-            shown = seen(handed, batch.wanted, self._view.protocol, self._tables)
+            shown = self._condition.show(handed, batch.wanted, self._prepared)
             self._ask_surrogate(attack, shown)
-        for name, classes in panel.classify(shown, self._view.targets).items():
-            self._predicted.setdefault(name, []).append(classes)
+        for name, outcomes in panel.examine(shown, batch, self._view.targets).items():
+            self._outcomes.setdefault(name, []).append(outcomes)
 
     def _ask_surrogate(self, attack: Attack, shown: torch.Tensor) -> None:
         import torch
@@ -207,31 +210,36 @@ class _Eye:
             raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
         self._surrogate.append(logits.argmax(dim=1).cpu().numpy())
 
-    def viewed(self, failures: Mapping[str, str]) -> Viewed:
+    def result(self, failures: Mapping[str, str]) -> ViewResult:
         """Return what was seen, without targets that failed."""
-        from benchbench.evaluate.measures import Distortion
+        from benchbench.evaluate.measures import joined
 
-        return Viewed(
-            distortion=Distortion.joined(self._distortion) if self._job.attack is not None else None,
-            predicted={n: np.concatenate(found) for n, found in self._predicted.items() if n not in failures},
+        found = {n: parts for n, parts in self._outcomes.items() if n not in failures}
+        return ViewResult(
+            measures=joined(self._measured),
+            outcomes={n: {c: np.concatenate([p[c] for p in parts]) for c in parts[0]} for n, parts in found.items()},
             surrogate=np.concatenate(self._surrogate) if self._surrogate else None,
             clipped=self._clipped,
             values=self._values,
         )
 
 
-def _panel(job: Crossing, device: torch.device) -> tuple[Panel, CallCounter]:
+def _panel(job: CrossingJob, device: torch.device, dataset: Dataset) -> tuple[Panel, CallCounter]:
     """Load the targets; one that cannot be loaded is named in the panel's failures."""
-    from benchbench.evaluate.panel import CallCounter, Panel
+    from benchbench.evaluate.panel import CallCounter, Member, Panel
 
-    modules, nets, failures = {}, {}, {}
+    members, nets, failures = {}, {}, {}
     for target in job.targets:
         name = target.name
         try:
             nets[name] = networks(target.fits(job.setup), job.setup, job.cache, device)
-            modules[name] = target.load(nets[name], device).eval()
+            module = target.load(nets[name], device).eval()
+            context = TaskContext(
+                known=job.setup.known, classes=target.classes(job.setup), target=name, dataset=dataset
+            )
+            members[name] = Member(module, TASKS.create(target.card.task), context)
         except Exception as error:  # a stranger's target may raise anything; the others are still scored
             failures[name] = f"target '{name}' cannot be loaded: {error}"
-    panel = Panel(modules, {t.name: t.classes(job.setup) for t in job.targets})
+    panel = Panel(members)
     panel.failures |= failures
-    return panel, CallCounter(modules, nets)
+    return panel, CallCounter({name: member.module for name, member in members.items()}, nets)

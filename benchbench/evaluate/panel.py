@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Predictions = dict[str, NDArray[np.int64]]
+from benchbench.contracts.task import Outcomes, Task, TaskContext
+from benchbench.contracts.trials import ANY, Trials
+from benchbench.evaluate.tasks.classification import Classification
+
 CHANGED = "it changed its input in place; work on a copy, or use inplace=False"
 """The sentence for a module that wrote into what it was given."""
 
@@ -46,69 +50,110 @@ class Lent:
         return intact
 
 
-class Panel:
-    """Loaded targets that classify the same photographs.
+@dataclass
+class Member:
+    """A loaded target with its task."""
 
-    A target that raises, returns something other than finite logits, or writes into what it is given is dropped and
+    module: torch.nn.Module
+    task: Task
+    context: TaskContext
+
+
+class Panel:
+    """Loaded targets that are asked about the same photographs.
+
+    A target that raises, answers something other than its task asks for, or writes into what it is given is dropped and
     named in `failures`; the others go on, and see what they would have seen without it.
     """
 
-    def __init__(self, targets: Mapping[str, torch.nn.Module], classes: Mapping[str, int]) -> None:
-        """Take targets by name, on one device, and how many classes each tells apart."""
-        self.targets = dict(targets)
-        self.classes = dict(classes)
+    def __init__(self, members: Mapping[str, Member]) -> None:
+        """Take targets by name, on one device."""
+        self.members = dict(members)
         self.failures: dict[str, str] = {}
 
-    def classify(self, x: torch.Tensor, names: Collection[str] | None = None) -> Predictions:
-        """Return the predicted classes, int64 (N,), by target.
+    def examine(self, x: torch.Tensor, trials: Trials, names: Collection[str] | None = None) -> dict[str, Outcomes]:
+        """Return what each target's task found, by target.
 
         Args:
             x: float32 (N, 3, H, W) in [0, 1].
+            trials: of the N photographs.
             names: of the targets to ask; None asks all.
         """
-        found: Predictions = {}
+        found: dict[str, Outcomes] = {}
         features: dict[str, Lent] = {}
         # Channels-last once, not once a network; a copy, because the caller goes on with its own.
         photographs = Lent(x.clone(memory_format=torch.channels_last))
         with torch.no_grad():
             # Those that share a preprocessor follow one another, so that one output is in memory at a time.
-            for name, module in sorted(self.targets.items(), key=lambda item: _shared_key(item[1])):
+            for name, member in sorted(self.members.items(), key=lambda item: _shared_key(item[1].module)):
                 if names is not None and name not in names:
                     continue
+                asked = Asked(member.module, photographs, features)
                 try:
-                    logits = self._logits(module, photographs, features)
-                    self._check(name, logits, len(x))
+                    outcomes = member.task.examine(asked, photographs.value, trials, member.context)
+                    if not photographs.taken_back():
+                        raise ValueError(CHANGED)
+                    lengths = {len(column) for column in outcomes.values()}
+                    if lengths != {len(x)}:
+                        raise ValueError(
+                            f"task '{member.task.name}' gave {sorted(lengths)} outcomes for {len(x)} trials"
+                        )
                 except Exception as error:  # a stranger's network may raise anything; it is named and dropped
+                    photographs.taken_back()
                     self._drop(name, error)
                 else:
-                    found[name] = logits.argmax(dim=1).cpu().numpy()
+                    found[name] = outcomes
         return found
 
-    def _logits(self, module: torch.nn.Module, x: Lent, features: dict[str, Lent]) -> torch.Tensor:
-        key = _shared_key(module)
-        if not key:
-            return cast(torch.Tensor, _asked(module, x))
-        parts = cast(Any, module)
-        if key not in features:
-            features.clear()
-            made = _asked(parts.preprocessor, x)
-            if not isinstance(made, torch.Tensor):
-                # Not to be lent; and the photographs themselves may be in it.
-                return cast(torch.Tensor, _asked(lambda lent: parts.classify(parts.preprocessor(lent)), x))
-            features[key] = Lent(made.clone())  # it may be a part of the photographs
-        return cast(torch.Tensor, _asked(parts.classify, features[key]))
+    @classmethod
+    def of(cls, modules: Mapping[str, torch.nn.Module], classes: Mapping[str, int]) -> Panel:
+        """Return a panel of classifiers, each with how many classes it tells apart."""
+        task = Classification()
+        members = {n: Member(m, task, TaskContext(known=classes[n], classes=classes[n])) for n, m in modules.items()}
+        return cls(members)
 
-    def _check(self, name: str, logits: Any, images: int) -> None:
-        expected = (images, self.classes[name])
-        if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != expected:
-            shape = tuple(getattr(logits, "shape", ()))
-            raise ValueError(f"it returned logits of shape {shape}; {expected} is expected")
-        if not bool(torch.isfinite(logits).all()):
-            raise ValueError("it returned NaN or infinite logits")
+    def classify(self, x: torch.Tensor, names: Collection[str] | None = None) -> dict[str, NDArray[np.int64]]:
+        """Return the predicted classes, int64 (N,), by target; all of them classifiers."""
+        rows = np.arange(len(x))
+        found = self.examine(x, Trials(rows, rows * 0, rows * 0 + ANY), names)
+        return {name: outcomes["predicted"] for name, outcomes in found.items()}
 
     def _drop(self, name: str, error: Exception) -> None:
-        del self.targets[name]
+        del self.members[name]
         self.failures[name] = f"target '{name}' failed: {error}."
+
+
+class Asked:
+    """A target as its task sees it: called with photographs, it answers, and cannot change them for anybody else.
+
+    The output of a preprocessor that several targets share is computed once, where the task asks about the photographs
+    as they are; of parts of them it is computed for each.
+    """
+
+    def __init__(self, module: torch.nn.Module, photographs: Lent, features: dict[str, Lent]) -> None:
+        """Take a target, the batch, and the outputs of preprocessors that are known of it."""
+        self._module, self._photographs, self._features = module, photographs, features
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the target's answer."""
+        if x is not self._photographs.value:
+            return cast(torch.Tensor, _asked(self._module, Lent(x.clone())))
+        key = _shared_key(self._module)
+        if not key:
+            return cast(torch.Tensor, _asked(self._module, self._photographs))
+        parts = cast(Any, self._module)
+        if key not in self._features:
+            self._features.clear()
+            made = _asked(parts.preprocessor, self._photographs)
+            if not isinstance(made, torch.Tensor):
+                # Not to be lent; and the photographs themselves may be in it.
+                whole = _asked(lambda lent: parts.classify(parts.preprocessor(lent)), self._photographs)
+                return cast(torch.Tensor, whole)
+            self._features[key] = Lent(made.clone())  # it may be a part of the photographs
+        return cast(torch.Tensor, _asked(parts.classify, self._features[key]))
 
 
 def _asked(part: Any, lent: Lent) -> Any:

@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbench.base.errors import TargetError
 from benchbench.base.identity import plain, source_digest
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.target import Target
-from benchbench.contracts.trials import ANY, Split, Trials, true_classes
-from benchbench.evaluate.crossing import Crossed
+from benchbench.contracts.task import TASKS, TaskContext, recorded
+from benchbench.contracts.trials import Split, Trials, expanded, true_classes
+from benchbench.evaluate.crossing import CrossingResult
 from benchbench.harness.plan import Plan, PlannedCell, attack_fits, target_fits
-from benchbench.records.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
+from benchbench.records.cell import (
+    CLASSIFICATION,
+    AttackPart,
+    Cell,
+    CraftPart,
+    DatasetPart,
+    MeasurePart,
+    SplitPart,
+    TargetPart,
+    TrialsPart,
+)
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -24,8 +36,8 @@ if TYPE_CHECKING:
 
 def make_cell(
     planned: PlannedCell,
-    parts: Sequence[Crossed],
-    clean: Sequence[Sequence[int]],
+    parts: Sequence[CrossingResult],
+    clean: Mapping[str, Any],
     plan: Plan,
     dataset: Dataset,
     provenance: Mapping[str, Any],
@@ -36,7 +48,7 @@ def make_cell(
     Args:
         planned: the cell as it was planned; its ids go into the record.
         parts: of one attack on one split, none missing.
-        clean: the target's confusion matrix on the unattacked photographs.
+        clean: what the target makes of the unattacked photographs: {confusion: ...} or {unattacked: ...}.
         plan: setup and protocol.
         dataset: the photographs.
         provenance: see `benchbench.base.provenance`.
@@ -47,9 +59,8 @@ def make_cell(
     joined = Trials(
         *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
     )
-    predicted = np.concatenate([part.views[view].predicted[target.name] for part in parts])
-    table = counts(joined, predicted, classes, setup.known, target.classes(setup))
-    true, outcomes = by_photograph(joined, predicted, setup.known)
+    rows, each = expanded(joined, setup.known)
+    true, photographs = by_photograph(each)
     return Cell(
         cell_id=planned.cell_id,
         profile=setup.profile.name,
@@ -70,15 +81,58 @@ def make_cell(
             true=true,
         ),
         protocol=plain(planned.protocol),
-        craft=_craft_part(planned, parts, joined, setup.known, view),
-        counts=tuple(tuple(tuple(row) for row in rows) for rows in table.tolist()),
-        predicted=outcomes,
+        craft=_craft_part(planned, parts, each, rows, photographs, setup.known, view),
+        outcomes={
+            name: tuple(column[i] for i in rows)
+            for name, column in outcomes(parts, view, target, setup, dataset).items()
+        },
         provenance=dict(provenance),
     )
 
 
-def confusion(parts: Sequence[Crossed], target: Target, split: Split, setup: Setup) -> list[list[int]]:
-    """Return how a target names the unattacked photographs of a split: by true class of the split, by predicted class.
+def outcomes(
+    parts: Sequence[CrossingResult], view: int, target: Target, setup: Setup, dataset: Dataset
+) -> dict[str, tuple[int | float | None, ...]]:
+    """Return what a target's task records of all trials of a crossing, by column.
+
+    Args:
+        parts: all of them, in order.
+        view: which of the crossing's views.
+
+    Raises:
+        TargetError: the task made something else of them than its columns.
+    """
+    task = TASKS.create(target.card.task)
+    joined = Trials(
+        *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
+    )
+    found = [part.views[view].outcomes[target.name] for part in parts]
+    whole = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    context = TaskContext(known=setup.known, classes=target.classes(setup), target=target.name, dataset=dataset)
+    try:
+        return recorded(task, task.finish(whole, joined, context), len(joined))
+    except Exception as error:  # a stranger's task may raise anything; it is named, and the other cells are kept
+        raise TargetError(f"target '{target.name}' failed in task '{task.name}': {error}.") from error
+
+
+def clean_facts(
+    parts: Sequence[CrossingResult], target: Target, split: Split, setup: Setup, dataset: Dataset
+) -> dict[str, Any]:
+    """Return what a target makes of the unattacked photographs of a split, see `Cache.clean`.
+
+    Args:
+        parts: of the crossing of clean photographs, in order.
+
+    Raises:
+        TargetError: see `outcomes`.
+    """
+    if target.card.task == CLASSIFICATION:
+        return {"confusion": confusion(parts, target, split, setup)}
+    return {"unattacked": outcomes(parts, 0, target, setup, dataset)}
+
+
+def confusion(parts: Sequence[CrossingResult], target: Target, split: Split, setup: Setup) -> list[list[int]]:
+    """Return how a classifier names the unattacked photographs of a split: by true class of the split, by predicted.
 
     Args:
         parts: of the crossing of clean photographs, in any order.
@@ -86,58 +140,22 @@ def confusion(parts: Sequence[Crossed], target: Target, split: Split, setup: Set
     classes = true_classes(setup.known, setup.classes, split)
     table = np.zeros((len(classes), target.classes(setup)), np.int64)
     for part in parts:
-        np.add.at(table, (part.trials.true - classes[0], part.views[0].predicted[target.name]), 1)
+        np.add.at(table, (part.trials.true - classes[0], part.views[0].outcomes[target.name]["predicted"]), 1)
     found: list[list[int]] = table.tolist()
     return found
 
 
-def counts(
-    trials: Trials, predicted: NDArray[np.int64], classes: range, known: int, target_classes: int
-) -> NDArray[np.int64]:
-    """Count outcomes by [true][wanted][predicted].
-
-    A trial with wanted class ANY counts for every wrong class: crafting for each would give the same photograph.
+def by_photograph(trials: Trials) -> tuple[tuple[int, ...], NDArray[np.int64]]:
+    """Return the true class of each photograph, and of each trial the number of its photograph, from 0.
 
     Args:
-        trials: (N,) each field.
-        predicted: (N,) class predicted by the target.
-        classes: the true classes of the split.
-        known: number of classes that can be wanted.
-        target_classes: number of classes that can be predicted.
+        trials: (N,) each field; the trials of a photograph follow one another.
     """
-    table = np.zeros((len(classes), known, target_classes), np.int64)
-    for wanted in range(known):
-        mask = wanted_mask(trials, wanted)
-        np.add.at(table[:, wanted], (trials.true[mask] - classes[0], predicted[mask]), 1)
-    return table
-
-
-def by_photograph(
-    trials: Trials, predicted: NDArray[np.int64], known: int
-) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
-    """Return the true class of each photograph, and its predicted classes by wanted class, the true one left out.
-
-    Args:
-        trials: (N,) each field; the trials of a photograph follow one another, wanted classes ascending.
-        predicted: (N,).
-        known: number of classes that can be wanted.
-    """
-    true: list[int] = []
-    outcomes: list[list[int]] = []
-    last = -1
-    for image, label, wanted, found in zip(trials.image, trials.true, trials.wanted, predicted, strict=True):
-        if image != last:
-            true.append(int(label))
-            outcomes.append([])
-            last = image
-        outcomes[-1] += [int(found)] * (known - (label < known) if wanted == ANY else 1)
-    return tuple(true), tuple(tuple(found) for found in outcomes)
-
-
-def wanted_mask(trials: Trials, wanted: int) -> NDArray[np.bool_]:
-    """Mark the trials that stand for wanted class `wanted`."""
-    mask: NDArray[np.bool_] = (trials.wanted == wanted) | ((trials.wanted == ANY) & (trials.true != wanted))
-    return mask
+    if not len(trials):
+        return (), trials.image
+    new = np.flatnonzero(np.diff(trials.image, prepend=trials.image[0] - 1))
+    numbers = np.searchsorted(new, np.arange(len(trials)), side="right") - 1
+    return tuple(int(t) for t in trials.true[new]), numbers
 
 
 def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
@@ -155,7 +173,7 @@ def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
     )
 
 
-def _target_part(target: Target, setup: Setup, clean: Sequence[Sequence[int]]) -> TargetPart:
+def _target_part(target: Target, setup: Setup, clean: Mapping[str, Any]) -> TargetPart:
     card, spec = target.card, target.spec()
     return TargetPart(
         name=card.name,
@@ -167,32 +185,58 @@ def _target_part(target: Target, setup: Setup, clean: Sequence[Sequence[int]]) -
         classes=target.classes(setup),
         fits=target_fits(target, setup),
         source=source_digest(target),
-        clean=tuple(tuple(row) for row in clean),
+        task=card.task,
+        clean=tuple(tuple(row) for row in clean.get("confusion", ())),
+        unattacked={name: tuple(column) for name, column in clean.get("unattacked", {}).items()},
     )
 
 
-def _craft_part(planned: PlannedCell, parts: Sequence[Crossed], trials: Trials, known: int, view: int) -> CraftPart:
-    from benchbench.evaluate.measures import Distortion
+def _craft_part(
+    planned: PlannedCell,
+    parts: Sequence[CrossingResult],
+    trials: Trials,
+    rows: NDArray[np.int64],
+    photographs: NDArray[np.int64],
+    known: int,
+    view: int,
+) -> CraftPart:
+    """Return what crafting did.
+
+    Args:
+        trials: one for each wanted class, see `expanded`; `rows` says which of the parts' trials each comes from.
+        photographs: number of each trial's photograph.
+        view: which of the crossing's views.
+    """
+    from benchbench.evaluate.measures import joined
 
     views = [part.views[view] for part in parts]
-    measured = Distortion.joined([v.distortion for v in views if v.distortion is not None])
-    masks = [wanted_mask(trials, wanted) for wanted in range(known)]
-    by_class = [measured.psnr[mask] for mask in masks]
-    changed = [found[np.isfinite(found)] for found in by_class]
+    measured = {name: found[rows] for name, found in joined([v.measures for v in views]).items()}
+    masks = [trials.wanted == wanted for wanted in range(known)]
     values = sum(v.values for v in views)
     said = [v.surrogate for v in views if v.surrogate is not None]
-    surrogate = np.concatenate(said) if len(said) == len(views) else None
+    surrogate = np.concatenate(said)[rows] if len(said) == len(views) else None
+    unchanged = np.isinf(measured["psnr"])
     return CraftPart(
         craft_id=planned.craft_id,
-        psnr_sum=tuple(math.fsum(found) for found in changed),
-        psnr_images=tuple(len(found) for found in changed),
-        identical=tuple(len(found) - len(finite) for found, finite in zip(by_class, changed, strict=True)),
-        ssim_sum=None if np.isnan(measured.ssim).any() else tuple(math.fsum(measured.ssim[mask]) for mask in masks),
-        l1_sum=tuple(math.fsum(measured.l1[mask]) for mask in masks),
+        trials=TrialsPart(
+            photograph=tuple(int(i) for i in photographs),
+            wanted=tuple(int(w) for w in trials.wanted),
+        ),
+        measures={name: _measure_part(found, masks) for name, found in measured.items() if not np.isnan(found).all()},
+        identical=tuple(int(unchanged[mask].sum()) for mask in masks),
         surrogate_hits=None
         if surrogate is None
         else tuple(int((surrogate[mask] == wanted).sum()) for wanted, mask in enumerate(masks)),
         clipped=sum(v.clipped for v in views) / values if values else 0.0,
         target_calls=sum(part.target_calls for part in parts),
         facts=plain(parts[0].facts),
+    )
+
+
+def _measure_part(found: NDArray[np.float64], masks: Sequence[NDArray[np.bool_]]) -> MeasurePart:
+    finite = [values[np.isfinite(values)] for values in (found[mask] for mask in masks)]
+    return MeasurePart(
+        sums=tuple(math.fsum(values) for values in finite),
+        images=tuple(len(values) for values in finite),
+        values=tuple(float(v) if math.isfinite(v) else None for v in found),
     )

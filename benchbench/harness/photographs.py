@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import BenchError
 from benchbench.base.processes import cores
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.roles import TEST_ALONE
 from benchbench.contracts.source import BuildProgress, Facts, Source
 from benchbench.harness.options import RunOptions
@@ -31,7 +32,7 @@ def test_is_enough(plan: Plan, options: RunOptions) -> bool:
     """Say whether no photographs are needed but those of role test."""
     return (
         not plan.missing_fits
-        and all(cell.protocol.condition != "jpeg-target" for cell in plan.wanted)
+        and all(not CONDITIONS.create(cell.protocol.condition).reads_wanted for cell in plan.wanted)
         and from_zoo(plan, options) is not None
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import BenchError, StoreError
 from benchbench.base.identity import cell_id, craft_id, digest, plain, source_digest
 from benchbench.contracts.attack import Attack
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Facts
@@ -110,12 +111,14 @@ def identities(
     """
     seen = {"spec": target.spec(), "fits": ids["target"]} if attack.card.knowledge == "white-box" else None
     craft = craft_id(attack.spec(), ids["attack"], setup.data_id, split, protocol, seen)
-    return craft, cell_id(craft, target.spec(), ids["target"])
+    return craft, cell_id(craft, target.spec(), ids["target"], target.card.task)
 
 
 def clean_id(target: Target, fits: Mapping[str, str], data_id: str, split: Split) -> str:
     """Return the id of a target's confusion matrix on the unattacked photographs of a split."""
-    return digest("clean", {"target": target.spec(), "fits": fits, "data": data_id, "split": split})
+    value = {"target": target.spec(), "fits": fits, "data": data_id, "split": split}
+    task = target.card.task
+    return digest("clean", value if task == "classification" else value | {"task": task})
 
 
 def make_plan(
@@ -158,7 +161,7 @@ def make_plan(
                     path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
                     state: State = "skipped" if reason else "missing"
                     why, note = reason, ""
-                    if not reason and path.exists() and (found := store.read(path)).cell_id == cell:
+                    if not reason and (found := store.look_up(path, cell)) is not None:
                         state = "present"
                         note = _moved(found, sources[id(attack)], sources[id(target)])
                     elif not reason and (why := _outdated(standing, path, attack, target, setup, protocol, ids)):
@@ -245,11 +248,7 @@ def _why_not(setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> st
     lacking = [c for c in classes if not bool((facts.camera == c).any())]
     if lacking:
         return f"no test photographs of class {lacking[0]}"
-    if protocol.condition == "jpeg-target":
-        unknown = [c for c in range(setup.known) if c not in facts.jpeg_models]
-        if unknown:
-            return f"the JPEG tables of '{facts.camera_models[unknown[0]]}' are not known: no JPEG file of it in q"
-    return ""
+    return CONDITIONS.create(protocol.condition).why_not(facts)
 
 
 def _moved(cell: Cell, attack: str, target: str) -> str:
@@ -278,7 +277,7 @@ class _Standing:
                 places.setdefault(other.name.rpartition("-")[0], []).append(other)
             self._folders[path.parent] = places
         others = self._folders[path.parent].get(path.name.rpartition("-")[0], [])
-        return [cell for other in others if (cell := self._read(other)) is not None]
+        return [cell for other in others if (cell := self._read(other)) is not None] + self._store.beside(path)
 
     def _read(self, path: Path) -> Cell | None:
         if path not in self._cells:

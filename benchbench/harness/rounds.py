@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbench.base.errors import TargetError
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
-from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
-from benchbench.harness.assemble import confusion, make_cell
+from benchbench.evaluate.crossing import CrossingJob, CrossingResult, View, cross
+from benchbench.harness.assemble import clean_facts, make_cell
 from benchbench.harness.executors.jobs import Job, Outcome
 from benchbench.harness.options import RunOptions
 from benchbench.harness.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
@@ -44,7 +45,7 @@ class _Group:
     views: tuple[View, ...]
     cells: tuple[PlannedCell, ...]
     total: int
-    parts: dict[int, Crossed | None]
+    parts: dict[int, CrossingResult | None]
     error: str | None = None
 
     @property
@@ -151,8 +152,7 @@ class Crossings:
         absent = tuple(
             target
             for target in targets
-            if (target.name, split) not in self._clean_jobs
-            and self._cache.clean_matrix(self._clean_id(target, split)) is None
+            if (target.name, split) not in self._clean_jobs and self._cache.clean(self._clean_id(target, split)) is None
         )
         if not absent:
             return
@@ -197,7 +197,7 @@ class Crossings:
             yield self._job(group, start, stop, needs)
 
     def _job(self, group: _Group, start: int, stop: int, needs: frozenset[str]) -> Job:
-        crossing = Crossing(
+        crossing = CrossingJob(
             attack=group.attack,
             targets=group.targets,
             views=group.views,
@@ -218,7 +218,7 @@ class Crossings:
         reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
         return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
 
-    def _complete(self, group: _Group, parts: Sequence[Crossed]) -> Iterator[PlannedCell]:
+    def _complete(self, group: _Group, parts: Sequence[CrossingResult]) -> Iterator[PlannedCell]:
         failures = {name: reason for part in parts for name, reason in part.failures.items()}
         self.failures |= failures
         if group.attack is None:
@@ -226,23 +226,33 @@ class Crossings:
             return
         for cell in group.cells:
             name = cell.target.name
-            clean = self._cache.clean_matrix(self._clean_id(cell.target, cell.split))
+            clean = self._cache.clean(self._clean_id(cell.target, cell.split))
             if name in failures:
                 self.failed.append((cell, failures[name]))
             elif clean is None:
-                reason = f"target '{name}' has no confusion matrix on the unattacked photographs"
+                reason = f"target '{name}' has not been asked about the unattacked photographs"
                 self.failed.append((cell, self.failures.setdefault(name, reason)))
             else:
                 facts = provenance(self.options.device, math.fsum(part.seconds for part in parts))
                 view = [v.protocol for v in group.views].index(cell.protocol)
-                self._store.write(make_cell(cell, parts, clean, self.plan, self.dataset, facts, view))
-                yield cell
+                try:
+                    made = make_cell(cell, parts, clean, self.plan, self.dataset, facts, view)
+                except TargetError as error:
+                    self.failures[name] = str(error)
+                    self.failed.append((cell, str(error)))
+                else:
+                    self._store.write(made)
+                    yield cell
 
-    def _keep_clean(self, group: _Group, parts: Sequence[Crossed], failures: dict[str, str]) -> None:
+    def _keep_clean(self, group: _Group, parts: Sequence[CrossingResult], failures: dict[str, str]) -> None:
         for target in group.targets:
             if target.name not in failures:
-                table = confusion(parts, target, group.split, self.plan.setup)
-                self._cache.save_clean_matrix(self._clean_id(target, group.split), target.name, table)
+                try:
+                    found = clean_facts(parts, target, group.split, self.plan.setup, self.dataset)
+                except TargetError as error:
+                    self.failures[target.name] = str(error)
+                else:
+                    self._cache.save_clean(self._clean_id(target, group.split), target.name, found)
 
     def _clean_id(self, target: Target, split: Split) -> str:
         return clean_id(target, target_fits(target, self.plan.setup), self.plan.setup.data_id, split)

@@ -23,7 +23,7 @@ from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import SPLITS, Split, trials, true_classes
-from benchbench.evaluate.crossing import Crossed, Crossing, View, cross
+from benchbench.evaluate.crossing import CrossingJob, CrossingResult, View, cross
 from benchbench.evaluate.networks import craft_context, to_tensor
 from benchbench.harness.assemble import confusion
 from benchbench.harness.dataset_summary import shared_with_test
@@ -215,7 +215,7 @@ def clean_scores(
         total = len(trials(camera, setup.known, split, targeted=False))
         size = math.ceil(total / _PARTS)
         for start, stop in pairwise([*range(0, total, max(size, 1)), total]):
-            crossing = Crossing(
+            crossing = CrossingJob(
                 attack=None,
                 targets=tuple(targets),
                 views=(view,),
@@ -238,7 +238,7 @@ def clean_scores(
     meter = Meter(lambda done, total, text: display.update("clean", done, total, text))
     meter.add(jobs)
     display.start({"clean": sum(job.cost for job in jobs)})
-    parts: dict[str, list[Crossed]] = {split: [] for split in SPLITS}
+    parts: dict[str, list[CrossingResult]] = {split: [] for split in SPLITS}
     evaluators: dict[str, Score] = {}
     try:
         for outcome in run_jobs(queue, replace(options, executor="local"), meter.progress):

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from benchbench.contracts.task import Metric
+from benchbench.metrics.rates import TSR, USR
+
 if TYPE_CHECKING:
     from benchbench.records.cell import Cell
 
 Rate = Literal["tsr", "usr"]
+RATES: dict[Rate, Metric] = {"tsr": TSR, "usr": USR}
 Values = NDArray[np.float64]
 LEVEL = 0.95
 PRIOR = 2
@@ -61,27 +65,26 @@ def contributions(cell: Cell, rate: Rate) -> Sample | None:
 
     The weights are those of `benchbench.metrics.rates`: TSR averages over wanted classes, USR over true classes.
     """
-    true = np.array(cell.split.true, dtype=np.int64)
-    known = cell.dataset.known
-    if rate == "usr" and any(c >= cell.target.classes for c in cell.split.classes):
+    return sample(cell, RATES[rate])
+
+
+def sample(cell: Cell, metric: Metric) -> Sample | None:
+    """Return what each photograph adds to a metric of a cell; None where it is undefined.
+
+    A metric that is no rate has no `full` values: its interval is `mean_interval`'s.
+    """
+    judged = cell.judged
+    found = metric.contributions(judged)
+    if found is None:
         return None
-    found = np.array(cell.predicted, dtype=np.int64)
-    if not found.size:
-        return None
-    # Photograph i, place k: the k-th known class that is not its own.
-    places = np.arange(found.shape[1])[None, :]
-    goals = (places + (places >= true[:, None]) if cell.split.name == "in" else places + 0 * true[:, None]).ravel()
-    hit = (found.ravel() == goals) if rate == "tsr" else (found != true[:, None]).ravel()
-    image = np.repeat(np.arange(len(true)), found.shape[1])
-    classes = goals if rate == "tsr" else true[image]
-    needed = range(known) if rate == "tsr" else cell.split.classes
-    count = np.bincount(classes, minlength=max(needed) + 1)
-    if any(count[c] == 0 for c in needed):
-        return None
-    weight = 1 / (len(needed) * count[classes])
-    values: Values = np.bincount(image, weights=weight * hit, minlength=len(true)).astype(np.float64)
-    full: Values = np.bincount(image, weights=weight, minlength=len(true)).astype(np.float64)
-    return Sample((cell.split.fingerprint, cell.split.name), true, values, full, found.size)
+    full = found.values if found.full is None else found.full
+    return Sample(
+        (cell.split.fingerprint, cell.split.name),
+        np.array(cell.split.true, np.int64),
+        found.values,
+        full,
+        len(judged.true),
+    )
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
@@ -147,6 +150,19 @@ def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate |
         ratio = z / float(student.ppf((1 + level) / 2, freedom))
         independent = min(independent, value * (1 - value) / spread * ratio**2)
     return Estimate(value, *wilson(value, independent, z))
+
+
+def metric_interval(cells: Iterable[Cell | None], metric: Metric, level: float = LEVEL) -> Estimate | None:
+    """Return the mean of any metric over some cells with its interval; None if one of them is missing or undefined.
+
+    A rate has the interval of `rate_interval`; another mean value +- t * standard error.
+    """
+    parts = [sample(cell, metric) if cell is not None else None for cell in cells]
+    whole = [part for part in parts if part is not None]
+    if not whole or len(whole) < len(parts):
+        return None
+    weighed = [(1 / len(whole), part) for part in whole]
+    return rate_interval(combine(weighed), level) if metric.unit == "%" else contrast(weighed, level)
 
 
 def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) -> Estimate | None:

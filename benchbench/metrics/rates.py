@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbench.contracts.task import Contributions, Judged, Metric
+from benchbench.records.cell import tabulate
+
 if TYPE_CHECKING:
     from benchbench.records.cell import Cell
 
 Counts = NDArray[np.int64]
 PEAK = 255.0
+NO_TRUE_CLASS = "the target has no class for the true camera model"
 
 
 def success(counts: Counts) -> float | None:
@@ -38,13 +42,13 @@ def success(counts: Counts) -> float | None:
 def untargeted_success(counts: Counts, classes: Sequence[int]) -> float | None:
     """Return USR, the share not predicted as the true class, averaged over the true classes.
 
-    None where the target has no such class (a complete-overlap target on unknown camera models), or without trials.
+    None where it is not defined (`no_true_class`), or without trials.
 
     Args:
         counts: (true, wanted, predicted).
         classes: the true class of each row of `counts`.
     """
-    if counts.size == 0 or any(true >= counts.shape[2] for true in classes):
+    if counts.size == 0 or no_true_class(counts.shape[2], tuple(classes)):
         return None
     trials = counts.sum(axis=(1, 2))
     if not trials.all():
@@ -60,10 +64,64 @@ def accuracy(confusion: Counts, classes: Sequence[int]) -> float | None:
         confusion: (true, predicted), rows in the order of `classes`.
     """
     trials = confusion.sum(axis=1)
-    if confusion.size == 0 or any(true >= confusion.shape[1] for true in classes) or not trials.all():
+    if confusion.size == 0 or no_true_class(confusion.shape[1], tuple(classes)) or not trials.all():
         return None
     correct = np.array([confusion[i, true] for i, true in enumerate(classes)])
     return float(np.mean(correct / trials))
+
+
+def no_true_class(classes: int, true_classes: tuple[int, ...]) -> str:
+    """Return why a target cannot be right about photographs, or nothing.
+
+    Args:
+        classes: how many camera models it tells apart, those of lowest number.
+        true_classes: of the photographs.
+    """
+    return NO_TRUE_CLASS if any(true >= classes for true in true_classes) else ""
+
+
+def _hits(judged: Judged) -> Contributions | None:
+    return _weighed(judged, judged.outcomes["predicted"] == judged.wanted, judged.wanted, range(judged.known))
+
+
+def _moved(judged: Judged) -> Contributions | None:
+    if no_true_class(judged.classes, judged.true_classes):
+        return None
+    return _weighed(judged, judged.outcomes["predicted"] != judged.true, judged.true, judged.true_classes)
+
+
+def _weighed(
+    judged: Judged, hit: NDArray[np.bool_], classes: NDArray[np.int64], needed: Sequence[int]
+) -> Contributions | None:
+    """Return the share of hits averaged over classes, a number a photograph; None where a class has no trial."""
+    if not hit.size:
+        return None
+    count = np.bincount(classes, minlength=max(needed) + 1)
+    if any(count[c] == 0 for c in needed):
+        return None
+    weight = 1 / (len(needed) * count[classes])
+    return Contributions(judged.sums(weight * hit), judged.sums(weight))
+
+
+TSR = Metric(
+    key="tsr",
+    title="TSR",
+    unit="%",
+    higher=True,
+    text="predicted as the wanted camera model",
+    value=lambda judged: success(tabulate(judged)),
+    contributions=_hits,
+)
+USR = Metric(
+    key="usr",
+    title="USR",
+    unit="%",
+    higher=True,
+    text="not predicted as the true camera model",
+    value=lambda judged: untargeted_success(tabulate(judged), judged.true_classes),
+    contributions=_moved,
+    undefined=no_true_class,
+)
 
 
 def psnr(squared_error: float, values: int) -> float:
@@ -87,7 +145,7 @@ def psnr_mean(cell: Cell) -> float | None:
 
     None where every image came out unchanged, as the control `identity` leaves them.
     """
-    return mean_per_wanted(cell.craft.psnr_sum, cell.craft.psnr_images)
+    return measure_mean(cell, "psnr")
 
 
 def ssim_mean(cell: Cell) -> float | None:
@@ -95,13 +153,18 @@ def ssim_mean(cell: Cell) -> float | None:
 
     None where the photographs are smaller than its window.
     """
-    sums = cell.craft.ssim_sum
-    return mean_per_wanted(sums, _crafted(cell)) if sums is not None else None
+    return measure_mean(cell, "ssim")
 
 
 def l1_mean(cell: Cell) -> float | None:
     """Return the cell's mean absolute difference in gray levels: mean per wanted class, then over those."""
-    return mean_per_wanted(cell.craft.l1_sum, _crafted(cell))
+    return measure_mean(cell, "l1")
+
+
+def measure_mean(cell: Cell, name: str) -> float | None:
+    """Return the mean of a measure per wanted class, then over those; None where no photograph has a value."""
+    found = cell.craft.measures.get(name)
+    return mean_per_wanted(found.sums, found.images) if found is not None else None
 
 
 def own_evaluator(cell: Cell) -> float | None:
@@ -112,17 +175,22 @@ def own_evaluator(cell: Cell) -> float | None:
 
 def _crafted(cell: Cell) -> list[int]:
     """Return how many photographs were crafted for each wanted class, those that came out unchanged too."""
-    return [a + b for a, b in zip(cell.craft.psnr_images, cell.craft.identical, strict=True)]
+    return [a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True)]
+
+
+def changed_images(cell: Cell) -> tuple[int, ...]:
+    """Return how many photographs came out changed, per wanted class."""
+    return cell.craft.measures["psnr"].images
 
 
 def tsr(cell: Cell) -> float | None:
     """Return the targeted success rate of a cell in [0, 1]."""
-    return success(np.asarray(cell.counts, dtype=np.int64))
+    return success(cell.counts)
 
 
 def usr(cell: Cell) -> float | None:
     """Return the untargeted success rate of a cell in [0, 1], or None where it is undefined."""
-    return untargeted_success(np.asarray(cell.counts, dtype=np.int64), cell.split.classes)
+    return untargeted_success(cell.counts, cell.split.classes)
 
 
 def clean_accuracy(cell: Cell) -> float | None:

@@ -167,18 +167,20 @@ class Cache:
         arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
         return fit.load(load_file(folder / _STATE), arrays, needs)
 
-    def clean_matrix(self, key: str) -> list[list[int]] | None:
-        """Return a stored confusion matrix, or None."""
+    def clean(self, key: str) -> dict[str, Any] | None:
+        """Return what a target makes of unattacked photographs, or None where it has not been asked.
+
+        {"confusion": rows of counts} of a classifier, {"unattacked": columns} of another task.
+        """
         try:
-            found = json.loads((self.root / "clean" / f"{key}.json").read_bytes())
+            found: dict[str, Any] = json.loads((self.root / "clean" / f"{key}.json").read_bytes())
         except (OSError, ValueError):
             return None  # absent or damaged: it is computed again
-        return [[int(n) for n in row] for row in found["confusion"]]
+        return {name: found[name] for name in ("confusion", "unattacked") if name in found}
 
-    def save_clean_matrix(self, key: str, target: str, confusion: list[list[int]]) -> None:
-        """Store a confusion matrix."""
-        text = json.dumps({"target": target, "confusion": confusion})
-        write_atomic(self.root / "clean" / f"{key}.json", text.encode())
+    def save_clean(self, key: str, target: str, found: Mapping[str, Any]) -> None:
+        """Store what a target makes of unattacked photographs, see `clean`."""
+        write_atomic(self.root / "clean" / f"{key}.json", json.dumps({"target": target, **found}).encode())
 
     def log(self, name: str, text: str) -> Path | None:
         """Keep the traceback of a failure and return its path, or None where it cannot be written."""

@@ -1,20 +1,28 @@
 """A cell: the facts of one attack against one target on one split. Tables and pages are functions of cells.
 
-Schema 2 keeps the outcome of each photograph (`predicted`), so that intervals know that one photograph gives several
-correlated trials and two attacks can be compared photograph by photograph.
+A cell is one craft, judged by one target. The craft holds the trials and what crafting did to the photographs, and is
+recorded once for all targets; the cell holds what its target made of each trial (`outcomes`, named columns).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = 2
+from benchbench.contracts.task import Judged
+
+SCHEMA = 3
+CLASSIFICATION = "classification"
+"""The task of a target that names a camera model; only its cells have `counts`."""
 
 
 class Part(BaseModel):
-    """A frozen part of a cell; an unknown key is an error, so an edited file is noticed."""
+    """A frozen part of a record; an unknown key is an error, so an edited file is noticed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,48 +54,66 @@ class AttackPart(Part):
 
 
 class TargetPart(Part):
-    """The target as it was scored."""
+    """The target as it was asked."""
 
     name: str
     version: int
     backbone: str
     preprocessor: str
     overlap: Literal["complete", "partial"]
+    task: str = CLASSIFICATION
     params: dict[str, Any]
     classes: int
     fits: dict[str, str]
     source: str = ""
     """Digest of the target's source files."""
-    clean: tuple[tuple[int, ...], ...]
-    """Confusion matrix on the unattacked test photographs of this split: [true model of the split][predicted class]."""
+    clean: tuple[tuple[int, ...], ...] = ()
+    """classification: confusion matrix on the unattacked test photographs of this split: [true][predicted class]."""
+    unattacked: dict[str, tuple[float | None, ...]] = {}
+    """Other tasks: their columns on the unattacked test photographs of this split, one trial a photograph."""
 
 
 class SplitPart(Part):
     """Which test photographs were attacked."""
 
-    name: Literal["in", "out"]
+    name: str
     fingerprint: str
     images: int
     classes: tuple[int, ...]
-    """The true classes of this split, in the order of the first axis of `counts`."""
+    """The true classes of this split, ascending: the first axis of `Cell.counts`."""
     true: tuple[int, ...]
-    """True class of each photograph, in the order of `Cell.predicted`."""
+    """True class of each photograph."""
+
+
+class TrialsPart(Part):
+    """The trials, in the order of outcomes; a photograph's follow one another."""
+
+    photograph: tuple[int, ...]
+    """Number of the photograph, in the order of `SplitPart.true`."""
+    wanted: tuple[int, ...]
+    """Wanted class. What an attack that is not targeted makes of a photograph stands here for each wrong class."""
+
+
+class MeasurePart(Part):
+    """One measure of what crafting did."""
+
+    sums: tuple[float, ...]
+    """Sum over the photographs that have a value, per wanted class."""
+    images: tuple[int, ...]
+    """How many these are, per wanted class."""
+    values: tuple[float | None, ...] | None = None
+    """Of each trial, None where there is none; missing in records of schema 2, which held sums alone."""
 
 
 class CraftPart(Part):
-    """What crafting did, summed per wanted class."""
+    """What crafting did."""
 
     craft_id: str
-    psnr_sum: tuple[float, ...]
-    """Sum of the PSNR in dB over the changed images, per wanted class."""
-    psnr_images: tuple[int, ...]
-    """Changed images, per wanted class."""
+    trials: TrialsPart
+    measures: dict[str, MeasurePart]
+    """By name. One that has no value here, such as SSIM of photographs below its window, is not there."""
     identical: tuple[int, ...]
     """Images that came out unchanged (infinite PSNR), per wanted class; counted apart."""
-    ssim_sum: tuple[float, ...] | None
-    """Sum of the structural similarity over all images, per wanted class; None: smaller than its window."""
-    l1_sum: tuple[float, ...]
-    """Sum of the mean absolute difference in gray levels over all images, per wanted class."""
     surrogate_hits: tuple[int, ...] | None
     """Images that the attack's own evaluator takes for the wanted class, per wanted class; None: it has none."""
     clipped: float
@@ -96,6 +122,17 @@ class CraftPart(Part):
     """Calls of a target while crafting: 0 for every attack that is not white-box."""
     facts: dict[str, Any]
     """Calibrated numbers, such as epsilon."""
+
+
+class Craft(Part):
+    """What is recorded once for all targets of a craft."""
+
+    profile: str
+    dataset: DatasetPart
+    attack: AttackPart
+    split: SplitPart
+    protocol: dict[str, Any]
+    craft: CraftPart
 
 
 class Cell(Part):
@@ -110,25 +147,41 @@ class Cell(Part):
     split: SplitPart
     protocol: dict[str, Any]
     craft: CraftPart
-    counts: tuple[tuple[tuple[int, ...], ...], ...]
-    """counts[true][wanted][predicted]: true in the order of `split.classes`, wanted 0 to known - 1, predicted class."""
-    predicted: tuple[tuple[int, ...], ...]
-    """Predicted class by photograph, and by wanted class in ascending order, the true one left out."""
+    outcomes: dict[str, tuple[int | float | None, ...]]
+    """What the target made of each trial, by the columns of its task."""
     provenance: dict[str, Any]
     """git commit, package versions, device, seconds, UTC. Not part of any identity."""
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Cell:
+        """Copy the fields; what was derived of the old ones is derived anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("judged", "counts"):
+            copied.__dict__.pop(name, None)
+        return copied
 
-def tabulate(cell: Cell) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Return counts[true][wanted][predicted] of a cell's outcomes.
+    @cached_property
+    def judged(self) -> Judged:
+        """Trials and outcomes as metrics see them."""
+        image = np.array(self.craft.trials.photograph, np.int64)
+        return Judged(
+            photograph=image,
+            true=np.array(self.split.true, np.int64)[image],
+            wanted=np.array(self.craft.trials.wanted, np.int64),
+            outcomes={n: np.array([np.nan if v is None else v for v in found]) for n, found in self.outcomes.items()},
+            known=self.dataset.known,
+            classes=self.target.classes,
+            true_classes=self.split.classes,
+        )
 
-    Raises:
-        ValueError: there are more or fewer outcomes than photographs and wanted classes.
-        IndexError: a class that the target does not have.
-    """
-    known = cell.dataset.known
-    table = [[[0] * cell.target.classes for _ in range(known)] for _ in cell.split.classes]
-    for true, found in zip(cell.split.true, cell.predicted, strict=True):
-        row = table[cell.split.classes.index(true)]
-        for wanted, predicted in zip((w for w in range(known) if w != true), found, strict=True):
-            row[wanted][predicted] += 1
-    return tuple(tuple(tuple(line) for line in rows) for rows in table)
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """See `tabulate`; KeyError where the task is not classification."""
+        return tabulate(self.judged)
+
+
+def tabulate(judged: Judged) -> NDArray[np.int64]:
+    """Return counts[true][wanted][predicted]: true in the order of `true_classes`, wanted 0 to known - 1."""
+    table = np.zeros((len(judged.true_classes), judged.known, judged.classes), np.int64)
+    rows = np.searchsorted(np.array(judged.true_classes, np.int64), judged.true)
+    np.add.at(table, (rows, judged.wanted, judged.outcomes["predicted"].astype(np.int64)), 1)
+    return table

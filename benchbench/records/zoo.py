@@ -134,8 +134,8 @@ class Zoo:
             return
         for key in keys:
             found = known["clean"].get(key)
-            if found is not None and cache.clean_matrix(key) is None:
-                cache.save_clean_matrix(key, found["target"], found["confusion"])
+            if found is not None and cache.clean(key) is None:
+                cache.save_clean(key, found["target"], {"confusion": found["confusion"]})
 
     def write(
         self, cache: Cache, fit_ids: Iterable[str], clean: Mapping[str, Any], photographs: Mapping[str, Any]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.report.groups import Group
 
 BACKBONES = {
@@ -11,13 +14,6 @@ BACKBONES = {
     "vgg16": "VGG-16",
 }
 PREPROCESSORS = {"rgb": "RGB", "rgb+fd": "RGB+FD", "fd": "FD", "ww": "WW", "cc": "CC", "hp": "HP"}
-CONDITIONS = {
-    "uint8": "targets see rounded 8-bit photographs",
-    "float": "targets see unrounded values, as in the paper",
-    "jpeg-90": "targets see photographs saved as JPEG, quality 90",
-    "jpeg-75": "targets see photographs saved as JPEG, quality 75",
-    "jpeg-target": "targets see photographs saved as JPEG with the wanted camera model's quantization tables",
-}
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
 BOLD = "Best in bold; controls (what doing nothing or adding noise scores) and plain filters do not compete."
@@ -28,11 +24,18 @@ PUBLISHED = (
 )
 
 
+@cache
+def condition_texts() -> dict[str, str]:
+    """Return what each condition that is installed here means, in the order of tables."""
+    known = [CONDITIONS.create(name) for name in CONDITIONS.names()]
+    return {c.name: c.text for c in sorted(known, key=lambda c: (c.order, c.name))}
+
+
 def setting(group: Group) -> str:
     """Return the sentence that names data set, profile and condition."""
     if not group.dataset:
         return "No results yet."
-    explained = CONDITIONS.get(group.condition)
+    explained = condition_texts().get(group.condition)
     condition = f"condition {group.condition}" + (f" ({explained})" if explained else "")
     budget = "" if group.track == "native" else f", every perturbation rescaled to a PSNR of {group.track}"
     seed = f", seed {group.seed}" if group.seed else ""

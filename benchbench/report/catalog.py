@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchbench.base.errors import UnknownNameError, did_you_mean
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report.captions import CONDITIONS
+from benchbench.report.captions import condition_texts
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
@@ -157,7 +157,7 @@ def alike(found: Iterable[Group]) -> dict[tuple[str, str, str, int], list[Group]
     for group in found:
         families.setdefault(_family(group), []).append(group)
     for family in families.values():
-        family.sort(key=lambda g: (g.track != "native", g.track, ORDER.get(g.condition, len(ORDER)), g.condition))
+        family.sort(key=lambda g: (g.track != "native", g.track, condition_order(g.condition), g.condition))
     return families
 
 
@@ -165,4 +165,7 @@ def _family(group: Group) -> tuple[str, str, str, int]:
     return group.dataset, group.data_id, group.profile, group.seed
 
 
-ORDER = {name: i for i, name in enumerate(CONDITIONS)}
+def condition_order(name: str) -> int:
+    """Return where a condition stands in tables; one that is not installed here comes last."""
+    known = list(condition_texts())
+    return known.index(name) if name in known else len(known)

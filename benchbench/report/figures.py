@@ -52,7 +52,7 @@ def confusion(cells: Sequence[Cell]) -> Figure:
     classes, known = cells[0].target.classes, cells[0].dataset.known
     figure, axes = new_figure(1.2 + len(cells) * (0.42 * classes + 1.4), 1.8 + 0.42 * known + 1.1, 1, len(cells))
     for cell, axis in zip(cells, axes, strict=True):
-        table = np.array(cell.counts, dtype=np.float64).sum(axis=0)
+        table = cell.counts.sum(axis=0).astype(np.float64)
         share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         image = axis.imshow(share, vmin=0, vmax=1, cmap="cividis")
         axis.set_xticks(range(classes), models[:classes], rotation=90, fontsize=7)

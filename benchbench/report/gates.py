@@ -127,12 +127,12 @@ def _identity(group: Group) -> tuple[bool | None, str]:
         return None, "compression changes photographs that identity leaves alone"
     wrong = []
     for cell in cells:
-        expected = np.zeros(np.shape(cell.counts), np.int64)
+        expected = np.zeros_like(cell.counts)
         for i, true in enumerate(cell.split.classes):
             for wanted in range(cell.dataset.known):
                 if wanted != true:
                     expected[i, wanted] = cell.target.clean[i]
-        if not np.array_equal(expected, np.asarray(cell.counts)):
+        if not np.array_equal(expected, cell.counts):
             wrong.append(f"{cell.target.name} ({cell.split.name})")
     if wrong:
         return False, f"not so for {', '.join(wrong)}"

@@ -142,7 +142,7 @@ class Group:
         """
         crafts = self._crafts(attack, split)
         unchanged = sum(sum(c.craft.identical) for c in crafts)
-        made = unchanged + sum(sum(c.craft.psnr_images) for c in crafts)
+        made = unchanged + sum(sum(rates.changed_images(c)) for c in crafts)
         return mean_or_none([rates.psnr_mean(c) for c in crafts]), unchanged, made
 
     def _crafts(self, attack: AttackRow, split: str) -> list[Cell]:

@@ -18,7 +18,7 @@ from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
-from benchbench.report.catalog import ORDER
+from benchbench.report.catalog import condition_order
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
@@ -39,7 +39,7 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
     data = {
         "groups": [_group(group, summary) for group, summary in ordered],
         "axes": {axis: _values(ordered, axis) for axis in AXES},
-        "conditions": captions.CONDITIONS,
+        "conditions": captions.condition_texts(),
     }
     # A "<" of a stranger's title could end the script element that holds the data, or open another.
     body = json.dumps(data, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
@@ -47,7 +47,7 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
 
 
 def _order(group: Group) -> tuple[Any, ...]:
-    condition = ORDER.get(group.condition, len(ORDER))
+    condition = condition_order(group.condition)
     return group.dataset, group.profile, group.data_id, group.seed, group.track != "native", group.track, condition
 
 
@@ -169,10 +169,6 @@ def _cell(cell: Cell) -> dict[str, Any]:
     for rate in RATES:
         found = intervals.mean_rate([cell], rate)
         estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
-    by_wanted = [
-        [sum(rows[wanted][p] for rows in cell.counts) for p in range(cell.target.classes)]
-        for wanted in range(cell.dataset.known)
-    ]
     return {
         "id": cell.cell_id,
         "attack": _key(cell),
@@ -181,7 +177,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "rates": estimates,
         "psnr": _short(rates.psnr_mean(cell), 2),
         "images": cell.split.images,
-        "counts": by_wanted,
+        "counts": cell.counts.sum(axis=0).tolist(),
         "clean": _short(rates.clean_accuracy(cell)),
         "record": {
             "craft_id": cell.craft.craft_id,

@@ -61,7 +61,7 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class Reading:
     """What came of one photograph of model a, for each model b that the attacker knows and that is not a."""
 
     true: int
@@ -89,7 +89,7 @@ class Looked:
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Looked:
+    def from_json(cls, found: Mapping[str, Any]) -> Reading:
         """Return what `to_json` was made of."""
 
         def arrays(name: str, kind: type[np.generic], pairs: bool = False) -> dict[Any, NDArray[Any]]:
@@ -134,13 +134,13 @@ class Look:
     options: RunOptions
     supply: bool
 
-    def __call__(self, progress: Progress) -> Looked:
+    def __call__(self, progress: Progress) -> Reading:
         """Return what the cache has of this photograph, or look at it and keep what comes of it."""
         path = self.options.cache / "ablation" / f"{self.key()}.json"
         try:
-            return Looked.from_json(json.loads(path.read_bytes()))
+            return Reading.from_json(json.loads(path.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
-            found = self.look(progress)  # absent or damaged
+            found = self.read(progress)  # absent or damaged
         write_atomic(path, json.dumps(found.to_json()).encode())
         return found
 
@@ -161,7 +161,7 @@ class Look:
             },
         )
 
-    def look(self, progress: Progress) -> Looked:
+    def read(self, progress: Progress) -> Reading:
         """Take the chimeras, craft, classify, and sum up."""
         import torch
 
@@ -172,7 +172,7 @@ class Look:
             t.name: t.load(networks(t.fits(self.setup), self.setup, self.options.cache, device), device).eval()
             for t in self.targets
         }
-        panel = Panel(modules, {t.name: t.classes(self.setup) for t in self.targets})
+        panel = Panel.of(modules, {t.name: t.classes(self.setup) for t in self.targets})
         contexts = {a.name: craft_context(a, self.setup, self.options.cache, device) for a in self.attacks}
         true = self.chimeras.items()[self.index].camera
         others = [b for b in range(self.setup.known) if b != true]
@@ -209,7 +209,7 @@ class Look:
             progress(done + 1, len(others), "")
         if panel.failures:
             raise BenchError("; ".join(panel.failures.values()))
-        return Looked(
+        return Reading(
             true=true,
             clean=clean,
             switched={name: np.stack(found) for name, found in switched.items()},
@@ -229,7 +229,7 @@ class Look:
         photos = self.source.open(self.options.cache).photos("test")
         rows = (np.full(len(x), value, np.int64) for value in (self.index, true, b))
         changed = craft_trials(attack, photos, Trials(*rows), x, context, 0, f"photograph {self.index}")
-        return crafted(x, changed, Protocol())
+        return crafted(x, changed, Protocol(), rounded=True)
 
 
 def _by_band(changes: torch.Tensor) -> NDArray[np.float64]:

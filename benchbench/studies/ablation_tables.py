@@ -45,7 +45,7 @@ def document(ablation: Ablation, titles: Mapping[str, str], command: str, facts:
     psnr = ablation.psnr()
     parts = [
         "# Which traces targets use, and which of them attacks fake",
-        f"{len(ablation.looked)} test photographs of {facts.known} virtual camera models (data set {facts.name} "
+        f"{len(ablation.readings)} test photographs of {facts.known} virtual camera models (data set {facts.name} "
         f"{facts.data_id[:8]}, profile {profile}), each taken again with traces of the {facts.known - 1} other models: "
         "the same scene, window and light. 95 % intervals in brackets, photographs being the clusters. Made by "
         f"`{command}`.",

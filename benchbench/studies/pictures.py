@@ -17,7 +17,8 @@ from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup, collect
 from benchbench.contracts.trials import Trials
 from benchbench.evaluate.craft import craft_trials
-from benchbench.evaluate.measures import Distortion, distortion, eight_bits
+from benchbench.evaluate.distortion import eight_bits
+from benchbench.evaluate.measures import Psnr
 from benchbench.evaluate.networks import craft_context, to_tensor
 from benchbench.forensics import WaveletWiener
 from benchbench.records.cache import Cache
@@ -42,9 +43,9 @@ class Crafted:
     """(len(wanted), 3, H, W), 8-bit values in [0, 1]."""
 
     @property
-    def distortion(self) -> Distortion:
-        """What each wanted class cost."""
-        return distortion(self.x.expand_as(self.y), self.y, rounded=True)
+    def psnr(self) -> NDArray[np.float64]:
+        """What each wanted class cost, dB."""
+        return Psnr().measure(self.x.expand_as(self.y), self.y, rounded=True)
 
 
 def craft_some(
@@ -118,10 +119,10 @@ def panels(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
         first = 2 * row * columns
         axes[first].imshow(_levels(one.x[0]))
         axes[first].set_title(models[one.true], fontsize=8)
-        cost = one.distortion
+        cost = one.psnr
         for k, wanted in enumerate(one.wanted):
             axes[first + 1 + k].imshow(_levels(one.y[k]))
-            axes[first + 1 + k].set_title(f"to {models[wanted]}\n{cost.psnr[k]:.1f} dB", fontsize=8)
+            axes[first + 1 + k].set_title(f"to {models[wanted]}\n{cost[k]:.1f} dB", fontsize=8)
             difference = 0.5 + gain * (one.y[k] - one.x[0])
             axes[first + columns + 1 + k].imshow(_levels(difference.clamp(0, 1)))
         axes[first + columns].text(0.5, 0.5, f"difference\nx {gain:g}", ha="center", va="center", fontsize=8)

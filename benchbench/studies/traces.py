@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from benchbench.data.chimera import TRACES
 from benchbench.metrics.intervals import LEVEL, Estimate, Sample, difference, rate_interval
-from benchbench.studies.ablation import BANDS, SWITCHES, Band, Looked
+from benchbench.studies.ablation import BANDS, SWITCHES, Band, Reading
 
 Rate = Literal["left", "followed"]
 RATES: tuple[Rate, ...] = ("left", "followed")
@@ -20,15 +20,17 @@ RATES: tuple[Rate, ...] = ("left", "followed")
 
 @dataclass(frozen=True)
 class Ablation:
-    """The photographs looked at, and the tables that they add up to."""
+    """The photographs readings at, and the tables that they add up to."""
 
-    looked: Sequence[Looked]
+    readings: Sequence[Reading]
     attacks: Sequence[str]
     targets: Sequence[str]
 
     def psnr(self) -> dict[str, float]:
         """Return the PSNR of switching, dB, by switch: of the mean squared difference."""
-        mean = sum(one.error.sum(0) for one in self.looked) / sum(one.values * len(one.error) for one in self.looked)
+        mean = sum(one.error.sum(0) for one in self.readings) / sum(
+            one.values * len(one.error) for one in self.readings
+        )
         return {
             name: float(10 * np.log10(255**2 / value))
             for name, value in zip(SWITCHES, np.atleast_1d(mean), strict=True)
@@ -43,7 +45,7 @@ class Ablation:
         found: dict[str, Estimate | None] = {}
         for k, name in enumerate(SWITCHES):
             hits, of, strata = [], [], []
-            for one in self.looked:
+            for one in self.readings:
                 if one.clean[target] != one.true:
                     continue
                 said = one.switched[target][:, k]
@@ -56,14 +58,14 @@ class Ablation:
 
     def success(self, attack: str, target: str) -> float:
         """Return the share of what an attack crafted that a target takes for b."""
-        return float(np.mean([_hits(one, one.attacked[attack, target]).mean() for one in self.looked]))
+        return float(np.mean([_hits(one, one.attacked[attack, target]).mean() for one in self.readings]))
 
     def lacks(self, attack: str, targets: Sequence[str]) -> dict[str, Estimate | None] | None:
         """Return, by trace, how much an attack's success grows where b's trace is there already; mean over targets.
 
         None where chimeras were not attacked.
         """
-        if not all((attack, target) in one.supplied for one in self.looked for target in targets):
+        if not all((attack, target) in one.supplied for one in self.readings for target in targets):
             return None
         found: dict[str, Estimate | None] = {}
         for k, trace in enumerate(TRACES):
@@ -77,9 +79,9 @@ class Ablation:
                         ]
                     )
                 )
-                for one in self.looked
+                for one in self.readings
             ]
-            found[trace] = _mean(gains, [one.true for one in self.looked])
+            found[trace] = _mean(gains, [one.true for one in self.readings])
         return found
 
     def fakes(self, attack: str, band: Band) -> dict[str, Estimate]:
@@ -88,11 +90,14 @@ class Ablation:
         Weighted least squares over all photographs; the intervals are of the jackknife over photographs.
         """
         b = BANDS.index(band)
-        whole = self._coefficients(attack, b, self.looked)
-        count = len(self.looked)
+        whole = self._coefficients(attack, b, self.readings)
+        count = len(self.readings)
         if count > 2:
             parts = np.stack(
-                [self._coefficients(attack, b, [o for j, o in enumerate(self.looked) if j != i]) for i in range(count)]
+                [
+                    self._coefficients(attack, b, [o for j, o in enumerate(self.readings) if j != i])
+                    for i in range(count)
+                ]
             )
             spread = np.sqrt((count - 1) / count * np.square(parts - parts.mean(0)).sum(0))
             half = student.ppf((1 + LEVEL) / 2, count - 1) * spread
@@ -103,14 +108,14 @@ class Ablation:
     def explained(self, attack: str, band: Band) -> float:
         """Return the share of an attack's change in a band that the traces explain (R²)."""
         b = BANDS.index(band)
-        w = self._coefficients(attack, b, self.looked)
-        gained = float(w @ sum(one.projected[attack][b] for one in self.looked))
-        total = float(sum(one.power[attack][b] for one in self.looked))
+        w = self._coefficients(attack, b, self.readings)
+        gained = float(w @ sum(one.projected[attack][b] for one in self.readings))
+        total = float(sum(one.power[attack][b] for one in self.readings))
         return gained / total if total else 0.0
 
-    def _coefficients(self, attack: str, band: int, looked: Sequence[Looked]) -> NDArray[np.float64]:
-        normal = sum(one.normal[band] for one in looked)
-        right = sum(one.projected[attack][band] for one in looked)
+    def _coefficients(self, attack: str, band: int, readings: Sequence[Reading]) -> NDArray[np.float64]:
+        normal = sum(one.normal[band] for one in readings)
+        right = sum(one.projected[attack][band] for one in readings)
         found: NDArray[np.float64] = np.linalg.lstsq(np.asarray(normal), np.asarray(right), rcond=1e-12)[0]
         return found
 
@@ -137,7 +142,7 @@ def _row(kind: str, name: str, trace: str, band: str, estimate: Estimate | None)
     return {"kind": kind, "name": name, "trace": trace, "band": band, "value": value, "low": low, "high": high}
 
 
-def _hits(one: Looked, said: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _hits(one: Reading, said: NDArray[np.int64]) -> NDArray[np.bool_]:
     others = np.array([b for b in range(len(said) + 1) if b != one.true])
     return np.asarray(said == others)
 

@@ -76,7 +76,7 @@ SINS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def panel(targets: Mapping[str, nn.Module]) -> Panel:
-    return Panel({name: module.eval() for name, module in targets.items()}, dict.fromkeys(targets, CLASSES))
+    return Panel.of({name: module.eval() for name, module in targets.items()}, dict.fromkeys(targets, CLASSES))
 
 
 def plain(x: torch.Tensor) -> torch.Tensor:

@@ -117,8 +117,8 @@ def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> No
 
 def test_clean_matrices(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    assert cache.clean_matrix("k") is None
-    cache.save_clean_matrix("k", "t", [[1, 2]])
-    assert cache.clean_matrix("k") == [[1, 2]]
+    assert cache.clean("k") is None
+    cache.save_clean("k", "t", {"confusion": [[1, 2]]})
+    assert cache.clean("k") == {"confusion": [[1, 2]]}
     (tmp_path / "clean" / "k.json").write_text(json.dumps({"confusion": [[1]]})[:-3])
-    assert cache.clean_matrix("k") is None
+    assert cache.clean("k") is None

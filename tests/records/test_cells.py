@@ -11,6 +11,7 @@ import pytest
 
 from benchbench.base.errors import StoreError
 from benchbench.base.files import write_atomic
+from benchbench.base.identity import digest
 from benchbench.records.cells import CellStore
 
 
@@ -24,6 +25,13 @@ def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record))
+
+
+def renewed(record: dict[str, Any], change: Callable[[dict[str, Any]], Any]) -> None:
+    """Edit as somebody who writes the digest anew."""
+    change(record)
+    del record["content"]
+    record["content"] = digest("content", record)
 
 
 def test_round_trip_find_and_paths(store: CellStore) -> None:
@@ -44,12 +52,16 @@ def test_round_trip_find_and_paths(store: CellStore) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda r: r["counts"][0][1].__setitem__(0, 99), "was changed after it was written"),
-        (lambda r: r["attack"]["params"].update(strength=0.9), "was changed after it was written"),
+        (lambda r: r["outcomes"]["predicted"].__setitem__(0, 2), "was changed after it was written"),
+        (lambda r: r["target"]["params"].update(look="other"), "was changed after it was written"),
         (lambda r: r["provenance"].update(seconds=0), "was changed after it was written"),
-        (lambda r: r["craft"].update(clipped=float("nan")), "is not a cell|was changed"),
-        (lambda r: r.update(note="mine"), "is not a cell: 'note'"),
-        (lambda r: r.pop("counts"), "is not a cell: 'counts'"),
+        (lambda r: r["provenance"].update(seconds=float("nan")), "was changed"),
+        (lambda r: r.update(note="mine"), "was changed"),
+        (lambda r: renewed(r, lambda b: b.update(note="mine")), "is not a cell: 'note'"),
+        (lambda r: renewed(r, lambda b: b.pop("outcomes")), "is not a cell: 'outcomes'"),
+        (lambda r: renewed(r, lambda b: b["outcomes"]["predicted"].pop()), "contradicts itself"),
+        (lambda r: renewed(r, lambda b: b["outcomes"]["predicted"].__setitem__(0, 99)), "contradicts itself"),
+        (lambda r: renewed(r, lambda b: b.update(craft_id="0" * 32)), "has no craft '0000"),
         (lambda r: r.pop("content"), "was changed after it was written"),
     ],
 )
@@ -68,7 +80,7 @@ def test_an_edit_that_renews_the_digest_is_still_refused_when_it_moves_the_ident
     from benchbench.base.identity import digest
 
     def forge(record: dict[str, Any]) -> None:
-        record["attack"]["params"]["strength"] = 0.9
+        record["target"]["version"] = 9
         del record["content"]
         record["content"] = digest("content", record)
 
@@ -89,16 +101,16 @@ def test_a_truncated_cell_is_refused(store: CellStore) -> None:
 
 def test_a_newer_schema_is_named(store: CellStore) -> None:
     path = store.paths()[0]
-    edit(path, lambda r: r.update(schema_version=3))
+    edit(path, lambda r: r.update(schema_version=4))
     with pytest.raises(StoreError) as caught:
         store.read(path)
-    assert str(caught.value) == f"{path} has schema 3; this benchbench reads up to 2. Upgrade benchbench."
+    assert str(caught.value) == f"{path} has schema 4; this benchbench reads up to 3. Upgrade benchbench."
 
 
 def test_a_run_refuses_a_damaged_cell_and_loses_nothing(store: CellStore, bench: Callable[..., Any]) -> None:
     path, other = store.paths()
     kept = other.read_bytes()
-    edit(path, lambda r: r["counts"][0][1].__setitem__(0, 99))
+    edit(path, lambda r: r["outcomes"]["predicted"].__setitem__(0, 99))
     with pytest.raises(StoreError, match=path.name):
         bench(splits=("in",))
     assert other.read_bytes() == kept
@@ -112,6 +124,7 @@ def test_no_space_leaves_nothing_half_written(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from benchbench.base.files import write_atomic
+from benchbench.base.identity import digest
 from benchbench.base.errors import StoreError
 path = Path({str(tmp_path)!r}) / "deep" / "cell.json"
 write_atomic(path, b"old")

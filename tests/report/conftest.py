@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from benchbench.base.identity import digest
-from benchbench.records.cell import AttackPart, Cell, CraftPart, DatasetPart, SplitPart, TargetPart
+from benchbench.records.cell import (
+    AttackPart,
+    Cell,
+    CraftPart,
+    DatasetPart,
+    MeasurePart,
+    SplitPart,
+    TargetPart,
+    TrialsPart,
+)
 from benchbench.report.papers.cama2020 import published
 
 MakeCell = Callable[..., Cell]
@@ -81,6 +90,8 @@ def make(
         confusion.append(tuple(row))
     trials = [sum(PER_CLASS for t in true if t != w) for w in range(KNOWN)]
     table = counts(split, classes, tsr, usr)
+    every = tuple(t for t in true for _ in range(PER_CLASS))
+    pairs = [(i, w) for i, t in enumerate(every) for w in range(KNOWN) if w != t]
     spec = {"attack": attack, "params": params or {}, "version": version, "split": split, "data": data_id}
     craft = digest("craft", spec | {"protocol": condition, "budget": budget})
     return Cell(
@@ -119,23 +130,27 @@ def make(
             fingerprint=f"f{split}",
             images=PER_CLASS * len(true),
             classes=true,
-            true=tuple(t for t in true for _ in range(PER_CLASS)),
+            true=every,
         ),
         protocol={"condition": condition, "budget": budget, "seed": 0, "version": 1},
         craft=CraftPart(
             craft_id=craft,
-            psnr_sum=tuple((psnr or 0.0) * n for n in trials),
-            psnr_images=tuple(0 if psnr is None else n for n in trials),
+            trials=TrialsPart(photograph=tuple(i for i, _ in pairs), wanted=tuple(w for _, w in pairs)),
+            measures={
+                "psnr": MeasurePart(
+                    sums=tuple((psnr or 0.0) * n for n in trials),
+                    images=tuple(0 if psnr is None else n for n in trials),
+                ),
+                "ssim": MeasurePart(sums=tuple(0.9 * n for n in trials), images=tuple(trials)),
+                "l1": MeasurePart(sums=tuple(2.0 * n for n in trials), images=tuple(trials)),
+            },
             identical=tuple(n if psnr is None else 0 for n in trials),
-            ssim_sum=tuple(0.9 * n for n in trials),
-            l1_sum=tuple(2.0 * n for n in trials),
             surrogate_hits=None if control else tuple(trials),
             clipped=0.0,
             target_calls=0,
             facts={},
         ),
-        counts=tuple(tuple(tuple(row) for row in rows) for rows in table),
-        predicted=outcomes(true, table),
+        outcomes={"predicted": tuple(p for found in outcomes(true, table) for p in found)},
         provenance={"utc": utc},
     )
 

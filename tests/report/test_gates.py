@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbench.records.cell import Cell, tabulate
+from benchbench.metrics.rates import changed_images
+from benchbench.records.cell import Cell
 from benchbench.report import DatasetSummary, ModelCounts
 from benchbench.report.gates import Gate, gates
 from benchbench.report.groups import groups
@@ -28,18 +29,18 @@ def craft(cell: Cell, **changes: Any) -> Cell:
 
 def own(cell: Cell, share: float) -> Cell:
     """Set the success on the attack's own evaluator."""
-    images = [a + b for a, b in zip(cell.craft.psnr_images, cell.craft.identical, strict=True)]
+    images = [a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True)]
     return craft(cell, surrogate_hits=tuple(round(share * n) for n in images))
 
 
 def as_clean(cell: Cell) -> Cell:
     """Give identity's outcomes: each photograph is predicted as it was before, whatever class is wanted."""
-    outcomes = []
-    for row in cell.target.clean:
-        labels = np.repeat(np.arange(cell.target.classes), row)
-        outcomes += [tuple([int(label)] * len(cell.predicted[0])) for label in labels]
-    cell = cell.model_copy(update={"predicted": tuple(outcomes)})
-    return cell.model_copy(update={"counts": tabulate(cell)})
+    labels = np.concatenate([np.repeat(np.arange(cell.target.classes), row) for row in cell.target.clean])
+    return predicts(cell, [int(labels[i]) for i in cell.craft.trials.photograph])
+
+
+def predicts(cell: Cell, classes: list[int]) -> Cell:
+    return cell.model_copy(update={"outcomes": {"predicted": tuple(classes)}})
 
 
 @pytest.mark.parametrize(("pgd", "fgsm", "passed"), [(0.9, 0.7, True), (0.6, 0.7, False)])
@@ -60,11 +61,8 @@ def test_an_attack_that_fools_targets_more_than_its_own_evaluator(make_cell: Mak
 def test_identity_must_score_what_clean_predictions_imply(make_cell: MakeCell) -> None:
     honest = as_clean(make_cell("identity", control=True, psnr=None))
     assert check([honest], "identity").passed
-    one = [list(found) for found in honest.predicted]
-    one[0][0] = (one[0][0] + 1) % 6
-    wrong = honest.model_copy(update={"predicted": tuple(tuple(found) for found in one)})
-    wrong = wrong.model_copy(update={"counts": tabulate(wrong)})
-    gate = check([wrong], "identity")
+    first, *others = honest.outcomes["predicted"]
+    gate = check([predicts(honest, [(first + 1) % 6, *others])], "identity")
     assert gate.passed is False and "resnet18/rgb/complete (in)" in gate.figures
     assert check([make_cell("identity", control=True, condition="jpeg-75")], "identity").passed is None
 

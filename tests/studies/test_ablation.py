@@ -21,13 +21,13 @@ from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.evaluate.networks import to_tensor
 from benchbench.harness.options import RunOptions
-from benchbench.studies.ablation import BANDS, SWITCHES, Look, Looked, chimeras_of, jobs
+from benchbench.studies.ablation import BANDS, SWITCHES, Look, Reading, chimeras_of, jobs
 from benchbench.studies.traces import Ablation
 
 SHARES = np.array([0.0, 0.1, 0.5, 1.0, 0.25, 0.75])
 
 
-def look(seed: int, true: int = 0, *, noise: float = 0.0, **more: Any) -> Looked:
+def look(seed: int, true: int = 0, *, noise: float = 0.0, **more: Any) -> Reading:
     """A photograph whose attack changes it by known shares of the six traces' changes."""
     rng = np.random.default_rng(seed)
     traces = rng.standard_normal((len(BANDS), len(TRACES), 300)) + rng.standard_normal((len(BANDS), 1, 300))
@@ -44,7 +44,7 @@ def look(seed: int, true: int = 0, *, noise: float = 0.0, **more: Any) -> Looked
         "power": {"a": np.einsum("bx,bx->b", change, change)},
         "values": 300,
     }
-    return Looked(**(given | more))
+    return Reading(**(given | more))
 
 
 def test_known_shares_are_found_though_traces_overlap() -> None:
@@ -142,7 +142,7 @@ def test_an_attack_that_switches_a_trace_fakes_that_trace_alone(tmp_path: Path) 
         for job in list(jobs([attack], [Bright()], 1, setup, source, options, supply=True))[:2]:
             STATE["index"] = int(job.key)
             looked.append(job.call(silent))
-            assert Looked.from_json(json.loads(json.dumps(looked[-1].to_json()))).to_json() == looked[-1].to_json()
+            assert Reading.from_json(json.loads(json.dumps(looked[-1].to_json()))).to_json() == looked[-1].to_json()
         ablation = Ablation(looked, ["switch"], ["bright"])
         for band in BANDS:
             found = [ablation.fakes("switch", band)[name].value for name in TRACES]
@@ -161,7 +161,7 @@ def test_a_photograph_is_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest
     options = RunOptions(workers=1, cache=tmp_path)
     setup = source.facts(tmp_path).setup(load_profile("smoke"), 0)
     asked: list[int] = []
-    monkeypatch.setattr(Look, "look", lambda self, progress: asked.append(self.index) or look(self.index))
+    monkeypatch.setattr(Look, "read", lambda self, progress: asked.append(self.index) or look(self.index))
     work = list(jobs([], [Bright()], 1, setup, source, options, supply=False))
     first = [job.call(silent).to_json() for job in work]
     assert [job.call(silent).to_json() for job in work] == first and len(asked) == len(work)

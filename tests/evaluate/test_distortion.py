@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchbench.base.errors import BenchError
+from benchbench.contracts.condition import CONDITIONS
+from benchbench.contracts.measure import MEASURES
 from benchbench.contracts.protocol import Protocol
-from benchbench.evaluate.conditions import JpegTables, camera_tables, crafted, seen
-from benchbench.evaluate.measures import distortion, rescale, ssim
+from benchbench.evaluate.conditions import JpegTables, camera_tables, crafted
+from benchbench.evaluate.distortion import rescale, ssim
+from benchbench.evaluate.measures import BUILT_IN, measured
 
 
 def pictures(count: int = 3, size: int = 48, seed: int = 0) -> torch.Tensor:
@@ -28,6 +32,11 @@ def pictures(count: int = 3, size: int = 48, seed: int = 0) -> torch.Tensor:
 def changed(x: torch.Tensor, scale: float, seed: int = 1) -> torch.Tensor:
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
     return (x + scale * noise).clamp(0, 1)
+
+
+def distortion(x: torch.Tensor, y: torch.Tensor, *, rounded: bool) -> SimpleNamespace:
+    """What the built-in measures say, by name."""
+    return SimpleNamespace(**measured(x, y, rounded, [MEASURES.create(name) for name in BUILT_IN]))
 
 
 def levels(x: torch.Tensor) -> np.ndarray:
@@ -137,7 +146,8 @@ def test_conditions_are_what_a_file_gives_back() -> None:
     tables = {0: JpegTables({0: [7] * 64, 1: [9] * 64}, 2), 1: JpegTables({0: [3] * 64, 1: [30] * 64}, 0)}
 
     def sees(protocol: Protocol) -> torch.Tensor:
-        return seen(crafted(x, y, protocol), wanted, protocol, tables)
+        condition = CONDITIONS.create(protocol.condition)
+        return condition.show(crafted(x, y, protocol, condition.rounded), wanted, tables)
 
     assert torch.equal(sees(Protocol(condition="float")), y)
     assert torch.equal(sees(Protocol()), (y * 255).round() / 255)

@@ -1,0 +1,126 @@
+"""Packs: published snapshots of cells, one file an attack and condition, a JSON record a line.
+
+Each craft's record stands once, before those of its cells. Equal cells give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchbench.base.errors import StoreError
+from benchbench.base.files import file_name, write_atomic
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore, Reader, cell_record, craft_record
+
+
+def pack_name(cell: Cell) -> str:
+    """Return the name of the file that a cell goes to: 'cama-uint8.jsonl', 'cama-jpeg-90-35dB.jsonl'."""
+    words = [cell.attack.name, str(cell.protocol.get("condition", "uint8"))]
+    if cell.protocol.get("budget") is not None:
+        words.append(f"{cell.protocol['budget']:g}dB")
+    return file_name("-".join(words)) + ".jsonl"
+
+
+def packed(cells: Iterable[Cell]) -> dict[Path, str]:
+    """Return the text of each pack, by its path below the results folder."""
+    files: dict[Path, list[Cell]] = {}
+    for cell in cells:
+        folder = Path(file_name(cell.dataset.name)) / file_name(cell.profile) / "packs"
+        files.setdefault(folder / pack_name(cell), []).append(cell)
+    return {path: _text(found) for path, found in sorted(files.items())}
+
+
+def _text(cells: Iterable[Cell]) -> str:
+    lines: list[Mapping[str, Any]] = []
+    last = ""
+    order = sorted(cells, key=lambda c: (c.split.name, c.craft.craft_id, c.target.name, c.cell_id))
+    for cell in order:
+        if cell.craft.craft_id != last:
+            lines.append(craft_record(cell))
+            last = cell.craft.craft_id
+        lines.append(cell_record(cell))
+    return "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
+
+
+def read_pack(path: Path, problems: list[StoreError] | None = None) -> Iterator[Cell]:
+    """Yield the cells of a pack, checked.
+
+    Args:
+        problems: where given, receives what is wrong with unreadable lines, and the others are still yielded.
+
+    Raises:
+        StoreError: an unreadable line, unless `problems` is given; the sentence names file and line.
+    """
+    reader = Reader()
+    try:
+        file = path.open(encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+    with file:
+        for number, line in enumerate(file, 1):
+            where = f"{path}, line {number},"
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            try:
+                if isinstance(record, dict) and "cell_id" not in record and "craft" in record:
+                    reader.add_craft(record, where)
+                else:
+                    yield reader.cell(record, where)
+            except StoreError as error:
+                if problems is None:
+                    raise
+                problems.append(error)
+
+
+def pack(store: CellStore, out: Path) -> list[Path]:
+    """Write the packs of all cells of a store under `out` and return their paths.
+
+    Raises:
+        StoreError: a cell cannot be read, or a file cannot be written.
+    """
+    files = packed(store.cells())
+    for path, text in files.items():
+        write_atomic(out / path, text.encode())
+    return [out / path for path in files]
+
+
+def merged(stores: Iterable[CellStore]) -> list[Cell]:
+    """Return the cells of several stores, each once.
+
+    Raises:
+        StoreError: two stores hold one cell with other outcomes, as another machine may compute it.
+    """
+    found: dict[str, Cell] = {}
+    for store in stores:
+        for cell in store.cells():
+            before = found.setdefault(cell.cell_id, cell)
+            if before.outcomes != cell.outcomes:
+                what = f"{cell.attack.name} against {cell.target.name}, {cell.split.name} ({cell.cell_id[:12]})"
+                raise StoreError(f"{what} has other outcomes under '{store.results}'; see: bench results diff")
+    return list(found.values())
+
+
+def differences(first: CellStore, second: CellStore) -> list[str]:
+    """Return a line for each cell that two stores do not have alike, by attack, target and split."""
+    a, b = ({c.cell_id: c for c in store.cells()} for store in (first, second))
+    lines = []
+    for key in a.keys() | b.keys():
+        cell = a.get(key) or b[key]
+        what = f"{cell.attack.name} against {cell.target.name}, {cell.split.name} ({key[:12]})"
+        if key not in b or key not in a:
+            lines.append(f"{what}: only under {(first if key in a else second).results}")
+        elif a[key].outcomes != b[key].outcomes:
+            pairs = [
+                (x, y)
+                for n in a[key].outcomes
+                for x, y in zip(a[key].outcomes[n], b[key].outcomes.get(n, ()), strict=False)
+            ]
+            lines.append(f"{what}: {sum(x != y for x, y in pairs)} of {len(pairs)} outcomes differ")
+        elif a[key].craft.measures != b[key].craft.measures:
+            lines.append(f"{what}: measures differ")
+    return sorted(lines)
