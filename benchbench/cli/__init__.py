@@ -9,7 +9,7 @@ import typer
 
 from benchbench import __version__
 from benchbench.base.errors import BenchError
-from benchbench.cli import ablate, cache, data, doctor, listing, plugin, run, show, tables, zoo
+from benchbench.cli import ablate, cache, data, doctor, listing, plugin, results, run, show, tables, zoo
 
 app = typer.Typer(
     name="bench",
@@ -31,6 +31,7 @@ app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")
 app.add_typer(zoo.app, name="zoo")
+app.add_typer(results.app, name="results")
 app.add_typer(plugin.check, name="check")
 app.add_typer(plugin.new, name="new")
 

@@ -93,6 +93,9 @@ def report(
             "FILE being a .md table under the results folder. Repeatable.",
         ),
     ] = None,
+    forms: Annotated[
+        str, typer.Option("--format", "-f", help="Also each table in a file of its own: md, latex, csv; a comma list.")
+    ] = "",
     results: opt.Results = Path("results"),
 ) -> None:
     """Write all tables, leaderboard.csv, cells.csv and leaderboard.html from the cells.
@@ -107,18 +110,21 @@ def report(
 
       bench report --published --check
 
+      bench report --format latex,csv
+
       bench report --published --results results --fill README.md
     """
     from benchbench.report import differing, write_all
 
+    asked = [word.strip() for word in forms.split(",") if word.strip()]
     if check:
-        wrong = differing(results, dataset, profile, published, documents=fill or ())
+        wrong = differing(results, dataset, profile, published, documents=fill or (), forms=asked)
         for path in wrong:
             print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
         print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")
         raise typer.Exit(1 if wrong else 0)
     problems: list[StoreError] = []
-    paths = write_all(results, dataset, profile, published, problems=problems, documents=fill or ())
+    paths = write_all(results, dataset, profile, published, problems=problems, documents=fill or (), forms=asked)
     for path in paths:
         if path.name in ("README.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
             print(path)

@@ -38,9 +38,10 @@ def _text(cells: Iterable[Cell]) -> str:
     last = ""
     order = sorted(cells, key=lambda c: (c.split.name, c.craft.craft_id, c.target.name, c.cell_id))
     for cell in order:
-        if cell.craft.craft_id != last:
-            lines.append(craft_record(cell))
-            last = cell.craft.craft_id
+        craft = craft_record(cell)
+        if craft["content"] != last:  # another machine may have measured one craft otherwise in the last digit
+            lines.append(craft)
+            last = str(craft["content"])
         lines.append(cell_record(cell))
     return "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchbench.base.errors import StoreError
+from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
@@ -23,6 +24,24 @@ from benchbench.report.page import page
 SUFFIXES = {"md": "md", "latex": "tex", "csv": "csv"}
 
 
+@dataclass(frozen=True)
+class Views:
+    """All views of the cells under a results folder, as texts by path."""
+
+    files: dict[Path, str]
+    """What belongs on disk."""
+    tables: dict[Path, str]
+    """Each table in Markdown, for documents that show one; on disk where `forms` asked for it."""
+
+    def filled(self, results: Path, documents: Sequence[Path]) -> dict[Path, str]:
+        """Return the files and the documents with their tables filled in.
+
+        Raises:
+            BenchError: a document that cannot be filled.
+        """
+        return self.files | {path: filled(path, results, self.tables | self.files) for path in documents}
+
+
 def write_all(
     results: Path,
     dataset: str | None = None,
@@ -32,19 +51,20 @@ def write_all(
     problems: list[StoreError] | None = None,
     cells: Sequence[Cell] | None = None,
     documents: Sequence[Path] = (),
+    forms: Sequence[str] = (),
 ) -> list[Path]:
     """Write every view of the cells under `results` and return the files' paths, sorted.
 
     Args:
-        dataset, profile, published, problems, cells: see `views`.
+        dataset, profile, published, problems, cells, forms: see `views`.
         documents: fill in the tables that these show too.
 
     Raises:
         StoreError: see `views`; or a file that cannot be written.
         BenchError: a document that cannot be filled; then nothing is written.
     """
-    files = views(results, dataset, profile, published, problems=problems, cells=cells)
-    files |= {path: filled(path, results, files) for path in documents}
+    made = views(results, dataset, profile, published, problems=problems, cells=cells, forms=forms)
+    files = made.filled(results, documents)
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return sorted(files)
@@ -57,6 +77,7 @@ def differing(
     published: bool = False,
     *,
     documents: Sequence[Path] = (),
+    forms: Sequence[str] = (),
 ) -> list[Path]:
     """Return the views on disk, and the documents, that are missing or not what the cells say, sorted.
 
@@ -64,8 +85,7 @@ def differing(
         StoreError: see `views`.
         BenchError: a document that cannot be filled.
     """
-    files = views(results, dataset, profile, published)
-    files |= {path: filled(path, results, files) for path in documents}
+    files = views(results, dataset, profile, published, forms=forms).filled(results, documents)
     return sorted(
         path for path, text in files.items() if not path.is_file() or path.read_bytes() != text.encode("utf-8")
     )
@@ -79,11 +99,12 @@ def views(
     *,
     problems: list[StoreError] | None = None,
     cells: Sequence[Cell] | None = None,
-) -> dict[Path, str]:
-    """Return the text of every view of the cells under `results`, by its path.
+    forms: Sequence[str] = (),
+) -> Views:
+    """Return the text of every view of the cells under `results`.
 
     <results>/leaderboard.csv, cells.csv and leaderboard.html hold all cells; <results>/<dataset>/<profile>/tables/
-    holds the tables as .md, .tex and .csv and a README.md that shows them all. What has not been computed is missing
+    holds a README.md that shows all tables, and each in the forms asked for. What has not been computed is missing
     there, with the reason. Equal cells give equal bytes.
 
     Args:
@@ -91,12 +112,18 @@ def views(
         published: set the paper's figures beside ours.
         problems: receives what is wrong with unreadable cells; the others are still used.
         cells: all cells under `results`, where they have been read already.
+        forms: also each table in a file of its own: 'md', 'latex', 'csv'.
 
     Raises:
         StoreError: an unreadable cell (unless `problems` is given) or dataset.json.
+        UnknownNameError: an unknown form.
     """
+    for form in forms:
+        if form not in SUFFIXES:
+            raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
+    shown: dict[Path, str] = {}
     found = groups(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
@@ -105,12 +132,13 @@ def views(
             build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in table_numbers()
         ]
         for table in tables:
-            for form, suffix in SUFFIXES.items():
-                files[folder / f"{table_file(table.number)}.{suffix}"] = render(table, form)
+            shown[folder / f"{table_file(table.number)}.md"] = render(table, "md")
+            for form in forms:
+                files[folder / f"{table_file(table.number)}.{SUFFIXES[form]}"] = render(table, form)
         files[folder / "README.md"] = _overview(group, tables)
     every = folders(results, groups(cells))
     files[results / "leaderboard.html"] = page([(g, read_summary(f.parent / "dataset.json")) for g, f in every])
-    return files
+    return Views(files, shown)
 
 
 def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[str, list[Gate]]]:
@@ -169,8 +197,8 @@ def _overview(group: Group, tables: list[Table]) -> str:
     lines = [
         f"# {group.dataset}, profile {group.profile}, condition {group.condition}",
         "",
-        f"{len(group.cells)} cells of data {group.data_id[:8]}. Each table is also there as .tex and, at full"
-        " precision, as .csv. A dash is a value that is missing; the lines below a table say why.",
+        f"{len(group.cells)} cells of data {group.data_id[:8]}. `bench table NUMBER --format csv` gives a table at full"
+        " precision, `--format latex` for a paper. A dash is a value that is missing; the lines below a table say why.",
         "",
     ]
     for table in tables:

@@ -87,7 +87,7 @@ def test_one_row_an_attack_and_condition(make_cell: MakeCell) -> None:
 def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
     for cell in (make_cell(), make_cell("spoc-cgan", tsr=0.25), make_cell(condition="float")):
         put(tmp_path, cell)
-    paths = write_all(tmp_path, published=True)
+    paths = write_all(tmp_path, published=True, forms=("md", "latex", "csv"))
     assert all(p.is_file() for p in paths) and paths == sorted(paths)
     names = {str(p.relative_to(tmp_path)) for p in paths}
     assert {
@@ -100,7 +100,7 @@ def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
     overview = (tmp_path / "virtual/quick/tables/README.md").read_text()
     assert overview.count("### Table") == 25 and "not computed yet" in overview
     before = {p: p.read_bytes() for p in paths}
-    write_all(tmp_path, published=True)
+    write_all(tmp_path, published=True, forms=("md", "latex", "csv"))
     assert before == {p: p.read_bytes() for p in paths}
 
 
@@ -155,12 +155,13 @@ def test_table_1_reads_dataset_json(tmp_path: Path, make_cell: MakeCell) -> None
     put(tmp_path, make_cell())
     path = tmp_path / "virtual/quick/dataset.json"
     path.write_text(json.dumps(SUMMARY))
-    write_all(tmp_path)
+    write_all(tmp_path, forms=("csv",))
     first = (tmp_path / "virtual/quick/tables/table-1.csv").read_text()
     assert ",A,3,4,5," in first and ",B,,6,7," in first
     path.write_text(json.dumps(SUMMARY | {"data_id": "e" * 32}))
-    write_all(tmp_path)
-    assert "other photographs" in (tmp_path / "virtual/quick/tables/table-1.md").read_text()
+    names = {p.name for p in write_all(tmp_path)}
+    assert names == {"README.md", "leaderboard.csv", "cells.csv", "leaderboard.html"}, "other forms on request"
+    assert "other photographs" in (tmp_path / "virtual/quick/tables/README.md").read_text()
     path.write_text("{")
     with pytest.raises(StoreError, match=r"dataset\.json is not a data set summary"):
         write_all(tmp_path)

@@ -1,0 +1,115 @@
+"""Packs hold what files hold; older records are read as what they said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.base.errors import StoreError
+from benchbench.base.identity import digest
+from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore
+from benchbench.records.packs import differences, merged, pack, packed, read_pack
+
+
+@pytest.fixture
+def store(bench: Callable[..., Any], tmp_path: Path) -> CellStore:
+    bench()
+    return CellStore(tmp_path / "a" / "r")
+
+
+def test_a_pack_is_the_cells(store: CellStore, tmp_path: Path) -> None:
+    paths = pack(store, tmp_path / "packs")
+    assert [p.name for p in paths] == ["shift-uint8.jsonl"]
+    cells = {c.cell_id: c for c in store.cells()}
+    again = {c.cell_id: c for c in CellStore(tmp_path / "packs").cells()}
+    assert again == cells and len(cells) == 4
+    lines = [json.loads(line) for line in paths[0].read_text().splitlines()]
+    assert sum("cell_id" not in line for line in lines) == 2, "a craft once for its two targets"
+    assert packed(again.values()) == packed(cells.values()), "equal cells give equal bytes"
+    assert differences(store, CellStore(tmp_path / "packs")) == []
+
+
+def test_a_run_finds_packed_cells(store: CellStore, bench: Callable[..., Any], tmp_path: Path) -> None:
+    from benchbench.harness.options import RunOptions
+
+    pack(store, tmp_path / "packs")
+    options = RunOptions(workers=1, batch=4, cache=tmp_path / "a" / "c", results=tmp_path / "packs")
+    assert bench(options=options).sentence.startswith("0 computed, 4 already there")
+    assert bench(options=options, seed=1).sentence.startswith("4 computed, 0 already there")
+
+
+def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_path: Path) -> None:
+    (path,) = pack(store, tmp_path / "packs")
+    lines = path.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if '"outcomes"' in line)
+    lines[number] = lines[number].replace('"predicted":[', '"predicted":[0,', 1)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(StoreError, match=rf"jsonl, line {number + 1}, was changed after it was written"):
+        list(read_pack(path))
+    problems: list[StoreError] = []
+    assert len(list(read_pack(path, problems))) == 3 and len(problems) == 1
+    path.write_text("\n".join(lines[1:2]) + "\n")
+    with pytest.raises(StoreError, match=r"line 1, (has no craft|was changed)"):
+        list(read_pack(path))
+
+
+def test_cells_that_contradict_each_other_are_not_merged(store: CellStore, tmp_path: Path) -> None:
+    pack(store, tmp_path / "one")
+    other = CellStore(tmp_path / "other")
+    cells = list(store.cells())
+    first = cells[0]
+    moved = tuple((p + 1) % first.target.classes for p in first.outcomes["predicted"])
+    for cell in [first.model_copy(update={"outcomes": {"predicted": moved}}), *cells[1:2]]:
+        other.write(cell)
+    assert len(merged([store, CellStore(tmp_path / "one")])) == 4
+    with pytest.raises(StoreError, match=r"has other outcomes under .*other'; see: bench results diff"):
+        merged([store, other])
+    lines = differences(store, other)
+    assert len(lines) == 3 and sum("only under" in line for line in lines) == 2
+    assert any(f"{len(moved)} of {len(moved)} outcomes differ" in line for line in lines)
+
+
+def old(cell: Cell) -> dict[str, Any]:
+    """Return a cell's record as schema 2 wrote it."""
+    record = cell.model_dump(mode="json")
+    outcomes = record.pop("outcomes")["predicted"]
+    trials, measures = record["craft"].pop("trials"), record["craft"].pop("measures")
+    predicted: list[list[int]] = [[] for _ in record["split"]["true"]]
+    for i, p in zip(trials["photograph"], outcomes, strict=True):
+        predicted[i].append(p)
+    record["craft"] |= {
+        "psnr_sum": measures["psnr"]["sums"],
+        "psnr_images": measures["psnr"]["images"],
+        "ssim_sum": measures["ssim"]["sums"] if "ssim" in measures else None,
+        "l1_sum": measures["l1"]["sums"],
+    }
+    for part in ("task", "unattacked"):
+        del record["target"][part]
+    record |= {"schema_version": 2, "counts": cell.counts.tolist(), "predicted": predicted}
+    return record | {"content": digest("content", record)}
+
+
+def test_schema_2_is_read_as_what_it_said(store: CellStore, tmp_path: Path) -> None:
+    from benchbench.metrics.rates import l1_mean, psnr_mean, ssim_mean, tsr, usr
+
+    for cell in list(store.cells()):
+        path = store.path_of(cell)
+        path.write_text(json.dumps(old(cell)))
+        found = store.read(path)
+        assert found.outcomes == cell.outcomes and found.craft.trials == cell.craft.trials
+        for number in (tsr, usr, psnr_mean, ssim_mean, l1_mean):
+            assert number(found) == number(cell)
+        wrong = old(cell)
+        wrong["predicted"][0][0] = (wrong["predicted"][0][0] + 1) % cell.target.classes
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(StoreError, match="was changed after it was written"):
+            store.read(path)
+        del wrong["content"]
+        path.write_text(json.dumps(wrong | {"content": digest("content", wrong)}))
+        with pytest.raises(StoreError, match="contradicts itself: its counts do not follow from its outcomes"):
+            store.read(path)
