@@ -1,5 +1,5 @@
 """`python -m benchbench`, the same as `bench`."""
 
-from benchbench.launch import main
+from benchbench_launch import main
 
 main()

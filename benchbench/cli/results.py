@@ -28,7 +28,7 @@ def pack(
       bench results pack --results runs --out results
     """
     from benchbench.records.cells import CellStore
-    from benchbench.records.packs import pack as write
+    from benchbench.records.snapshots import pack as write
 
     paths = write(CellStore(results), out)
     if not paths:
@@ -52,7 +52,8 @@ def merge(
     """
     from benchbench.base.files import write_atomic
     from benchbench.records.cells import CellStore
-    from benchbench.records.packs import merged, packed
+    from benchbench.records.packs import packed
+    from benchbench.records.snapshots import merged
 
     for path, text in packed(merged([CellStore(folder) for folder in folders])).items():
         write_atomic(out / path, text.encode())
@@ -95,7 +96,7 @@ def diff(first: Folder, second: Folder) -> None:
       bench results diff results runs
     """
     from benchbench.records.cells import CellStore
-    from benchbench.records.packs import differences
+    from benchbench.records.snapshots import differences
 
     lines = differences(CellStore(first), CellStore(second))
     for line in lines:

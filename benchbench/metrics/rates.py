@@ -80,6 +80,11 @@ def no_true_class(classes: int, true_classes: tuple[int, ...]) -> str:
     return NO_TRUE_CLASS if any(true >= classes for true in true_classes) else ""
 
 
+def usr_is_defined(overlap: str, split: str) -> bool:
+    """Say whether targets of an overlap have classes for the photographs of a split, see `no_true_class`."""
+    return overlap == "partial" or split == "in"
+
+
 def _hits(judged: Judged) -> Contributions | None:
     return _weighed(judged, judged.outcomes["predicted"] == judged.wanted, judged.wanted, range(judged.known))
 

@@ -7,13 +7,6 @@ from functools import cache
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.report.groups import Group
 
-BACKBONES = {
-    "resnet18": "ResNet-18",
-    "resnet50": "ResNet-50",
-    "densenet100": "DenseNet-100",
-    "vgg16": "VGG-16",
-}
-PREPROCESSORS = {"rgb": "RGB", "rgb+fd": "RGB+FD", "fd": "FD", "ww": "WW", "cc": "CC", "hp": "HP"}
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
 BOLD = "Best in bold; controls (what doing nothing or adding noise scores) and plain filters do not compete."

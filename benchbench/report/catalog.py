@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 
-from benchbench.base.errors import UnknownNameError, did_you_mean
+from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report.captions import condition_texts
@@ -13,22 +14,41 @@ from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
 from benchbench.report.model import Table
-from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.claims import claims_table
-from benchbench.report.papers.cama2020.quality import clean_table, psnr_table
-from benchbench.report.papers.cama2020.success import other_table, success_table
-from benchbench.report.photographs import dataset_table
+from benchbench.report.other import other_table
+from benchbench.report.paper import Paper, papers
 from benchbench.report.ranking import leaderboard_table
+from benchbench.report.tasks import tasks_table
 
-EXTRA = ("leaderboard", "clean", "distortion", "conditions", "claims", "gates", "other")
-"""Tables beside the paper's."""
+EXTRA = ("leaderboard", "distortion", "conditions", "claims", "gates", "other")
+"""Tables beside the papers'."""
+TASKS_TABLE = "tasks"
+"""The table of tasks beside classification; shown with all others where there are cells of such."""
+
+
+@cache
+def owners() -> dict[str, Paper]:
+    """Return each paper's tables, with the paper.
+
+    Raises:
+        BenchError: two papers have one name for a table.
+    """
+    found: dict[str, Paper] = {}
+    for paper in papers():
+        for number in paper.tables():
+            if number in found or number in (*EXTRA, TASKS_TABLE):
+                other = found[number].name if number in found else "benchbench"
+                raise BenchError(
+                    f"table '{number}' is of '{other}' and of '{paper.name}'; one of them needs another name."
+                )
+            found[number] = paper
+    return found
 
 
 def table_numbers() -> list[str]:
-    """Return every table: the paper's in its order, then those beside them."""
-    numbers = list(published.layouts())
-    later = numbers.index("7a")
-    return ["1", *numbers[:later], "6", *numbers[later:], *EXTRA]
+    """Return every table: the papers' numbers in their order, then those beside them."""
+    numbers = [n for n in owners() if n[0].isdigit()]
+    words = [n for n in owners() if not n[0].isdigit()]
+    return [*numbers, EXTRA[0], *words, *EXTRA[1:]]
 
 
 def expand(number: str) -> list[str]:
@@ -37,12 +57,12 @@ def expand(number: str) -> list[str]:
     Raises:
         UnknownNameError: there is no such table.
     """
-    known = table_numbers()
+    known = [*table_numbers(), TASKS_TABLE]
     asked = str(number).strip().lower()
     if asked in known:
         return [asked]
     if asked == "all":
-        return known
+        return table_numbers()
     parts = [n for n in known if n[:-1] == asked and n[-1] in "ab"] if asked.isdigit() else []
     if not parts:
         families = list(dict.fromkeys(n[:-1] if n[-1] in "ab" and n[0].isdigit() else n for n in known))
@@ -80,25 +100,29 @@ def build(
 
 
 def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:
-    if number == "1":
-        return dataset_table(group, summary, show_published=published)
-    if number == "6":
-        return psnr_table(group, show_published=published)
-    if number == "clean":
-        return clean_table(group, show_published=published)
+    if number in owners():
+        return owners()[number].table(number, group, summary, show_published=published)
+    if number == TASKS_TABLE:
+        return tasks_table(group)
     if number == "distortion":
         return distortion_table(group)
     if number == "leaderboard":
         return leaderboard_table(group, show_published=published)
     if number == "claims":
-        return claims_table(group)
+        return _claims(group)
     if number == "gates":
         return gates_table(group, summary)
     if number == "conditions":
         return conditions_table(alike or [group])
-    if number == "other":
-        return other_table(group, show_published=published)
-    return success_table(number, group, show_published=published)
+    return other_table(group, show_published=published)
+
+
+def _claims(group: Group) -> Table:
+    """Return the claims of all papers that make some, one after another."""
+    found = [table for paper in papers() if (table := paper.claims(group)) is not None]
+    if not found:
+        raise UnknownNameError("no paper that is installed here makes a claim.")
+    return replace(found[0], rows=tuple(row for table in found for row in table.rows))
 
 
 def table(

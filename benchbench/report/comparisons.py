@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from benchbench.metrics import rates
 from benchbench.report import captions
+from benchbench.report.entries import NO_PSNR, UNCHANGED, interval
 from benchbench.report.groups import AttackRow, Group, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.papers.cama2020.quality import NO_PSNR, UNCHANGED
-from benchbench.report.papers.cama2020.success import interval
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
 NO_EVALUATOR = "the attack has no evaluator of its own"
@@ -103,11 +102,7 @@ def _name(group: Group) -> str:
 def _shared(alike: Sequence[Group]) -> list[tuple[str, str]]:
     """Return the (target, split) places that all columns have and where USR is defined."""
     places: list[set[tuple[str, str]]] = [
-        {
-            (c.target.name, c.split.name)
-            for c in group.cells
-            if not (c.target.overlap == "complete" and c.split.name == "out")
-        }
+        {(c.target.name, c.split.name) for c in group.cells if rates.usr_is_defined(c.target.overlap, c.split.name)}
         for group in alike
     ]
     return sorted(set.intersection(*places)) if places else []

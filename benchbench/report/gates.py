@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchbench.metrics import intervals, rates
+from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
-from benchbench.report.groups import AttackRow, Group, mean
+from benchbench.report.groups import AttackRow, Group, attack_key, mean
 from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.paper import papers
 
 SPLITS = ("in", "out")
 
@@ -43,7 +45,6 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
         summary: dataset.json, which says what test photographs share with those that anything was trained on.
     """
     checks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
-        ("pgd", "PGD fools its own evaluator at least as often as FGSM", lambda: _pgd(group)),
         (
             "transfer",
             "an attack fools its own evaluator at least as often as targets, within their interval",
@@ -55,7 +56,8 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
         ("changed", "every attack but identity changed photographs", lambda: _changed(group)),
         ("disjoint", "test photographs share nothing with q and p", lambda: _disjoint(group, summary)),
     )
-    return [Gate(key, title, *check()) for key, title, check in checks]
+    theirs = [gate for paper in papers() for gate in paper.gates(group)]
+    return theirs + [Gate(key, title, *check()) for key, title, check in checks]
 
 
 def gates_table(group: Group, summary: DatasetSummary | None) -> Table:
@@ -80,26 +82,19 @@ def gates_table(group: Group, summary: DatasetSummary | None) -> Table:
     )
 
 
-def _named(group: Group, name: str) -> list[AttackRow]:
-    return [a for a in group.attacks if a.name == name]
+def unchanging(cell: Cell) -> bool:
+    """Say whether a cell is of the control that leaves every photograph as it is."""
+    return cell.attack.control and not any(rates.changed_images(cell))
 
 
-def _percent(value: float) -> str:
+def attack_row_key(cell: Cell) -> str:
+    """Return the key of the row that a cell is in."""
+    return AttackRow(*attack_key(cell), "").key
+
+
+def percent(value: float) -> str:
+    """Return a share as text: '43.5 %'."""
     return f"{100 * value:.1f} %"
-
-
-def _pgd(group: Group) -> tuple[bool | None, str]:
-    pairs = []
-    for split in SPLITS:
-        for strong in _named(group, "pgd"):
-            for weak in _named(group, "fgsm"):
-                values = group.surrogate(strong, split), group.surrogate(weak, split)
-                if values[0] is not None and values[1] is not None:
-                    pairs.append((split, values[0], values[1]))
-    if not pairs:
-        return None, "PGD and FGSM are not both there"
-    text = ", ".join(f"{split} {_percent(a)} against {_percent(b)}" for split, a, b in pairs)
-    return all(a >= b for _, a, b in pairs), text
 
 
 def _transfer(group: Group) -> tuple[bool | None, str]:
@@ -111,7 +106,7 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
             cells = [c for c in group.of(attack, split) if c.target.overlap == "complete"]
             rate = intervals.mean_rate(cells, "tsr")
             if own is not None and rate is not None:
-                text = f"{attack.label} {split} {_percent(own)}, targets {_percent(rate.value)}"
+                text = f"{attack.label} {split} {percent(own)}, targets {percent(rate.value)}"
                 found.append((own >= rate.low, text))
     if not found:
         return None, "no attack with an evaluator of its own"
@@ -120,7 +115,7 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
 
 
 def _identity(group: Group) -> tuple[bool | None, str]:
-    cells = [c for c in group.cells if c.attack.name == "identity"]
+    cells = [c for c in group.cells if unchanging(c)]
     if not cells:
         return None, "identity has not been run"
     if group.condition not in ("uint8", "float"):
@@ -142,7 +137,7 @@ def _identity(group: Group) -> tuple[bool | None, str]:
 def _noise(group: Group) -> tuple[bool | None, str]:
     parts, good = [], True
     for split in SPLITS:
-        cells = [c for c in group.cells if c.attack.name == "noise" and c.split.name == split]
+        cells = [c for c in group.cells if c.attack.control and not unchanging(c) and c.split.name == split]
         cells = [c for c in cells if c.target.overlap == "complete"]
         shares = [r for c in cells if (r := rates.tsr(c)) is not None]
         if shares:
@@ -150,7 +145,7 @@ def _noise(group: Group) -> tuple[bool | None, str]:
             # A photograph that is always taken for one class hits it once in all classes that can be wanted.
             chance = 1 / (known - 1) if split == "in" else 1 / known
             good &= mean(shares) <= chance + 1e-9
-            parts.append(f"{split} {_percent(mean(shares))}, chance {_percent(chance)}")
+            parts.append(f"{split} {percent(mean(shares))}, chance {percent(chance)}")
     return (good, "; ".join(parts)) if parts else (None, "noise has not been run on a target of complete overlap")
 
 
@@ -165,15 +160,16 @@ def _calls(group: Group) -> tuple[bool | None, str]:
 
 def _changed(group: Group) -> tuple[bool | None, str]:
     good, parts = True, []
+    still = {attack_row_key(c) for c in group.cells if unchanging(c)}
     for attack in group.attacks:
-        if attack.name == "identity":
+        if attack.control and attack.key in still:
             continue
         counts = [group.psnr(attack, split)[1:] for split in SPLITS]
         unchanged, made = (sum(n) for n in zip(*counts, strict=True))
         good &= unchanged < made
         if unchanged:
-            parts.append(f"{attack.label} left {_percent(unchanged / made)} as they were")
-    if not any(a.name != "identity" for a in group.attacks):
+            parts.append(f"{attack.label} left {percent(unchanged / made)} as they were")
+    if not any(a.key not in still for a in group.attacks):
         return None, "no attack has been run"
     return good, "; ".join(parts) or "all photographs"
 

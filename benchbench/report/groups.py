@@ -10,18 +10,8 @@ from typing import Any
 
 from benchbench.base.identity import canonical_json
 from benchbench.metrics import rates
-from benchbench.records.cell import Cell
-from benchbench.report.papers.cama2020 import published
-
-LABELS = {
-    "misl-cgan": "MISL",
-    "spoc-cgan": "SpoC",
-    "cama": "Cama",
-    "fgsm": "FGSM",
-    "pgd": "PGD",
-    "ddn": "DDN",
-}
-"""What the paper's tables call its attacks; any other attack goes by its own title."""
+from benchbench.records.cell import CLASSIFICATION, Cell
+from benchbench.report.paper import attack_order, labels
 
 
 @dataclass(frozen=True)
@@ -60,6 +50,8 @@ class Group:
     cells: tuple[Cell, ...] = ()
     left_out: int = 0
     """Cells of older versions, or computed again since."""
+    others: tuple[Cell, ...] = ()
+    """Cells of other tasks than classification: their outcomes have no TSR and USR."""
 
     @property
     def condition(self) -> str:
@@ -91,21 +83,22 @@ class Group:
     @cached_property
     def attacks(self) -> tuple[AttackRow, ...]:
         """The attacks that have cells: the paper's in its order, then others by name, then controls."""
-        order = [*published.layouts()["2a"].attacks, *published.psnr()]
-        rank = {name: i for i, name in reversed(list(enumerate(order)))}
+        rank = {name: i for i, name in enumerate(attack_order())}
+        known = labels()
         seen: dict[tuple[str, str], Cell] = {}
         for cell in self.cells:
             seen.setdefault(attack_key(cell), cell)
         rows = []
         for (name, params), cell in seen.items():
             same = [c.attack.params for (n, _), c in seen.items() if n == name]
-            label = LABELS.get(name, cell.attack.title) + _differing(cell.attack.params, same)
+            label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
             rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline))
         return tuple(sorted(rows, key=lambda r: (r.control, r.baseline, rank.get(r.name, len(rank)), r.name, r.params)))
 
     def without_baselines(self) -> Group:
         """Return the group without plain filters."""
-        return replace(self, cells=tuple(c for c in self.cells if not c.attack.baseline))
+        cells, others = (tuple(c for c in found if not c.attack.baseline) for found in (self.cells, self.others))
+        return replace(self, cells=cells, others=others)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str, str], Cell]:
@@ -227,7 +220,8 @@ def groups(
                 profile=key[1],
                 protocol=key[2],
                 settings=dict(found[key][0].protocol),
-                cells=tuple(kept),
+                cells=tuple(c for c in kept if c.target.task == CLASSIFICATION),
+                others=tuple(c for c in kept if c.target.task != CLASSIFICATION),
                 left_out=len(found[key]) - len(kept),
             )
         )

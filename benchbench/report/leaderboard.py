@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -13,25 +14,15 @@ from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar, exact
-from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.success import SAME
+from benchbench.report.paper import settings
 
 SPLITS = ("in", "out")
 RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
-SETTINGS = ("same_complete", "same_partial", "transfer_complete", "transfer_partial")
-"""The paper's four: the evaluators' architecture or others, complete or partial overlap."""
 
 
-def settings() -> dict[str, tuple[str, ...]]:
-    """Return the names of the grid's targets, by setting."""
-    found: dict[str, list[str]] = {name: [] for name in SETTINGS}
-    for overlap, backbone, preprocessor in published.grid():
-        kind = "same" if backbone == SAME else "transfer"
-        found[f"{kind}_{overlap}"].append(published.target_name(overlap, backbone, preprocessor))
-    return {name: tuple(targets) for name, targets in found.items()}
-
-
-def _columns() -> list[str]:
+@cache
+def leaderboard_columns() -> tuple[str, ...]:
+    """Return the columns of leaderboard.csv; the last are of the settings of the papers that are installed here."""
     head = [
         "dataset",
         "data_id",
@@ -63,16 +54,13 @@ def _columns() -> list[str]:
         "cells",
         "cells_in_grid",
     ]
-    for setting in SETTINGS:
+    for setting in settings():
         for split in SPLITS:
-            head.append(f"tsr_{setting}_{split}")
-            if not (setting.endswith("complete") and split == "out"):
-                head.append(f"usr_{setting}_{split}")
-            head.append(f"targets_{setting}_{split}")
-    return head
-
-
-LEADERBOARD_COLUMNS = tuple(_columns())
+            head.append(f"tsr_{setting.name}_{split}")
+            if rates.usr_is_defined(setting.overlap, split):
+                head.append(f"usr_{setting.name}_{split}")
+            head.append(f"targets_{setting.name}_{split}")
+    return tuple(head)
 
 
 def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
@@ -102,10 +90,10 @@ def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
 def _samples(group: Group, attack: AttackRow, rate: intervals.Rate) -> list[intervals.Sample] | None:
     """Return what each photograph adds to an attack's mean rate, or None where a cell of the grid is missing."""
     places = [
-        [group.cell(attack, name, split) for name in targets]
-        for setting, targets in settings().items()
+        [group.cell(attack, name, split) for name in setting.targets]
+        for setting in settings()
         for split in SPLITS
-        if rate == "tsr" or not (setting.endswith("complete") and split == "out")
+        if rate == "tsr" or rates.usr_is_defined(setting.overlap, split)
     ]
     parts = []
     for cells in places:
@@ -132,7 +120,7 @@ def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, float, str, str]:
 
 def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
     first = (group.of(attack, "in") + group.of(attack, "out"))[0].attack
-    row: dict[str, Scalar] = dict.fromkeys(LEADERBOARD_COLUMNS)
+    row: dict[str, Scalar] = dict.fromkeys(leaderboard_columns())
     row |= {
         "dataset": group.dataset,
         "data_id": group.data_id,
@@ -149,19 +137,19 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
         "control": "true" if attack.control else "false",
         "baseline": "true" if attack.baseline else "false",
         "cells": 0,
-        "cells_in_grid": 2 * len(published.grid()),
+        "cells_in_grid": len(SPLITS) * sum(len(setting.targets) for setting in settings()),
     }
     means: dict[str, list[float | None]] = {"tsr": [], "usr": []}
     scored = 0
-    for setting, targets in settings().items():
+    for setting in settings():
         for split in SPLITS:
-            cells = [c for name in targets if (c := group.cell(attack, name, split)) is not None]
+            cells = [c for name in setting.targets if (c := group.cell(attack, name, split)) is not None]
             scored += len(cells)
-            row[f"targets_{setting}_{split}"] = len(cells)
+            row[f"targets_{setting.name}_{split}"] = len(cells)
             for rate, of in (("tsr", rates.tsr), ("usr", rates.usr)):
-                key = f"{rate}_{setting}_{split}"
+                key = f"{rate}_{setting.name}_{split}"
                 if key in row:
-                    whole = len(cells) == len(targets)
+                    whole = len(cells) == len(setting.targets)
                     row[key] = value = mean_or_none([of(c) for c in cells]) if whole else None
                     means[rate].append(value)
     row["cells"] = scored
@@ -177,7 +165,7 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
 
 def leaderboard_csv(cells: Iterable[Cell]) -> str:
     """Return the leaderboard of all cells as CSV: rates are fractions at full precision, empty is missing."""
-    return _csv(LEADERBOARD_COLUMNS, all_rows(groups(cells)))
+    return _csv(leaderboard_columns(), all_rows(groups(cells)))
 
 
 def all_rows(found: Iterable[Group]) -> list[dict[str, Scalar]]:

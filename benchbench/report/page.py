@@ -22,8 +22,7 @@ from benchbench.report.catalog import condition_order
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
-from benchbench.report.papers.cama2020.claims import claims_table
-from benchbench.report.papers.cama2020.success import SAME
+from benchbench.report.paper import papers, settings
 
 ANY = "all"
 AXES = ("overlap", "split", "backbone", "preprocessor")
@@ -54,7 +53,7 @@ def _order(group: Group) -> tuple[Any, ...]:
 def _values(found: Sequence[tuple[Group, Any]], axis: str) -> list[str]:
     names = {_place(cell)[AXES.index(axis)] for group, _ in found for cell in group.cells}
     known = {"overlap": ["complete", "partial"], "split": ["in", "out"]}.get(axis)
-    known = known or [*captions.BACKBONES, *captions.PREPROCESSORS]
+    known = known or [name for paper in papers() for name in (*paper.backbones, *paper.preprocessors)]
     return sorted(names, key=lambda n: (known.index(n) if n in known else len(known), n))
 
 
@@ -88,16 +87,17 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
 
 
 def _claims(group: Group) -> list[list[str]]:
-    """Return the paper's sentences as texts: the sentence, its figures, ours, the difference, the verdict."""
+    """Return the papers' sentences as texts: the sentence, its figures, ours, the difference, the verdict."""
     found = []
-    for row in claims_table(group).rows:
-        paper, against, _, here, other, gap, verdict = row.entries
-        between = f" [{show(gap.interval[0], 'rate')}, {show(gap.interval[1], 'rate')}]" if gap.interval else ""
-        pairs = [
-            " / ".join(t for t in (show(a.value, "rate"), show(b.value, "rate")) if t)
-            for a, b in ((paper, against), (here, other))
-        ]
-        found.append([row.label, *pairs, show(gap.value, "rate") + between, show(verdict.value, "text")])
+    for table in (table for paper in papers() if (table := paper.claims(group)) is not None):
+        for row in table.rows:
+            paper_first, against, _, here, other, gap, verdict = row.entries
+            between = f" [{show(gap.interval[0], 'rate')}, {show(gap.interval[1], 'rate')}]" if gap.interval else ""
+            pairs = [
+                " / ".join(t for t in (show(a.value, "rate"), show(b.value, "rate")) if t)
+                for a, b in ((paper_first, against), (here, other))
+            ]
+            found.append([row.label, *pairs, show(gap.value, "rate") + between, show(verdict.value, "text")])
     return found
 
 
@@ -133,6 +133,7 @@ def _rows(
     chosen: Sequence[dict[str, Cell]],
     samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]],
 ) -> list[list[Any]]:
+    of_setting = {name: setting.name for setting in settings() for name in setting.targets}
     made: list[list[Any]] = []
     rated: list[list[intervals.Sample] | None] = []
     for attack in attacks:
@@ -140,13 +141,14 @@ def _rows(
         row: list[Any] = [len(cells)]
         whole = len(cells) == len(chosen)
         for rate in RATES:
-            settings: dict[tuple[bool, str, str], list[intervals.Sample]] = {}
+            weighed_apart: dict[tuple[str, str, str], list[intervals.Sample]] = {}
             for cell in cells:
                 part = samples[attack.key, cell.cell_id][rate]
                 if part is not None:
-                    key = (cell.target.backbone == SAME, cell.target.overlap, cell.split.name)
-                    settings.setdefault(key, []).append(part)
-            weighed = [(1 / (len(settings) * len(parts)), part) for parts in settings.values() for part in parts]
+                    key = (of_setting.get(cell.target.name, ""), cell.target.overlap, cell.split.name)
+                    weighed_apart.setdefault(key, []).append(part)
+            apart = weighed_apart.values()
+            weighed = [(1 / (len(apart) * len(parts)), part) for parts in apart for part in parts]
             mine = intervals.combine(weighed) if weighed and whole else None
             if rate == "tsr":
                 rated.append(mine if attack.ranked else None)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from benchbench.metrics import intervals
 from benchbench.report import captions
 from benchbench.report.comparisons import NO_EVALUATOR
-from benchbench.report.groups import LABELS, Group, mean_or_none
-from benchbench.report.leaderboard import RATES, SETTINGS, SPLITS, leaderboard_rows
+from benchbench.report.entries import NO_PSNR, UNCHANGED
+from benchbench.report.groups import Group
+from benchbench.report.leaderboard import RATES, SPLITS, leaderboard_rows
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.quality import NO_PSNR, UNCHANGED
-from benchbench.report.papers.cama2020.success import SAME
+from benchbench.report.paper import labels, papers
 
 NOT_RANKED = "not every one of the 48 targets and two splits has been scored"
 NO_RIVAL = "controls and plain filters have no rank"
@@ -18,19 +17,21 @@ NO_RIVAL = "controls and plain filters have no rank"
 
 def leaderboard_table(group: Group, *, show_published: bool) -> Table:
     """Build the table of attacks, best first: rank, mean rates, distortion and success on the own evaluator."""
-    labels = {(a.name, a.params): a for a in group.attacks}
+    known = labels()
+    rows_of = {(a.name, a.params): a for a in group.attacks}
     rows = []
     for found in leaderboard_rows(group):
-        attack = labels[str(found["attack"]), str(found["params"])]
+        attack = rows_of[str(found["attack"]), str(found["params"])]
         entries = [Entry(found["rank"], NOT_RANKED if attack.ranked else NO_RIVAL)]
         for rate in RATES:
             low, high = found[f"{rate}_low"], found[f"{rate}_high"]
-            paper = (_published(attack.name, rate), None) if show_published and attack.name in LABELS else None
+            paper = (_published(attack.name, rate), None) if show_published and attack.name in known else None
             between = (low, high) if isinstance(low, float) and isinstance(high, float) else None
             entries.append(Entry(found[rate], NOT_RANKED, published=paper, interval=between))
         for split in SPLITS:
             value, unchanged, made = group.psnr(attack, split)
-            paper = (published.psnr()[attack.name][SPLITS.index(split)], None) if entries[1].published else None
+            theirs = _psnr(attack.name) if entries[1].published else None
+            paper = (theirs[SPLITS.index(split)], None) if theirs else None
             why = (UNCHANGED if unchanged == made else NO_PSNR) if made else captions.NO_CELL
             entries.append(Entry(value, why, published=paper))
         entries += [Entry(group.surrogate(attack, split), NO_EVALUATOR) for split in SPLITS]
@@ -62,19 +63,9 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
 
 
 def _published(attack: str, rate: intervals.Rate) -> float | None:
-    """Return the paper's mean over its settings, where it gives one for each."""
-    means = []
-    for setting in SETTINGS:
-        kind, overlap = setting.split("_")
-        for split in SPLITS:
-            if rate == "usr" and overlap == "complete" and split == "out":
-                continue
-            found = [
-                pair[RATES.index(rate)]
-                for (o, s, backbone, preprocessor, name), pair in published.success_rates().items()
-                if (o, s, name) == (overlap, split, attack)
-                and preprocessor != published.MEAN
-                and (backbone == SAME) == (kind == "same")
-            ]
-            means.append(mean_or_none([value for value in found if value is not None]))
-    return mean_or_none(means)
+    """Return the mean of the first paper that has one."""
+    return next((found for paper in papers() if (found := paper.rate(attack, rate)) is not None), None)
+
+
+def _psnr(attack: str) -> tuple[float | None, float | None] | None:
+    return next((found for paper in papers() if (found := paper.psnr(attack)) is not None), None)

@@ -12,7 +12,7 @@ from benchbench.base.files import file_name, write_atomic
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import read_summary
-from benchbench.report.catalog import alike, build, table_numbers
+from benchbench.report.catalog import TASKS_TABLE, alike, build, table_numbers
 from benchbench.report.documents import filled
 from benchbench.report.formats import render
 from benchbench.report.gates import Gate, gates
@@ -128,9 +128,8 @@ def views(
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = read_summary(folder.parent / "dataset.json")
-        tables = [
-            build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in table_numbers()
-        ]
+        numbers = [*table_numbers(), *([TASKS_TABLE] if group.others else [])]
+        tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
         for table in tables:
             shown[folder / f"{table_file(table.number)}.md"] = render(table, "md")
             for form in forms:

@@ -12,7 +12,8 @@ from benchbench.base.errors import BenchError
 from benchbench.base.identity import canonical_json, cell_id, craft_id, digest, since
 from benchbench.contracts.protocol import Protocol
 from benchbench.harness.options import RunOptions
-from benchbench.records.cells import CellStore, identify
+from benchbench.records.cells import CellStore
+from benchbench.records.reading import identify
 
 MOVES_NUMBERS = {"budget", "condition", "seed", "version"}
 MUST_NOT_MOVE_NUMBERS = {

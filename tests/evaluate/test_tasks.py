@@ -141,9 +141,6 @@ def test_k_means_finds_what_is_there() -> None:
     labels = k_means(points, 3)
     assert np.array_equal(labels, k_means(points, 3)), "its starts are always the same"
     assert all(len(set(labels[truth == k])) == 1 for k in range(3)) and len(set(labels)) == 3
-    assert (
-        np.array_equal(labels, k_means(centers[truth] + np.random.default_rng(0).normal(0, 0.0, (120, 2)), 3)) or True
-    )
 
 
 @pytest.mark.parametrize(

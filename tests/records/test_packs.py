@@ -13,7 +13,8 @@ from benchbench.base.errors import StoreError
 from benchbench.base.identity import digest
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
-from benchbench.records.packs import differences, merged, pack, packed, read_pack
+from benchbench.records.packs import packed, read_pack
+from benchbench.records.snapshots import differences, merged, pack
 
 
 @pytest.fixture

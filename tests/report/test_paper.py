@@ -9,9 +9,9 @@ import pytest
 
 from benchbench.records.cell import Cell
 from benchbench.report import DatasetSummary, ModelCounts, groups, render, table
-from benchbench.report.captions import BACKBONES
 from benchbench.report.model import DASH, show
 from benchbench.report.papers.cama2020 import published
+from benchbench.report.papers.cama2020.words import BACKBONES
 
 NUMBERS = list(published.layouts())
 

@@ -13,7 +13,8 @@ import pytest
 
 from benchbench.base.errors import StoreError
 from benchbench.records.cell import Cell
-from benchbench.records.cells import CellStore, identify
+from benchbench.records.cells import CellStore
+from benchbench.records.reading import identify
 from benchbench.report import (
     DatasetSummary,
     cells_csv,

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.report import captions
-from benchbench.report.groups import LABELS, AttackRow, Group, mean
+from benchbench.report.groups import AttackRow, Group, mean
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.success import SAME
+from benchbench.report.papers.cama2020.words import LABELS, SAME
 
 Place = tuple[str, str, str, str]
 """(overlap, split, backbone, preprocessor): one target of the paper's grid and one split."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from benchbench.records.cell import Cell
 from benchbench.report import captions
-from benchbench.report.groups import LABELS, AttackRow, Group, mean, mean_or_none
+from benchbench.report.entries import NO_PSNR, PARTIAL_MEAN, UNCHANGED
+from benchbench.report.groups import AttackRow, Group, mean, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.success import PARTIAL_MEAN
-
-UNCHANGED = "every photograph came out unchanged (infinite PSNR)"
-NO_PSNR = "every photograph came out unchanged for at least one target (infinite PSNR)"
+from benchbench.report.papers.cama2020.words import BACKBONES, LABELS, PREPROCESSORS
 
 
 def psnr_table(group: Group, *, show_published: bool) -> Table:
@@ -78,7 +76,7 @@ def clean_table(group: Group, *, show_published: bool = False) -> Table:
     grid = published.grid()
     preprocessors = tuple(dict.fromkeys(p for _, _, p in grid))
     columns = (
-        *(Column(p, captions.PREPROCESSORS.get(p, p)) for p in preprocessors),
+        *(Column(p, PREPROCESSORS.get(p, p)) for p in preprocessors),
         Column("mean", "Mean"),
         Column("min", "Min"),
     )
@@ -94,7 +92,7 @@ def clean_table(group: Group, *, show_published: bool = False) -> Table:
                 splits = {c.split.name for c in by_target.get(name, [])}
                 if overlap == "partial" and len(splits) == 1:
                     half.append(f"{name} ({splits.pop()} only)")
-            rows.append(_clean_row(backbone, captions.BACKBONES.get(backbone, backbone), entries, overlap))
+            rows.append(_clean_row(backbone, BACKBONES.get(backbone, backbone), entries, overlap))
             block.append(tuple(entries))
         over_backbones = [_mean([r[j] for r in block]) for j in range(len(preprocessors))]
         flat = [e for r in block for e in r]
