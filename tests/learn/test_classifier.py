@@ -108,3 +108,21 @@ def test_folding_changes_nothing_but_rounding(backbone):
     torch.testing.assert_close(folded(x), network(x), atol=1e-4, rtol=1e-4)
     left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(left) < sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+
+
+class Branching(nn.Module):
+    """A stranger's network, whose forward asks for values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+    def forward(self, x):
+        return self.layers(x if x.mean() > 0 else -x)
+
+
+def test_a_network_that_cannot_be_traced_stays_as_it_is():
+    network, x = Branching().eval(), torch.rand(1, 3, 16, 16)
+    expected = network(x)
+    torch.testing.assert_close(fold_batch_norm(network)(x), expected)
+    assert isinstance(network.layers[1], nn.BatchNorm2d)
