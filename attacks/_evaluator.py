@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.profile import GeneratorShape, ResidualRecipe
-from benchbench.learn.arrays import NetworkResiduals, WienerResiduals
-from benchbench.learn.classifier import Classifier, PreprocessorName
+from benchbench.learn.arrays import NetworkResiduals, WholeImages
+from benchbench.learn.classifier import Classifier
 from benchbench.learn.image_to_image import ImageToImage, frozen
 from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
@@ -157,7 +157,7 @@ def residual_network(setup: Setup) -> ResidualNetworkFit:
         shape=profile.residual_network,
         recipe=profile.residual,
         patch=profile.patch,
-        residuals=WienerResiduals(role="q"),
+        residuals=WholeImages(role="q"),
         seed=setup.seed,
     )
 
@@ -166,13 +166,13 @@ def evaluator_fits(kind: Evaluator, setup: Setup) -> dict[str, Fit]:
     """Return the fits of an evaluator: 'dual' (Cama), 'cc' (MISL) or 'rgb+fd' (SpoC)."""
     profile = setup.profile
 
-    def stream(name: str, preprocessor: PreprocessorName, band: Band, residuals: Fit | None) -> ClassifierFit:
+    def stream(name: str, preprocessor: str, band: Band, residuals: Fit | None) -> ClassifierFit:
         return ClassifierFit(
             role="q",
             backbone="resnet18",
             preprocessor=preprocessor,
             classes=setup.known,
-            shape=profile.backbones.resnet18,
+            shape=profile.backbones.shape("resnet18"),
             dropout=profile.backbones.dropout,
             recipe=profile.evaluator_recipe(name),
             patch=profile.patch,

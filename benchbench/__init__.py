@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from benchbench.authoring.conformance import check_attack, check_target, sample_images
     from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
     from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContext
+    from benchbench.contracts.backbone import BACKBONES, Backbone
     from benchbench.contracts.fit import Fit, FitContext, Setup
+    from benchbench.contracts.layout import LAYOUTS, Entry, Layout, PathLayout
+    from benchbench.contracts.preprocessor import PREPROCESSORS, Preprocessor
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.registry import Registry
+    from benchbench.contracts.section import Section
     from benchbench.contracts.target import TARGETS, Target, TargetCard
     from benchbench.contracts.trials import trials
     from benchbench.data.source import RecipeSource
@@ -36,20 +40,29 @@ _HOME = {
     "Attack": "contracts.attack",
     "AttackCard": "contracts.attack",
     "AttackError": "base.errors",
+    "BACKBONES": "contracts.backbone",
+    "Backbone": "contracts.backbone",
     "BenchError": "base.errors",
     "Cache": "records.cache",
     "Cell": "records.cell",
     "CellStore": "records.cells",
     "CraftContext": "contracts.attack",
     "DataError": "base.errors",
+    "Entry": "contracts.layout",
     "Fit": "contracts.fit",
     "FitContext": "contracts.fit",
+    "LAYOUTS": "contracts.layout",
+    "Layout": "contracts.layout",
+    "PREPROCESSORS": "contracts.preprocessor",
+    "PathLayout": "contracts.layout",
+    "Preprocessor": "contracts.preprocessor",
     "Profile": "contracts.profile",
     "Protocol": "contracts.protocol",
     "RecipeSource": "data.source",
     "Registry": "contracts.registry",
     "RunOptions": "harness.options",
     "RunSummary": "harness.summary",
+    "Section": "contracts.section",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
     "TARGETS": "contracts.target",
@@ -99,7 +112,16 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "RunOptions",
     "ATTACKS",
     "TARGETS",
+    "PREPROCESSORS",
+    "BACKBONES",
+    "LAYOUTS",
     "Registry",
+    "Preprocessor",
+    "Backbone",
+    "Section",
+    "Layout",
+    "PathLayout",
+    "Entry",
     "RecipeSource",
     "CellStore",
     "Target",

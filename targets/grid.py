@@ -1,12 +1,13 @@
-"""The 48 targets of the paper, named `<backbone>/<preprocessor>/<overlap>`."""
+"""The 48 targets of the paper, named `<backbone>/<preprocessor>/<overlap>`, and their like with other parts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
+from benchbench.contracts.backbone import BACKBONES
 from benchbench.contracts.target import Overlap, Target, TargetCard
 
 if TYPE_CHECKING:
@@ -14,20 +15,18 @@ if TYPE_CHECKING:
 
     from benchbench.contracts.fit import Fit, Setup
 
-# Repeated from benchbench.learn.classifier, which imports torch: listing targets must not.
-BackboneName = Literal["resnet18", "resnet50", "densenet100", "vgg16"]
-PreprocessorName = Literal["rgb", "rgb+fd", "fd", "ww", "cc", "hp"]
-BACKBONES: tuple[BackboneName, ...] = ("resnet18", "resnet50", "densenet100", "vgg16")
-PREPROCESSORS: tuple[PreprocessorName, ...] = ("rgb", "rgb+fd", "fd", "ww", "cc", "hp")
-OVERLAPS: tuple[Overlap, ...] = ("complete", "partial")
+# The paper's, whatever else is installed: 'all' and globs mean these 48, today and on every machine.
+PAPER_BACKBONES = ("resnet18", "resnet50", "densenet100", "vgg16")
+PAPER_PREPROCESSORS = ("rgb", "rgb+fd", "fd", "ww", "cc", "hp")
+OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridTarget(Target):
     """A preprocessor and a backbone, trained on p with the attacker's classes (complete) or with all (partial)."""
 
-    backbone: BackboneName
-    preprocessor: PreprocessorName
+    backbone: str
+    preprocessor: str
     overlap: Overlap
 
     @property
@@ -41,23 +40,29 @@ class GridTarget(Target):
         )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return the classifier's fit; WW targets build on the Wiener residuals of p."""
-        from benchbench.learn.arrays import WienerResiduals
+        """Return the classifier's fit; a whole-image preprocessor's, such as WW, builds on its stack of p.
+
+        Raises:
+            UnknownNameError: no such backbone or preprocessor.
+        """
+        from benchbench.contracts.preprocessor import PREPROCESSORS
+        from benchbench.learn.arrays import WholeImages
         from benchbench.learn.training import ClassifierFit
 
         profile = setup.profile
+        whole = PREPROCESSORS.get(self.preprocessor).whole_image
         return {
             "classifier": ClassifierFit(
                 role="p",
                 backbone=self.backbone,
                 preprocessor=self.preprocessor,
                 classes=self.classes(setup),
-                shape=getattr(profile.backbones, self.backbone),
+                shape=profile.backbones.shape(self.backbone),
                 dropout=profile.backbones.dropout,
                 recipe=profile.recipe_for(self.name),
                 patch=profile.patch,
                 name=self.name,
-                residuals=WienerResiduals(role="p") if self.preprocessor == "ww" else None,
+                residuals=WholeImages(role="p", preprocessor=self.preprocessor) if whole else None,
                 seed=setup.seed,
             )
         }
@@ -68,11 +73,36 @@ class GridTarget(Target):
         return module.to(device)
 
 
+class Grid(dict[str, Callable[..., GridTarget]]):
+    """Factories by name: the 48, and on demand any other backbone and preprocessor that are installed."""
+
+    def __missing__(self, name: str) -> Callable[..., GridTarget]:
+        """Return the factory of `<backbone>/<preprocessor>/<overlap>`.
+
+        Raises:
+            KeyError: no such overlap, or neither a backbone nor a preprocessor: it may be another family's name.
+            UnknownNameError: a backbone but no such preprocessor, or a preprocessor but no such backbone.
+        """
+        from benchbench.contracts.preprocessor import PREPROCESSORS
+
+        parts = name.split("/")
+        overlap = next((o for o in OVERLAPS if parts[2:] == [o]), None)
+        if overlap is None:
+            raise KeyError(name)
+        backbone, preprocessor = parts[:2]
+        known = (backbone in BACKBONES, preprocessor in PREPROCESSORS)
+        if not any(known):
+            raise KeyError(name)
+        if not all(known):
+            raise BACKBONES.unknown(backbone) if known[1] else PREPROCESSORS.unknown(preprocessor)
+        return partial(GridTarget, backbone=backbone, preprocessor=preprocessor, overlap=overlap)
+
+
 def grid() -> Mapping[str, Callable[..., GridTarget]]:
-    """Return a factory for each of the 48 targets by name."""
-    return {
-        f"{b}/{p}/{o}": partial(GridTarget, backbone=b, preprocessor=p, overlap=o)
-        for b in BACKBONES
-        for p in PREPROCESSORS
+    """Return a factory for each of the 48 targets by name; further names are made when they are asked for."""
+    return Grid(
+        (f"{b}/{p}/{o}", partial(GridTarget, backbone=b, preprocessor=p, overlap=o))
+        for b in PAPER_BACKBONES
+        for p in PAPER_PREPROCESSORS
         for o in OVERLAPS
-    }
+    )

@@ -15,8 +15,13 @@ from typing import Any
 
 import pytest
 
+from benchbench.contracts.attack import ATTACKS
+from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.layout import LAYOUTS
+from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.target import TARGETS
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run
 from benchbench.harness.summary import RunSummary
@@ -79,6 +84,8 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
     subprocess.run([*command, str(place), str(source)], check=True)
     sys.path.insert(0, str(place))
+    for registry in (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS):
+        registry.reload()  # tests before this one may have asked for a name
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     return place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Photographs: render or read them, check them, look at them.")
-Place = Annotated[str, typer.Argument(help="virtual, virtual-neutral, or a folder of photographs.")]
+Place = Annotated[str, typer.Argument(help="virtual, virtual-neutral, FOLDER or LAYOUT:FOLDER.")]
 
 
 @app.command()
@@ -58,19 +59,30 @@ def info(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder of photographs.")],
+    folder: Annotated[str, typer.Argument(help="A folder of photographs, or LAYOUT:FOLDER.")],
     profile: opt.ProfileName = "quick",
 ) -> None:
-    """Say what is wrong with a folder before anything trains: a sentence a finding; exit code 1 if there is any.
+    """Say how a folder is laid out and what is wrong with it before anything trains: a sentence a finding.
 
-    The profile says how large photographs must be.
+    The profile says how large photographs must be. Exit code 1 if there is any finding.
 
-    Example: bench data check ~/photos/dresden --profile paper
+    Examples:
+
+      bench data check ~/photos/dresden --profile paper
+
+      bench data check manifest:photos
     """
+    from benchbench.base.errors import DataError
+    from benchbench.contracts.layout import LAYOUTS
     from benchbench.contracts.profile import load_profile
     from benchbench.data.folder.check import check as check_folder
+    from benchbench.data.folder.recipe import choose_layout, parse_place
 
-    findings = check_folder(folder, int(load_profile(profile).data.get("size", 256)))
+    layout, root = parse_place(folder)
+    with contextlib.suppress(DataError):  # which is the first finding then
+        layout = choose_layout(root, layout)
+        print(f"layout: {layout} ({LAYOUTS.origin(layout)})")
+    findings = check_folder(root, int(load_profile(profile).data.get("size", 256)), layout=layout)
     for finding in findings:
         print(finding)
     print(f"findings: {len(findings)}" if findings else "nothing wrong.")
@@ -99,7 +111,7 @@ def show(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(help="The folder to write.")],
-    data: Annotated[str, typer.Option("--data", help="virtual, virtual-neutral, or a folder.")] = "virtual",
+    data: Annotated[str, typer.Option("--data", help="virtual, virtual-neutral, FOLDER or LAYOUT:FOLDER.")] = "virtual",
     profile: opt.ProfileName = "quick",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,

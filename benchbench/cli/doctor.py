@@ -5,12 +5,16 @@ from __future__ import annotations
 import platform
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from benchbench.base.errors import BenchError
 from benchbench.cli import options as opt
 from benchbench.cli.text import size_text
+
+if TYPE_CHECKING:
+    from benchbench.contracts.registry import Registry
 
 
 def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")) -> None:
@@ -46,10 +50,14 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")
 
 def _plugins() -> bool:
     from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.backbone import BACKBONES
+    from benchbench.contracts.layout import LAYOUTS
+    from benchbench.contracts.preprocessor import PREPROCESSORS
     from benchbench.contracts.target import TARGETS
 
     well = True
-    for registry in (ATTACKS, TARGETS):
+    registries: tuple[Registry[Any], ...] = (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS)
+    for registry in registries:
         try:
             count = len(registry.names())
             print(f"{registry.kind}s: {count}" + "".join(f", {p}:NAME" for p in registry.bridges()))

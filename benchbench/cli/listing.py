@@ -1,4 +1,4 @@
-"""bench list attacks | targets | datasets | metrics | profiles."""
+"""bench list attacks | targets | preprocessors | backbones | layouts | datasets | metrics | profiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbench.harness.options import default_cache
 if TYPE_CHECKING:
     from benchbench.contracts.registry import Registry
 
-app = typer.Typer(no_args_is_help=True, help="Say which attacks, targets, data sets, metrics and profiles there are.")
+app = typer.Typer(no_args_is_help=True, help="Say what there is, ours and what is installed beside it.")
 
 
 @app.command()
@@ -53,6 +53,41 @@ def targets() -> None:
         rows.append((name, card.backbone, card.preprocessor, card.overlap, TARGETS.origin(name)))
     print(columns(("name", "backbone", "preprocessor", "overlap", "from"), rows))
     _print_failures(TARGETS)
+    print("\nFurther names, by request: <backbone>/<preprocessor>/<overlap> of whatever is installed.")
+    print("See: bench list backbones, bench list preprocessors; overlaps are complete and partial.")
+
+
+@app.command()
+def preprocessors() -> None:
+    """Preprocessors: what a classifier makes of a photograph before its backbone sees it.
+
+    Example: bench list preprocessors
+    """
+    from benchbench.contracts.preprocessor import PREPROCESSORS
+
+    _print_summaries(PREPROCESSORS)
+
+
+@app.command()
+def backbones() -> None:
+    """Backbones: the networks behind a preprocessor.
+
+    Example: bench list backbones
+    """
+    from benchbench.contracts.backbone import BACKBONES
+
+    _print_summaries(BACKBONES)
+
+
+@app.command()
+def layouts() -> None:
+    """Layouts of folders of photographs, as --data LAYOUT:FOLDER names them.
+
+    Example: bench list layouts
+    """
+    from benchbench.contracts.layout import LAYOUTS
+
+    _print_summaries(LAYOUTS)
 
 
 @app.command()
@@ -69,7 +104,7 @@ def datasets(cache: opt.CacheFolder = None) -> None:
     else:
         print("none built yet.")
     print("\nvirtual, virtual-neutral: rendered here, in the profile's numbers.  bench data build --profile quick")
-    print("any folder of photographs: Dresden names or a manifest.csv.        bench data check FOLDER")
+    print("any folder of photographs in one of the layouts (bench list layouts).  bench data check FOLDER")
 
 
 @app.command()
@@ -107,6 +142,12 @@ def _dataset(path: Path) -> tuple[str, ...]:
     numbers = [str(meta["photographs"][role]) for role in ("q", "p", "test")]
     models = str(len(meta["camera_models"]))
     return (meta["name"], meta["data_id"][:8], models, str(meta["known"]), str(meta["size"]), *numbers)
+
+
+def _print_summaries(registry: Registry[Any]) -> None:
+    rows = [(name, registry.origin(name), registry.summary(name)) for name in registry.names()]
+    print(columns(("name", "from", "what it is"), rows))
+    _print_failures(registry)
 
 
 def _print_failures(registry: Registry[Any]) -> None:

@@ -74,7 +74,9 @@ Gpus = Annotated[
     float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
 ]
 Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
-Data = Annotated[str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), or a folder.")]
+Data = Annotated[
+    str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), FOLDER or LAYOUT:FOLDER.")
+]
 Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Networks = Annotated[
@@ -220,7 +222,7 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
     Raises:
         BenchError: the folder does not exist, or an option does not go with it.
     """
-    from benchbench.data.folder.recipe import FolderRecipe
+    from benchbench.data.folder.recipe import FolderRecipe, parse_place
     from benchbench.data.source import RecipeSource
     from benchbench.data.virtual.recipe import VirtualRecipe
 
@@ -234,12 +236,13 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
         return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
     if scenes is not None:
         raise BenchError("--scenes goes with --data virtual alone.")
-    if not Path(data).is_dir():
+    layout, folder = parse_place(data)
+    if not folder.is_dir():
         hint = did_you_mean(data, ["virtual", "virtual-neutral"])
         raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
     size = {"size": profile.data["size"]} if "size" in profile.data else {}
     # Absolute, because jobs on other machines have other working folders.
-    return RecipeSource.of(FolderRecipe(path=str(Path(data).absolute()), split_rule=split_rule, **size))
+    return RecipeSource.of(FolderRecipe(path=str(folder.absolute()), layout=layout, split_rule=split_rule, **size))
 
 
 def _rule(text: str) -> Literal["device", "scene"]:

@@ -11,19 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.section import Section
 
 Precision = Literal["float32", "bfloat16", "mixed"]
 """mixed: bfloat16 where the processor or GPU has it in hardware, float32 elsewhere. Both are one recipe with one
 identity; a fit's record says which it was."""
-
-
-class Section(BaseModel):
-    """A frozen part of a profile; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Recipe(Section):
@@ -55,37 +51,32 @@ class ResidualRecipe(Section):
     precision: Precision = "float32"
 
 
-class ResNetShape(Section):
-    """Widths of the four stages (before a bottleneck's expansion) and of the stem."""
-
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    stem: int = 64
-
-
-class DenseNetShape(Section):
-    """DenseNet-BC: growth rate and layers a block; the stem has twice the growth rate's channels."""
-
-    growth: int = 12
-    blocks: tuple[int, int, int] = (16, 16, 16)
-
-
-class VggShape(Section):
-    """Channels of the five VGG stages."""
-
-    channels: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
-
-
-BackboneShape = ResNetShape | DenseNetShape | VggShape
-
-
 class Backbones(Section):
-    """The four target architectures at this profile's widths."""
+    """Dropout, and widths of backbones by their names; those not named have the defaults of their shape class."""
 
-    resnet18: ResNetShape = ResNetShape()
-    resnet50: ResNetShape = ResNetShape()
-    densenet100: DenseNetShape = DenseNetShape()
-    vgg16: VggShape = VggShape()
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
+
     dropout: float = 0.5
+
+    def shape(self, name: str) -> Section:
+        """Return the widths of the backbone called `name`.
+
+        Raises:
+            UnknownNameError: no such backbone.
+            BenchError: its shape has no such field, or a value of another type.
+        """
+        kind = BACKBONES.create(name).shape
+        try:
+            found: Section = kind(**self.__pydantic_extra__.get(name, {}))
+        except ValidationError as error:
+            raise BenchError(f"backbone '{name}': {_first(error)}") from error
+        return found
+
+    def check(self) -> None:
+        """Look whether every backbone that is named exists and can have these widths; raises as `shape` does."""
+        for name in self.__pydantic_extra__:
+            self.shape(name)
 
 
 class GeneratorShape(Section):
@@ -194,10 +185,17 @@ def load_profile(name: str) -> Profile:
             Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
         for stream in profile.evaluator_overrides:
             profile.evaluator_recipe(stream)
+        try:
+            profile.backbones.check()
+        except BenchError as error:
+            raise type(error)(f"profile '{name}': {error}") from error
         return profile
     except tomllib.TOMLDecodeError as error:
         raise BenchError(f"profile '{name}' is not valid TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"profile '{name}': '{key}' {first['msg'].lower()}.") from error
+        raise BenchError(f"profile '{name}': {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"'{'.'.join(str(part) for part in first['loc'])}' {first['msg'].lower()}."

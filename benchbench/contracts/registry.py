@@ -121,8 +121,8 @@ class Registry(Generic[T]):
         known = name.partition(":")[0] if ":" in name else name
         return loaded.origins.get(known) or next((o for o, family in loaded.families if _find(family, name)), "")
 
-    def summary(self, name: str) -> str:
-        """Return the first line of the docstring of the class that `name` makes; '' if it has none.
+    def get(self, name: str) -> type[T]:
+        """Return the class that `name` makes; no instance is made where the entry point is the class.
 
         Raises:
             UnknownNameError: no such name.
@@ -130,8 +130,15 @@ class Registry(Generic[T]):
         factory = self._factory(name)
         if factory is None:
             raise self.unknown(name)
-        kind = factory if isinstance(factory, type) else type(factory())
-        return (vars(kind).get("__doc__") or "").strip().partition("\n")[0]
+        return factory if isinstance(factory, type) else type(factory())
+
+    def summary(self, name: str) -> str:
+        """Return the first line of the docstring of the class that `name` makes; '' if it has none.
+
+        Raises:
+            UnknownNameError: no such name.
+        """
+        return (vars(self.get(name)).get("__doc__") or "").strip().partition("\n")[0]
 
     def create(self, spec: str | Spec, defaults: Mapping[str, Mapping[str, Any]] | None = None) -> T:
         """Return the instance that `spec` names.

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchbench.base.identity import since
 from benchbench.contracts.fit import Fit, FitContext
+from benchbench.contracts.preprocessor import PREPROCESSORS
 
 Role = Literal["q", "p"]
 
 
 def write_stack(
-    context: FitContext, role: Role, transform: Callable[[Tensor], Tensor], dtype: type[np.generic], batch: int = 8
+    context: FitContext,
+    role: Role,
+    transform: Callable[[Tensor], Tensor],
+    dtype: type[np.generic],
+    batch: int = 8,
+    channels: int = 3,
 ) -> None:
-    """Run `transform` over all photographs of `role`, (n, 3, H, W) in [0, 1] to the same shape, into `stack.npy`."""
+    """Run `transform`, (n, 3, H, W) in [0, 1] to (n, channels, H, W), over photographs of `role` into stack.npy."""
     photos = context.data.photos(role)
-    stack = np.lib.format.open_memmap(context.folder / "stack.npy", mode="w+", dtype=dtype, shape=photos.images.shape)
+    shape = (*photos.images.shape[:3], channels)
+    stack = np.lib.format.open_memmap(context.folder / "stack.npy", mode="w+", dtype=dtype, shape=shape)
     for start in range(0, len(photos), batch):
         x = torch.from_numpy(np.array(photos.images[start : start + batch])).to(context.device)
         with torch.inference_mode():
@@ -33,7 +41,7 @@ def write_stack(
 
 @dataclass(frozen=True, kw_only=True)
 class StackFit(Fit):
-    """Base of the fits that give a memory-mapped stack (N, H, W, 3) in the order of `data.photos(role)`."""
+    """Base of the fits that give a memory-mapped stack (N, H, W, C) in the order of `data.photos(role)`."""
 
     stands_alone: ClassVar[bool] = True
 
@@ -45,15 +53,17 @@ class StackFit(Fit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WienerResiduals(StackFit):
-    """Wavelet Wiener residuals in the [-1, 1] scale of the networks, float16."""
+class WholeImages(StackFit):
+    """What a whole-image preprocessor gives, Wiener residuals unless another is named; float16."""
 
     kind: ClassVar[str] = "benchbench.learn.arrays.WienerResiduals"
+
+    preprocessor: str = field(default="ww", metadata=since("0.2"))
 
     @property
     def label(self) -> str:
         """The name in progress bars."""
-        return f"wiener residuals of {self.role}"
+        return f"{PREPROCESSORS.get(self.preprocessor).title or self.preprocessor} of {self.role}"
 
     @property
     def cost(self) -> float:
@@ -62,11 +72,14 @@ class WienerResiduals(StackFit):
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Compute and write the stack."""
-        from benchbench.learn.classifier import make_preprocessor
-
-        wiener = make_preprocessor("ww").to(context.device)
-        write_stack(context, self.role, wiener, np.float16)
+        preprocessor = PREPROCESSORS.create(self.preprocessor).to(context.device)
+        write_stack(context, self.role, preprocessor, np.float16, channels=preprocessor.channels)
         return {}
+
+    def spec(self) -> dict[str, Any]:
+        """See `Fit.spec`; the preprocessor's version is in it once it is above 1."""
+        version = PREPROCESSORS.get(self.preprocessor).version
+        return super().spec() | ({"versions": {"preprocessor": version}} if version != 1 else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,14 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Its outputs stay the same to floating-point rounding.
 
     Args:
-        network: in eval mode; its forward must be traceable by torch.fx.
+        network: in eval mode; one whose forward torch.fx cannot trace stays as it is.
     """
     key = tuple((name, type(module)) for name, module in network.named_modules())
     if key not in _pairs:
-        _pairs[key] = _find(network)
+        try:
+            _pairs[key] = _find(network)
+        except Exception:  # a stranger's forward may branch on what it sees; folding saves time and nothing else
+            _pairs[key] = []
     for convolution, norm in _pairs[key]:
         folded = cast(nn.BatchNorm2d, network.get_submodule(norm))
         whole = cast(nn.Conv2d, network.get_submodule(convolution))

@@ -11,12 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchbench.base.errors import BenchError
+from benchbench.contracts.backbone import BACKBONES
 from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.photographs import Dataset
-from benchbench.contracts.profile import BackboneShape, Recipe
+from benchbench.contracts.preprocessor import PREPROCESSORS
+from benchbench.contracts.profile import Recipe
+from benchbench.contracts.section import Section
 from benchbench.forensics import ConstrainedConv
 from benchbench.learn.arrays import Role
-from benchbench.learn.classifier import BackboneName, Classifier, PreprocessorName
+from benchbench.learn.classifier import Classifier
 from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
@@ -61,10 +65,11 @@ class ClassifierFit(Fit):
     stands_alone: ClassVar[bool] = True
 
     role: Role
-    backbone: BackboneName
-    preprocessor: PreprocessorName
+    backbone: str
+    preprocessor: str
     classes: int
-    shape: BackboneShape
+    shape: Section
+    """The backbone's widths, as `Profile.backbones.shape` gives them."""
     dropout: float
     recipe: Recipe
     patch: int
@@ -72,7 +77,8 @@ class ClassifierFit(Fit):
     """For people only, but part of the identity, so that two targets never share a file by accident."""
     band: Band = "all"
     residuals: Fit | None = None
-    """Stack of whole-image residuals that replaces (ww, high) or is taken from (low) the photograph."""
+    """Stack of whole-image residuals that replaces (a whole-image preprocessor, high) or is taken from (low) the
+    photograph."""
 
     @property
     def label(self) -> str:
@@ -82,15 +88,33 @@ class ClassifierFit(Fit):
     @property
     def cost(self) -> float:
         """Patches, weighted by the backbone's measured time a patch relative to ResNet-18."""
-        weight = {"resnet18": 1.0, "resnet50": 1.35, "densenet100": 1.45, "vgg16": 2.0}[self.backbone]
-        return weight * self.recipe.epochs * self.recipe.patches_per_epoch
+        return BACKBONES.get(self.backbone).cost * self.recipe.epochs * self.recipe.patches_per_epoch
 
     def needs(self) -> Mapping[str, Fit]:
         """The residual stack, where the classifier does not see the photograph itself."""
         return {"residuals": self.residuals} if self.residuals is not None else {}
 
+    def spec(self) -> dict[str, Any]:
+        """See `Fit.spec`; the versions of backbone and preprocessor are in it once they are above 1."""
+        versions = {
+            "backbone": BACKBONES.get(self.backbone).version,
+            "preprocessor": PREPROCESSORS.get(self.preprocessor).version,
+        }
+        raised = {part: version for part, version in versions.items() if version != 1}
+        return super().spec() | ({"versions": raised} if raised else {})
+
     def build(self) -> Classifier:
-        """Return the untrained network."""
+        """Return the untrained network.
+
+        Raises:
+            UnknownNameError: no such backbone or preprocessor.
+            BenchError: the shape is another backbone's, or a whole-image preprocessor has no `residuals`.
+        """
+        if PREPROCESSORS.get(self.preprocessor).whole_image and self.residuals is None:
+            raise BenchError(
+                f"preprocessor '{self.preprocessor}' sees whole photographs, never patches; the fit '{self.name}' "
+                f"needs residuals=WholeImages(role='{self.role}', preprocessor='{self.preprocessor}')."
+            )
         return Classifier(self.backbone, self.preprocessor, self.classes, self.shape, self.dropout)
 
     def inputs(self, network: Classifier, stacks: list[Tensor]) -> Tensor:

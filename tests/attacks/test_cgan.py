@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from benchbench.contracts.profile import GeneratorShape, ResNetShape
+from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
+from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic, planes
 from benchbench_attacks._cgan import Losses, critic_groups, wrong_labels

@@ -17,11 +17,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def here(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process, which has imported torch already."""
     from benchbench.cli import main
-    from benchbench.contracts.attack import ATTACKS
-    from benchbench.contracts.target import TARGETS
 
-    for registry in (ATTACKS, TARGETS):
-        monkeypatch.setattr(registry, "_memo", None)  # other tests may have loaded it without the plugin
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,8 @@ from benchbench.contracts.roles import ROLES, check_disjoint
 from benchbench.data.build import build, data_id
 from benchbench.data.export import export
 from benchbench.data.folder.check import check
-from benchbench.data.folder.recipe import FolderRecipe, choose_models, listing, parse_name
+from benchbench.data.folder.dresden import Dresden
+from benchbench.data.folder.recipe import FolderRecipe, choose_models, listing
 
 WORD = st.text(st.characters(categories=["L", "N"], include_characters="-_ ."), min_size=1).filter(
     lambda s: s.strip("_")
@@ -51,14 +52,15 @@ def dresden(tmp_path):
 @given(WORD, WORD, st.integers(0, 99), st.integers(0, 10**6))
 def test_names_parse_from_the_right(make, model, device, number):
     name = f"{make}_{model}_{device}_{number}.JPG"
-    parsed = parse_name(name)
+    parsed = Dresden().place(name)
     assert parsed is not None
-    assert parsed == (f"{make}_{model}", str(device)) or (make, model) == ("Nikon", "D70s")
+    assert parsed == (f"{make}_{model}", str(device), None) or (make, model) == ("Nikon", "D70s")
 
 
 @given(st.text(max_size=30))
 def test_any_text_parses_or_not_but_never_raises(text):
-    assert parse_name(text) is None or len(parse_name(text)) == 2
+    parsed = Dresden().place(text)
+    assert parsed is None or len(parsed) == 3
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_any_text_parses_or_not_but_never_raises(text):
     ],
 )
 def test_known_names(name, expected):
-    assert parse_name(name) == expected
+    assert Dresden().place(name) == (None if expected is None else (*expected, None))
 
 
 def test_five_devices_are_known_three_unknown_as_in_the_paper(dresden, tmp_path):
@@ -189,10 +191,7 @@ def test_every_fault_gets_one_sentence(dresden):
         ("duplicate", "Kodak_M1063_3_0.JPG"): (
             "photo 'Casio/Kodak_M1063_3_0.JPG' has the same pixels as 'Casio/Kodak_M1063_2_11.JPG'."
         ),
-        ("no model", "IMG_0001.JPG"): (
-            "photo 'Casio/IMG_0001.JPG' has no Dresden name <Make>_<Model>_<device>_<number>.JPG, "
-            "and the folder no manifest.csv."
-        ),
+        ("no model", "IMG_0001.JPG"): ("photo 'Casio/IMG_0001.JPG' is not named <Make>_<Model>_<device>_<number>.JPG."),
         ("few devices", None): "model 'Agfa_X' has one device only; a known model needs 5, an unknown one 3.",
     }
     assert found == expected and len(findings) == len(expected)

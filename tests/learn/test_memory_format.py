@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchbench.contracts.profile import ResNetShape, load_profile
+from benchbench.contracts.profile import load_profile
+from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import make_backbone
 from benchbench.learn.memory_format import memory_format
 
@@ -39,7 +40,7 @@ def test_a_strided_1x1_convolution_of_odd_width_is_contiguous(layer: nn.Module, 
 def test_the_built_in_profiles_train_channels_last(name: str) -> None:
     backbones = load_profile(name).backbones
     for backbone in ("resnet18", "resnet50", "densenet100", "vgg16"):
-        network = make_backbone(backbone, getattr(backbones, backbone), 3, 6)
+        network = make_backbone(backbone, backbones.shape(backbone), 3, 6)
         assert memory_format(network) == torch.channels_last, backbone
 
 

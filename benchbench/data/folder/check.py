@@ -11,8 +11,9 @@ from typing import Literal
 
 from benchbench.base.errors import DataError
 from benchbench.base.processes import cores
+from benchbench.contracts.layout import Entry
 from benchbench.contracts.roles import KNOWN_DEVICES, UNKNOWN_DEVICES
-from benchbench.data.folder.recipe import Entry, devices, read_entries, read_photo
+from benchbench.data.folder.recipe import devices, read_entries, read_photo
 
 Kind = Literal["folder", "undecodable", "too small", "not RGB", "duplicate", "no model", "few devices"]
 
@@ -30,17 +31,21 @@ class Finding:
 
 
 def check(
-    folder: Path | str, size: int = 256, *, progress: Callable[[str, int, int], None] | None = None
+    folder: Path | str,
+    size: int = 256,
+    *,
+    layout: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Finding]:
     """List what is wrong with a folder; never raises on a bad file. `size`: side of the crop that photographs
-    must hold, px.
+    must hold, px. layout: its name; by default the one that fits.
 
     Finds files that cannot be decoded, are too small, not RGB, or belong to no model; the same pixels twice;
     and models with too few devices. progress: called with (stage, done, total).
     """
     root = Path(folder)
     try:
-        entries, wrong = read_entries(root)
+        entries, wrong = read_entries(root, layout)
     except DataError as error:
         return [Finding("folder", None, str(error))]
     findings = [Finding("no model", path, f"photo '{path}' {fault}.") for path, fault in wrong.items()]

@@ -1,13 +1,12 @@
 """A folder of real photographs: whose they are, which role they play, and how they are read.
 
-Either every file is named as in the Dresden image database, `<Make>_<Model>_<device>_<number>.JPG`, or a
-`manifest.csv` in the folder has the columns path, camera_model, device and, if known, scene. `exclude.txt`
-lists paths to leave out, one a line.
+A layout says of each file which camera model and device took it (`bench list layouts`; ours are the modules beside
+this one). What it says is then the same for all: roles, crops, identity. `exclude.txt` in the folder lists paths to
+leave out, one a line.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -26,20 +25,18 @@ from benchbench.base.errors import DataError, did_you_mean
 from benchbench.base.files import file_digest, replace_file
 from benchbench.base.processes import cores
 from benchbench.base.seeds import stream
+from benchbench.contracts.layout import LAYOUTS, SUFFIXES, Entry, photographs
 from benchbench.contracts.roles import KNOWN_DEVICES, ROLES, UNKNOWN_DEVICES, Role, SplitRule, role_of_device
 from benchbench.data.virtual.processing import center
 from benchbench.data.virtual.recipe import Item, Shot
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-_SAME_MODEL = {"Nikon_D70s": "Nikon_D70"}  # one camera, two names [R]
 
 
 class FolderRecipe(BaseModel):
     """All that moves the pixels of a data set of real photographs.
 
-    path: the folder. size: side of the center crop, px. known: names of the models that the attacker knows; by
-    default those with five devices. The crop is the plain center, (height - size) // 2 from the top, as in the
-    paper: it keeps no phase of Bayer or JPEG grid.
+    path: the folder. layout: its name; by default the one that fits, and part of no identity. size: side of the center
+    crop, px. known: names of the models that the attacker knows; by default those with five devices. The crop is the
+    plain center, (height - size) // 2 from the top, as in the paper: it keeps no phase of Bayer or JPEG grid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,18 +46,7 @@ class FolderRecipe(BaseModel):
     split_rule: SplitRule = "device"
     known: tuple[str, ...] | None = None
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A photograph of a folder. path: relative, with slashes; device: its name, unique within the model; scene:
-    a name or None.
-    """
-
-    path: str
-    model: str
-    device: str
-    scene: str | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,79 +60,75 @@ class Listing:
     notes: tuple[str, ...]
 
 
-def parse_name(name: str) -> tuple[str, str] | None:
-    """(model, device) of a Dresden file name, None if it is none. Parsed from the right: makes and models hold
-    underscores.
-    """
-    parts = Path(name).stem.rsplit("_", 2)
-    if len(parts) != 3 or not parts[1].isdecimal() or not parts[2].isdecimal() or not parts[0].strip("_"):
-        return None
-    model = _SAME_MODEL.get(parts[0], parts[0])
-    return model, parts[1] if model == parts[0] else f"{parts[0]}_{parts[1]}"
-
-
-def read_entries(root: Path) -> tuple[list[Entry], dict[str, str]]:
-    """All photographs of the folder that exclude.txt does not name, by path; and what is wrong with the others,
-    by path.
+def parse_place(text: str) -> tuple[str | None, Path]:
+    """(layout or None, folder) of what a user types: FOLDER or LAYOUT:FOLDER.
 
     Raises:
-        DataError: no such folder, or a manifest.csv without the columns.
+        UnknownNameError: the folder is there, but no such layout.
+    """
+    layout, colon, rest = text.partition(":")
+    if not colon or not rest or Path(text).exists() or not Path(rest).is_dir():
+        return None, Path(text)
+    LAYOUTS.get(layout)
+    return layout, Path(rest)
+
+
+def choose_layout(root: Path, asked: str | None = None) -> str:
+    """Name of the layout that reads a folder: the one asked for, or the one that can place most of its photographs.
+
+    Raises:
+        UnknownNameError: no layout has the name that is asked for.
+        DataError: no such folder, nothing in it to read, no layout that knows its names, or two that know equally many.
     """
     if not root.is_dir():
         raise DataError(f"'{root}' is not a folder.")
-    excluded = _excluded(root)
-    if (root / "manifest.csv").is_file():
-        return _read_manifest(root, excluded)
-    entries, wrong = [], {}
-    for path in sorted(f.relative_to(root).as_posix() for f in root.rglob("*") if f.suffix.lower() in SUFFIXES):
-        parsed = parse_name(path)
-        if path in excluded:
-            continue
-        if parsed is None:
-            wrong[path] = "has no Dresden name <Make>_<Model>_<device>_<number>.JPG, and the folder no manifest.csv"
-        else:
-            entries.append(Entry(path, *parsed))
-    return entries, wrong
+    if asked is not None:
+        LAYOUTS.get(asked)
+        return asked
+    shares = {name: _share(name, root) for name in LAYOUTS.names()}
+    best = max(shares.values(), default=0.0)
+    found = [name for name, share in shares.items() if share == best]
+    if best <= 0:
+        if not photographs(root):
+            raise DataError(f"'{root}' has no photographs ({', '.join(SUFFIXES)}).")
+        sentence = f"the photographs of '{root}' are named as in none of the layouts {', '.join(shares)}."
+        failures = [f"  not loaded: {failure}" for failure in LAYOUTS.failures()]
+        raise DataError("\n".join([f"{sentence}  See: bench list layouts", *failures]))
+    if len(found) > 1:
+        raise DataError(
+            f"'{root}' can be read by the layouts {' and '.join(found)}; say which, for example {found[0]}:{root}."
+        )
+    return found[0]
 
 
-def _excluded(root: Path) -> set[str]:
+def _share(name: str, root: Path) -> float:
+    try:
+        return LAYOUTS.create(name).matches(root)
+    except Exception as error:  # a stranger's code; without its name nobody could tell whose fault it is
+        raise DataError(
+            f"layout '{name}' ({LAYOUTS.origin(name)}) failed on '{root}': {type(error).__name__}: {error}. "
+            f"Name another, as LAYOUT:{root}.  See: bench list layouts"
+        ) from error
+
+
+def read_entries(root: Path, layout: str | None = None) -> tuple[list[Entry], dict[str, str]]:
+    """All photographs of the folder that exclude.txt does not name, by path; and what is wrong with the others,
+    by path.
+
+    layout: its name; by default the one that `choose_layout` finds.
+
+    Raises:
+        UnknownNameError: no such layout.
+        DataError: no such folder, or no layout that reads it.
+    """
+    entries, wrong = LAYOUTS.create(choose_layout(root, layout)).read(root, _excluded(root))
+    return sorted(entries, key=lambda e: e.path), wrong
+
+
+def _excluded(root: Path) -> frozenset[str]:
     file = root / "exclude.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
-
-
-def _read_manifest(root: Path, excluded: set[str]) -> tuple[list[Entry], dict[str, str]]:
-    entries, wrong, seen = [], {}, set()
-    try:
-        with (root / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = {"path", "camera_model", "device"} - set(reader.fieldnames or ())
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"'{root / 'manifest.csv'}' is not a CSV file in UTF-8 ({error}).") from None
-    if missing:
-        raise DataError(
-            f"'{root / 'manifest.csv'}' has no column '{min(missing)}'; "
-            "columns are path, camera_model, device and, if known, scene."
-        )
-    for row in rows:
-        fields = {
-            key: (value or "").strip() for key, value in row.items() if isinstance(key, str) and isinstance(value, str)
-        }
-        path = Path(fields.get("path", "")).as_posix()
-        if path in excluded or path == ".":
-            continue
-        model, device = fields.get("camera_model", ""), fields.get("device", "")
-        if path in seen:
-            wrong[path] = "stands twice in manifest.csv"
-        elif not (root / path).is_file():
-            wrong[path] = "is in manifest.csv but not in the folder"
-        elif not model or not device:
-            wrong[path] = f"has no {'camera_model' if not model else 'device'} in manifest.csv"
-        else:
-            entries.append(Entry(path, model, device, fields.get("scene") or None))
-        seen.add(path)
-    return sorted(entries, key=lambda e: e.path), wrong
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def devices(entries: Sequence[Entry]) -> dict[str, list[str]]:
@@ -194,7 +176,7 @@ def listing(recipe: FolderRecipe) -> Listing:
     Raises:
         DataError: nothing to read, a file that belongs to no model, or a split that the folder cannot give.
     """
-    entries, wrong = read_entries(Path(recipe.path))
+    entries, wrong = read_entries(Path(recipe.path), recipe.layout)
     if wrong:
         path = min(wrong)
         raise DataError(
@@ -202,7 +184,7 @@ def listing(recipe: FolderRecipe) -> Listing:
             f"{len(wrong)} of {len(wrong) + len(entries)} photos; fix or list it in exclude.txt."
         )
     if not entries:
-        raise DataError(f"'{recipe.path}' has no photographs ({', '.join(sorted(SUFFIXES))}).")
+        raise DataError(f"'{recipe.path}' has no photographs ({', '.join(SUFFIXES)}).")
     by_model = devices(entries)
     known, unknown = choose_models({model: len(names) for model, names in by_model.items()}, recipe.known)
     models = [*known, *unknown]
@@ -211,7 +193,8 @@ def listing(recipe: FolderRecipe) -> Listing:
     }
     if recipe.split_rule == "scene" and not scene_ids:
         raise DataError(
-            f"split_rule 'scene' needs scene ids: a column 'scene' in '{Path(recipe.path) / 'manifest.csv'}'."
+            f"split_rule 'scene' needs scene ids, and the layout of '{recipe.path}' says none; "
+            "a manifest.csv with a column 'scene' can."
         )
     scene_roles = _scene_roles(len(scene_ids), recipe.seed)
 
@@ -316,12 +299,12 @@ def read_photo(file: Path, size: int) -> tuple[NDArray[np.uint8] | None, str]:
 
 def identity(recipe: FolderRecipe) -> dict[str, Any]:
     """What the data set's digest is taken of: the recipe but for where the folder lies, the labels, and the
-    digest of each file.
+    digest of each file. The layout's name adds nothing to the labels that it gave.
     """
     root = Path(recipe.path)
-    entries, _ = read_entries(root)
+    entries, _ = read_entries(root, recipe.layout)
     digests = _digests(root, [entry.path for entry in entries])
-    facts: dict[str, Any] = recipe.model_dump(mode="json", exclude={"path"})
+    facts: dict[str, Any] = recipe.model_dump(mode="json", exclude={"path", "layout"})
     facts["photographs"] = [[e.path, e.model, e.device, e.scene, digests[e.path]] for e in entries]
     return facts
 

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from torch import nn
+from benchbench.contracts.backbone import Backbone
+from benchbench.contracts.section import Section
 
-from benchbench.contracts.profile import ResNetShape
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def _resnet(
-    block: Literal["BasicBlock", "Bottleneck"], layers: tuple[int, ...], shape: ResNetShape, **common: Any
-) -> nn.Module:
-    from timm.models import resnet
+class ResNetShape(Section):
+    """Widths of the four stages (before a bottleneck's expansion) and of the stem."""
 
-    # timm sets the stem's width in its 'deep' variant only: ask for that, then put the published 7x7 stem in its place.
-    common |= {"channels": shape.channels, "stem_type": "deep", "stem_width": shape.stem // 2}
-    network: Any = resnet.ResNet(cast(Any, getattr(resnet, block)), layers, **common)
-    stem = nn.Conv2d(common["in_chans"], shape.stem, 7, stride=2, padding=3, bias=False)
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
-    network.conv1 = stem
-    return cast(nn.Module, network)
+    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
+    stem: int = 64
+
+
+class _ResNet(Backbone[ResNetShape]):
+    shape = ResNetShape
+    block: ClassVar[str]
+    layers: ClassVar[tuple[int, int, int, int]]
+
+    def build(self, shape: ResNetShape, in_channels: int, classes: int, dropout: float) -> nn.Module:
+        """See `Backbone.build`."""
+        from timm.models import resnet
+        from torch import nn
+
+        # timm sets the stem's width in its 'deep' variant only: ask for that, then put the published 7x7 stem there.
+        common: dict[str, Any] = {"in_chans": in_channels, "num_classes": classes, "drop_rate": dropout}
+        common |= {"channels": shape.channels, "stem_type": "deep", "stem_width": shape.stem // 2}
+        network: Any = resnet.ResNet(getattr(resnet, self.block), self.layers, **common)
+        stem = nn.Conv2d(in_channels, shape.stem, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
+        network.conv1 = stem
+        return cast("nn.Module", network)
+
+
+class ResNet18(_ResNet):
+    """ResNet-18: basic blocks with skip connections, 18 layers."""
+
+    block = "BasicBlock"
+    layers = (2, 2, 2, 2)
+
+
+class ResNet50(_ResNet):
+    """ResNet-50: bottlenecks with skip connections, 50 layers."""
+
+    block = "Bottleneck"
+    layers = (3, 4, 6, 3)
+    cost = 1.35

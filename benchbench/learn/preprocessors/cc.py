@@ -6,8 +6,8 @@ from typing import cast
 
 from torch import Tensor
 
+from benchbench.contracts.preprocessor import Preprocessor
 from benchbench.forensics import ConstrainedConv
-from benchbench.learn.preprocessors.base import Preprocessor
 
 
 class Cc(Preprocessor):

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from benchbench.contracts.preprocessor import Preprocessor
 from benchbench.forensics import FiniteDifferences
-from benchbench.learn.preprocessors.base import Preprocessor
 
 
 class Fd(Preprocessor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchbench.learn.preprocessors.base import Preprocessor
+from benchbench.contracts.preprocessor import Preprocessor
 
 
 class Rgb(Preprocessor):

@@ -6,8 +6,8 @@ from typing import cast
 
 from torch import Tensor
 
+from benchbench.contracts.preprocessor import Preprocessor
 from benchbench.forensics import WaveletWiener
-from benchbench.learn.preprocessors.base import Preprocessor
 
 
 class Ww(Preprocessor):
@@ -15,6 +15,7 @@ class Ww(Preprocessor):
 
     key = "ww"
     whole_image = True
+    title = "wiener residuals"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,32 @@
+"""What a forensic preprocessor is. Of the contracts, this module alone imports torch: a preprocessor is a module."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from benchbench.contracts.registry import Registry
+
+
+class Preprocessor(nn.Module):
+    """Maps photographs, float32 (N, 3, H, W) in [0, 1], to a backbone's input (N, channels, H, W), about [-1, 1].
+
+    A subclass takes no arguments; the entry point's name is its name. H and W are any, and the output has the same.
+    """
+
+    key: str = ""
+    """Names what is computed: preprocessors with one key give the same output, so that it is computed once for all
+    targets that share it. A name of your package's own; empty where the preprocessor is learned."""
+    channels: int = 3
+    """Of the output."""
+    whole_image: bool = False
+    """Computed on the whole photograph before patches are cut, never on a patch; it then has nothing to learn. For
+    training it is computed once a photograph and kept in float16."""
+    title: str = ""
+    """What is computed, in progress bars; the name if empty."""
+    version: ClassVar[int] = 1
+    """Raise it with a change that moves results: networks that were trained before are then not used."""
+
+
+PREPROCESSORS: Registry[Preprocessor] = Registry("preprocessor", "benchbench.preprocessors", Preprocessor)

@@ -1,0 +1,31 @@
+"""DenseNet-BC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchbench.contracts.backbone import Backbone
+from benchbench.contracts.section import Section
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class DenseNetShape(Section):
+    """DenseNet-BC: growth rate and layers a block; the stem has twice the growth rate's channels."""
+
+    growth: int = 12
+    blocks: tuple[int, int, int] = (16, 16, 16)
+
+
+class DenseNet100(Backbone[DenseNetShape]):
+    """DenseNet-BC (L=100, k=12): each layer sees the outputs of all before it."""
+
+    shape = DenseNetShape
+    cost = 1.45
+
+    def build(self, shape: DenseNetShape, in_channels: int, classes: int, dropout: float) -> nn.Module:
+        """See `Backbone.build`."""
+        from timm.models.densenet import DenseNet
+
+        return DenseNet(shape.growth, shape.blocks, in_chans=in_channels, num_classes=classes, drop_rate=dropout)
