@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchbench.authoring.conformance import check_attack, check_target, sample_images
     from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
+    from benchbench.base.identity import since
     from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContext
     from benchbench.contracts.backbone import BACKBONES, Backbone
+    from benchbench.contracts.condition import CONDITIONS, Condition
     from benchbench.contracts.fit import Fit, FitContext, Setup
-    from benchbench.contracts.layout import LAYOUTS, Entry, Layout, PathLayout
+    from benchbench.contracts.layout import LAYOUTS, Layout, PathLayout, PhotoFile
+    from benchbench.contracts.measure import MEASURES, Measure
     from benchbench.contracts.preprocessor import PREPROCESSORS, Preprocessor
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.registry import Registry
     from benchbench.contracts.section import Section
     from benchbench.contracts.target import TARGETS, Target, TargetCard
-    from benchbench.contracts.trials import trials
+    from benchbench.contracts.task import TASKS, Contributions, Judged, Metric, Task, TaskContext
+    from benchbench.contracts.trials import Trials, trials
     from benchbench.data.source import RecipeSource
     from benchbench.harness.options import RunOptions
     from benchbench.harness.run import plan_run, run
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from benchbench.records.cache import Cache
     from benchbench.records.cell import Cell
     from benchbench.records.cells import CellStore
+    from benchbench.report.model import Column, Entry, Row, Table
+    from benchbench.report.paper import PAPERS, Paper
 
 __version__ = "0.1.0"
 
@@ -43,32 +49,49 @@ _HOME = {
     "BACKBONES": "contracts.backbone",
     "Backbone": "contracts.backbone",
     "BenchError": "base.errors",
+    "CONDITIONS": "contracts.condition",
     "Cache": "records.cache",
     "Cell": "records.cell",
     "CellStore": "records.cells",
+    "Column": "report.model",
+    "Condition": "contracts.condition",
+    "Contributions": "contracts.task",
     "CraftContext": "contracts.attack",
     "DataError": "base.errors",
-    "Entry": "contracts.layout",
+    "Entry": "report.model",
     "Fit": "contracts.fit",
     "FitContext": "contracts.fit",
+    "Judged": "contracts.task",
     "LAYOUTS": "contracts.layout",
     "Layout": "contracts.layout",
+    "MEASURES": "contracts.measure",
+    "Measure": "contracts.measure",
+    "Metric": "contracts.task",
+    "PAPERS": "report.paper",
     "PREPROCESSORS": "contracts.preprocessor",
+    "Paper": "report.paper",
     "PathLayout": "contracts.layout",
+    "PhotoFile": "contracts.layout",
     "Preprocessor": "contracts.preprocessor",
     "Profile": "contracts.profile",
     "Protocol": "contracts.protocol",
     "RecipeSource": "data.source",
     "Registry": "contracts.registry",
+    "Row": "report.model",
     "RunOptions": "harness.options",
     "RunSummary": "harness.summary",
     "Section": "contracts.section",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
     "TARGETS": "contracts.target",
+    "TASKS": "contracts.task",
+    "Table": "report.model",
     "Target": "contracts.target",
     "TargetCard": "contracts.target",
     "TargetError": "base.errors",
+    "Task": "contracts.task",
+    "TaskContext": "contracts.task",
+    "Trials": "contracts.trials",
     "UnknownNameError": "base.errors",
     "check_attack": "authoring.conformance",
     "check_target": "authoring.conformance",
@@ -78,6 +101,7 @@ _HOME = {
     "psnr_mean": "metrics.rates",
     "run": "harness.run",
     "sample_images": "authoring.conformance",
+    "since": "base.identity",
     "trials": "contracts.trials",
     "tsr": "metrics.rates",
     "usr": "metrics.rates",
@@ -129,6 +153,24 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "check_attack",
     "check_target",
     "sample_images",
+    "CONDITIONS",
+    "Condition",
+    "MEASURES",
+    "Measure",
+    "TASKS",
+    "Contributions",
+    "Judged",
+    "Metric",
+    "Task",
+    "TaskContext",
+    "Trials",
+    "PAPERS",
+    "Paper",
+    "Column",
+    "Row",
+    "Table",
+    "since",
+    "PhotoFile",
     "__version__",
 ]
 

@@ -17,14 +17,21 @@ import pytest
 
 from benchbench.contracts.attack import ATTACKS
 from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.layout import LAYOUTS
+from benchbench.contracts.measure import MEASURES
 from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import TARGETS
+from benchbench.contracts.task import TASKS
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run
 from benchbench.harness.summary import RunSummary
+from benchbench.report.captions import condition_texts
+from benchbench.report.catalog import owners
+from benchbench.report.leaderboard import leaderboard_columns
+from benchbench.report.paper import PAPERS, papers
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -84,8 +91,10 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
     subprocess.run([*command, str(place), str(source)], check=True)
     sys.path.insert(0, str(place))
-    for registry in (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS):
+    for registry in (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS, TASKS, CONDITIONS, MEASURES, PAPERS):
         registry.reload()  # tests before this one may have asked for a name
+    for memory in (papers, condition_texts, owners, leaderboard_columns):
+        memory.cache_clear()
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     return place
 

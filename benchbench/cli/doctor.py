@@ -51,12 +51,26 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")
 def _plugins() -> bool:
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.backbone import BACKBONES
+    from benchbench.contracts.condition import CONDITIONS
     from benchbench.contracts.layout import LAYOUTS
+    from benchbench.contracts.measure import MEASURES
     from benchbench.contracts.preprocessor import PREPROCESSORS
     from benchbench.contracts.target import TARGETS
+    from benchbench.contracts.task import TASKS
+    from benchbench.report.paper import PAPERS
 
     well = True
-    registries: tuple[Registry[Any], ...] = (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS)
+    registries: tuple[Registry[Any], ...] = (
+        ATTACKS,
+        TARGETS,
+        PREPROCESSORS,
+        BACKBONES,
+        LAYOUTS,
+        TASKS,
+        CONDITIONS,
+        MEASURES,
+        PAPERS,
+    )
     for registry in registries:
         try:
             count = len(registry.names())

@@ -1,4 +1,4 @@
-"""bench list attacks | targets | preprocessors | backbones | layouts | datasets | metrics | profiles."""
+"""bench list: everything that has a name, ours and what is installed beside it."""
 
 from __future__ import annotations
 
@@ -120,6 +120,67 @@ def metrics() -> None:
         for key, about in METRICS.items()
     ]
     print(columns(("name", "title", "unit", "better", "what it is"), rows))
+
+
+@app.command()
+def tasks() -> None:
+    """Tasks: what targets are asked, and the metrics of their answers.
+
+    Example: bench list tasks
+    """
+    from benchbench.contracts.task import TASKS
+
+    _print_summaries(TASKS)
+    rows = [
+        (name, metric.title, metric.unit, "higher" if metric.higher else "lower", metric.text)
+        for name in TASKS.names()
+        for metric in TASKS.create(name).metrics
+    ]
+    print("\n" + columns(("task", "metric", "unit", "better", "what it is"), rows))
+
+
+@app.command()
+def conditions() -> None:
+    """Conditions: what happens to a photograph between attacker and target.
+
+    Example: bench list conditions
+    """
+    from benchbench.contracts.condition import CONDITIONS
+
+    rows = [(name, CONDITIONS.origin(name), CONDITIONS.create(name).text) for name in opt.all_conditions()]
+    print(columns(("name", "from", "what it is"), rows))
+    _print_failures(CONDITIONS)
+
+
+@app.command()
+def measures() -> None:
+    """Measures of what crafting did to a photograph.
+
+    Example: bench list measures
+    """
+    from benchbench.contracts.measure import MEASURES
+
+    rows = []
+    for name in MEASURES.names():
+        found = MEASURES.create(name)
+        better = "higher" if found.higher else "lower"
+        rows.append((name, MEASURES.origin(name), found.title, found.unit, better, found.text))
+    print(columns(("name", "from", "title", "unit", "better", "what it is"), rows))
+    _print_failures(MEASURES)
+
+
+@app.command()
+def papers() -> None:
+    """Papers: whose tables, claims and published figures are here.
+
+    Example: bench list papers
+    """
+    from benchbench.report.paper import PAPERS
+    from benchbench.report.paper import papers as known
+
+    rows = [(p.name, PAPERS.origin(p.name), str(p.year), p.title, ", ".join(p.tables())) for p in known()]
+    print(columns(("name", "from", "year", "title", "tables"), rows))
+    _print_failures(PAPERS)
 
 
 @app.command()

@@ -62,6 +62,9 @@ CachePlace = Annotated[
         " without a shared folder. Default $BENCHBENCH_CACHE or the user's.",
     ),
 ]
+Measures = Annotated[
+    str, typer.Option("--measures", help="Measured of each craft beside PSNR, SSIM and L1. See: bench list measures")
+]
 Executor = Annotated[
     str, typer.Option("--executor", help="local: processes of this machine; ray: the machines of a Ray cluster.")
 ]
@@ -171,6 +174,17 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
         raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
     found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]
     return list(dict.fromkeys(found))
+
+
+def measures(text: str) -> tuple[str, ...]:
+    """Return the names of measures in a comma list, or of all that are installed for 'all'.
+
+    Raises:
+        UnknownNameError: there is no such measure.
+    """
+    from benchbench.contracts.measure import MEASURES
+
+    return tuple(m.name for m in MEASURES.resolve(text)) if text.strip() else ()
 
 
 def all_conditions() -> list[str]:

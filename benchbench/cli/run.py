@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,7 @@ def run(
     cache: opt.CachePlace = None,
     zoo: opt.Networks = True,
     results: opt.Results = Path("results"),
+    measures: opt.Measures = "",
     executor: opt.Executor = "local",
     address: opt.Address = None,
     cpus: opt.Cpus = 1.0,
@@ -83,6 +85,7 @@ def run(
     """
     asked = opt.request(attack, targets, profile, split, data, rule, scenes)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
+    options = replace(options, measures=opt.measures(measures))
     from benchbench.harness.run import plan_run
     from benchbench.harness.run import run as run_all
 

@@ -15,7 +15,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class Entry:
+class PhotoFile:
     """A photograph of a folder. path: relative, with slashes; device: its name, unique within the model; scene:
     a name or None.
     """
@@ -26,7 +26,7 @@ class Entry:
     scene: str | None = None
 
 
-Reading = tuple[list[Entry], dict[str, str]]
+Reading = tuple[list[PhotoFile], dict[str, str]]
 """The photographs, and by path what is wrong with the others: 'has no device in manifest.csv'."""
 
 
@@ -91,7 +91,7 @@ class PathLayout(Layout):
             if placed is None:
                 wrong[path] = f"is not named {self.pattern}"
             else:
-                entries.append(Entry(path, *placed))
+                entries.append(PhotoFile(path, *placed))
         return entries, wrong
 
 

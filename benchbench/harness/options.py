@@ -35,6 +35,8 @@ class RunOptions:
     zoo: Path | None = PACKAGED
     """Where trained networks are before any is trained; None: train what the cache lacks."""
     results: Path = Path("results")
+    measures: tuple[str, ...] = ()
+    """Measures of each craft beside the built-in ones, by name. A craft that is there is not measured again."""
     executor: Executor = "local"
     address: str | None = None
     """ray: HOST:PORT of the cluster's head; None: $RAY_ADDRESS, or this machine alone."""

@@ -19,6 +19,7 @@ from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
 from benchbench.evaluate.crossing import CrossingJob, CrossingResult, View, cross
+from benchbench.evaluate.measures import BUILT_IN
 from benchbench.harness.assemble import clean_facts, make_cell
 from benchbench.harness.executors.jobs import Job, Outcome
 from benchbench.harness.options import RunOptions
@@ -210,6 +211,7 @@ class Crossings:
             cache=self.options.cache,
             device=self.options.device,
             batch=self.options.batch,
+            measures=tuple(dict.fromkeys((*BUILT_IN, *self.options.measures))),
         )
         looks = sum(len(view.targets) for view in group.views)
         cost = crossing_seconds(stop - start, looks, self.dataset.size)

@@ -19,6 +19,7 @@ from scipy.stats import t as student
 
 from benchbench.contracts.task import Metric
 from benchbench.metrics.rates import TSR, USR
+from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:
     from benchbench.records.cell import Cell
@@ -65,7 +66,7 @@ def contributions(cell: Cell, rate: Rate) -> Sample | None:
 
     The weights are those of `benchbench.metrics.rates`: TSR averages over wanted classes, USR over true classes.
     """
-    return sample(cell, RATES[rate])
+    return sample(cell, RATES[rate]) if cell.target.task == CLASSIFICATION else None
 
 
 def sample(cell: Cell, metric: Metric) -> Sample | None:

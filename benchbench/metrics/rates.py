@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.contracts.task import Contributions, Judged, Metric
-from benchbench.records.cell import tabulate
+from benchbench.records.cell import CLASSIFICATION, tabulate
 
 if TYPE_CHECKING:
     from benchbench.records.cell import Cell
@@ -190,16 +190,18 @@ def changed_images(cell: Cell) -> tuple[int, ...]:
 
 def tsr(cell: Cell) -> float | None:
     """Return the targeted success rate of a cell in [0, 1]."""
-    return success(cell.counts)
+    return success(cell.counts) if cell.target.task == CLASSIFICATION else None
 
 
 def usr(cell: Cell) -> float | None:
     """Return the untargeted success rate of a cell in [0, 1], or None where it is undefined."""
-    return untargeted_success(cell.counts, cell.split.classes)
+    return untargeted_success(cell.counts, cell.split.classes) if cell.target.task == CLASSIFICATION else None
 
 
 def clean_accuracy(cell: Cell) -> float | None:
     """Return the target's accuracy on the split's unattacked photographs, or None where it lacks their classes."""
+    if cell.target.task != CLASSIFICATION:
+        return None
     return accuracy(np.asarray(cell.target.clean, dtype=np.int64), cell.split.classes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchbench.contracts.measure import MEASURES
 from benchbench.metrics import rates
 from benchbench.report import captions
 from benchbench.report.entries import NO_PSNR, UNCHANGED, interval
@@ -12,6 +13,7 @@ from benchbench.report.groups import AttackRow, Group, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
+NOT_MEASURED = "not measured of every craft (`bench run --measures`)"
 NO_EVALUATOR = "the attack has no evaluator of its own"
 NOT_SHARED = "no target has been scored under all of these conditions"
 
@@ -21,6 +23,10 @@ def distortion_table(group: Group) -> Table:
     columns = []
     for key, title, kind in (("psnr", "PSNR", "decibel"), ("ssim", "SSIM", "number"), ("l1", "L1", "number")):
         columns += [Column(f"{key}_{split}", f"{title} {split}", kind) for split in ("in", "out")]  # type: ignore[arg-type]
+    others = sorted({name for c in group.cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
+    columns += [
+        Column(f"{n}_{split}", f"{_measure_title(n)} {split}", "number") for n in others for split in ("in", "out")
+    ]
     columns += [Column(f"own_{split}", f"Own evaluator {split}") for split in ("in", "out")]
     rows = []
     for attack in group.attacks:
@@ -32,6 +38,8 @@ def distortion_table(group: Group) -> Table:
             ssim, l1 = group.similarity(attack, split)
             found[f"ssim_{split}"] = Entry(ssim, TOO_SMALL if made else captions.NO_CELL)
             found[f"l1_{split}"] = Entry(l1, captions.NO_CELL)
+            for name in others:
+                found[f"{name}_{split}"] = Entry(group.measure(attack, split, name), NOT_MEASURED)
             found[f"own_{split}"] = Entry(group.surrogate(attack, split), NO_EVALUATOR if made else captions.NO_CELL)
         rows.append(Row(attack.key, attack.label, tuple(found[c.key] for c in columns), ranked=attack.ranked))
     what = (
@@ -49,6 +57,10 @@ def distortion_table(group: Group) -> Table:
         remarks=captions.left_out(group),
         facts=group.facts,
     )
+
+
+def _measure_title(name: str) -> str:
+    return MEASURES.create(name).title if name in MEASURES else name
 
 
 def conditions_table(alike: Sequence[Group]) -> Table:

@@ -124,6 +124,10 @@ class Group:
         crafts = self._crafts(attack, split)
         return mean_or_none([rates.ssim_mean(c) for c in crafts]), mean_or_none([rates.l1_mean(c) for c in crafts])
 
+    def measure(self, attack: AttackRow, split: str, name: str) -> float | None:
+        """Return the mean of any measure of what one attack crafted on one split; None where a craft lacks it."""
+        return mean_or_none([rates.measure_mean(c, name) for c in self._crafts(attack, split)])
+
     def surrogate(self, attack: AttackRow, split: str) -> float | None:
         """Return the targeted success on the attack's own evaluator, or None where it has none."""
         return mean_or_none([rates.own_evaluator(c) for c in self._crafts(attack, split)])

@@ -23,8 +23,11 @@ from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
 from benchbench.report.paper import papers, settings
+from benchbench.report.tasks import tasks_table
 
 ANY = "all"
+_SHOWN = {"psnr", "ssim", "l1"}
+"""Measures that have a place of their own."""
 AXES = ("overlap", "split", "backbone", "preprocessor")
 RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
 
@@ -82,8 +85,26 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "cells": [_cell(cell) for cell in group.cells],
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
         "claims": _claims(group),
+        **({"tasks": _tasks(group)} if group.others else {}),
         "provenance": _provenance(group),
     }
+
+
+def _tasks(group: Group) -> list[list[str]]:
+    """Return what targets of other tasks answered, as texts: target, attack, its numbers."""
+    table = tasks_table(group)
+    return [
+        [
+            row.block,
+            row.label,
+            "; ".join(
+                f"{column.title} {show(entry.value, column.kind)}"
+                for column, entry in zip(table.columns, row.entries, strict=True)
+                if entry.value not in (None, "")
+            ),
+        ]
+        for row in table.rows
+    ]
 
 
 def _claims(group: Group) -> list[list[str]]:
@@ -193,6 +214,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
             "calibrated": cell.craft.facts,
             "target calls while crafting": cell.craft.target_calls,
             "unchanged photographs": sum(cell.craft.identical),
+            **{name: _short(rates.measure_mean(cell, name)) for name in sorted(set(cell.craft.measures) - _SHOWN)},
         },
         "seconds": _short(float(cell.provenance.get("seconds", 0.0)), 1),
         "made": _origin(cell),

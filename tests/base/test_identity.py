@@ -24,6 +24,7 @@ MUST_NOT_MOVE_NUMBERS = {
     "remote",
     "zoo",
     "results",
+    "measures",
     "executor",
     "address",
     "cpus",

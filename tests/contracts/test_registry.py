@@ -54,7 +54,7 @@ class Pgd(Cama):
 
 
 def points(distribution: str, version: str, **values: Any) -> list[EntryPoint]:
-    """Entry points of a distribution that exists here only; a value that is a string is a module to import."""
+    """PhotoFile points of a distribution that exists here only; a value that is a string is a module to import."""
 
     class Dist(Distribution):
         metadata = {"Name": distribution, "Version": version}  # type: ignore[assignment]

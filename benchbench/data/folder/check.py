@@ -11,7 +11,7 @@ from typing import Literal
 
 from benchbench.base.errors import DataError
 from benchbench.base.processes import cores
-from benchbench.contracts.layout import Entry
+from benchbench.contracts.layout import PhotoFile
 from benchbench.contracts.roles import KNOWN_DEVICES, UNKNOWN_DEVICES
 from benchbench.data.folder.recipe import devices, read_entries, read_photo
 
@@ -80,7 +80,7 @@ def _kind(fault: str) -> Kind:
     return "too small" if "too small" in fault else "not RGB" if "not RGB" in fault else "undecodable"
 
 
-def _few_devices(entries: list[Entry]) -> list[Finding]:
+def _few_devices(entries: list[PhotoFile]) -> list[Finding]:
     findings = []
     for model, names in devices(entries).items():
         if len(names) < UNKNOWN_DEVICES:

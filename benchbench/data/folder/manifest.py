@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from benchbench.base.errors import DataError
-from benchbench.contracts.layout import Entry, Layout, Reading
+from benchbench.contracts.layout import Layout, PhotoFile, Reading
 
 FILE = "manifest.csv"
 
@@ -39,7 +39,7 @@ class Manifest(Layout):
             elif not model or not device:
                 wrong[path] = f"has no {'camera_model' if not model else 'device'} in manifest.csv"
             else:
-                entries.append(Entry(path, model, device, fields.get("scene") or None))
+                entries.append(PhotoFile(path, model, device, fields.get("scene") or None))
             seen.add(path)
         return entries, wrong
 

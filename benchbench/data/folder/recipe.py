@@ -25,7 +25,7 @@ from benchbench.base.errors import DataError, did_you_mean
 from benchbench.base.files import file_digest, replace_file
 from benchbench.base.processes import cores
 from benchbench.base.seeds import stream
-from benchbench.contracts.layout import LAYOUTS, SUFFIXES, Entry, photographs
+from benchbench.contracts.layout import LAYOUTS, SUFFIXES, PhotoFile, photographs
 from benchbench.contracts.roles import KNOWN_DEVICES, ROLES, UNKNOWN_DEVICES, Role, SplitRule, role_of_device
 from benchbench.data.virtual.processing import center
 from benchbench.data.virtual.recipe import Item, Shot
@@ -111,7 +111,7 @@ def _share(name: str, root: Path) -> float:
         ) from error
 
 
-def read_entries(root: Path, layout: str | None = None) -> tuple[list[Entry], dict[str, str]]:
+def read_entries(root: Path, layout: str | None = None) -> tuple[list[PhotoFile], dict[str, str]]:
     """All photographs of the folder that exclude.txt does not name, by path; and what is wrong with the others,
     by path.
 
@@ -131,7 +131,7 @@ def _excluded(root: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def devices(entries: Sequence[Entry]) -> dict[str, list[str]]:
+def devices(entries: Sequence[PhotoFile]) -> dict[str, list[str]]:
     """The devices of each model, both in natural order (2 before 10)."""
     found: dict[str, set[str]] = {}
     for entry in entries:
