@@ -6,14 +6,13 @@ Source: Andrews et al. 2020, section 3.3 and equations 1 to 5; protocol.md for t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
@@ -23,15 +22,13 @@ from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
 from benchbench.learn.image_to_image import ImageToImage, PatchCritic, frozen
 from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, Term, total
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
 
-from ._evaluator import Evaluator, evaluator_fits, make_evaluator
-
-WEIGHT_RATE = 0.003
-"""Change of the pixel weight, in nepers a step, for each dB that the mean PSNR is off its goal."""
+from ._evaluator import DualStream, Evaluator, SingleStream, evaluator_fits, make_evaluator
 
 
 def wrong_labels(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
@@ -49,32 +46,58 @@ def critic_groups(critic: PatchCritic, rate: float) -> list[dict[str, Any]]:
     return [{"params": others}, {"params": constrained, "lr": rate / 10}]
 
 
-class Losses(nn.Module):
-    """The weights of the generator's loss; a module, so that an adapted pixel weight is part of the checkpoint."""
+@dataclass(frozen=True, kw_only=True)
+class Game:
+    """A generator G against a critic D: x' = G(remosaic(x), y'), all pictures in [-1, 1].
 
-    pixel: Tensor
-    psnr: Tensor
-    offset: Tensor
+    Attributes:
+        source: gives aligned patches of photographs and of re-mosaiced ones.
+        pixel: the term whose weight follows the PSNR; also in `terms`.
+        adversarial: the term that D stands behind; also in `terms`. None: D is not trained.
+        terms: the loss of G.
+        optimizers: of the players, `generator` and `critic`.
+    """
 
-    def __init__(self, pixel_weight: float, goal: float | None) -> None:
-        super().__init__()
-        self.goal = goal
-        self.register_buffer("pixel", torch.tensor(pixel_weight))
-        self.register_buffer("psnr", torch.tensor(goal or 0.0))
-        self.register_buffer("offset", torch.tensor(0.0))
+    recipe: CganRecipe
+    layout: torch.memory_format
+    source: PatchSource
+    generator: ImageToImage
+    critic: PatchCritic
+    pixel: Pixel
+    adversarial: LeastSquares | None
+    terms: Sequence[Term]
+    optimizers: dict[str, torch.optim.Optimizer]
 
-    def correct(self, psnr: float) -> None:
-        """Aim so that whole photographs, found at `psnr` dB, reach the goal: patches differ from them by an offset."""
-        self.offset.copy_(psnr - self.psnr)
+    def step(self, rng: torch.Generator) -> Tensor:
+        """Train D, then G, on one batch; return the loss of G, a float32 scalar.
 
-    def adapt(self, x: Tensor, y: Tensor) -> None:
-        """Move the pixel weight towards the PSNR goal (dual ascent on a constraint, instead of a grid of runs)."""
-        if self.goal is None:
-            return
-        mse = ((x - y) / 2).square().mean((1, 2, 3)).clamp_min(1e-8)
-        self.psnr.lerp_((-10 * mse.log10()).mean(), 0.05)
-        self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.offset - self.psnr).clamp(-5, 5)))
-        self.pixel.clamp_(0.05, 1000.0)
+        Args:
+            rng: a CPU generator; it draws the batch, then y', then the wrong labels.
+        """
+        (x, mosaiced), label = self.source.sample(self.recipe.batch, rng)
+        x, mosaiced = ((t * 2 - 1).contiguous(memory_format=self.layout) for t in (x, mosaiced))
+        wanted = wrong_labels(label, self.critic.classes, rng)
+        wrong = wrong_labels(label, self.critic.classes, rng)
+        device = self.source.device
+        with autocast(device, self.recipe.precision):
+            changed = self.generator(mosaiced, wanted)
+        if self.adversarial is not None:
+            with autocast(device, self.recipe.precision):
+                loss = self.adversarial.critic_loss(x, label, wrong, changed.detach(), wanted)  # equation 2
+            self._descend("critic", loss)
+            if self.critic.constrained is not None:
+                self.critic.constrained.project_()
+        made = Generated(x, changed.float(), wanted)
+        with autocast(device, self.recipe.precision):
+            loss = total(self.terms, made)  # equation 5
+        self._descend("generator", loss)
+        self.pixel.adapt(x, made.changed.detach())
+        return loss.detach()
+
+    def _descend(self, player: str, loss: Tensor) -> None:
+        self.optimizers[player].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[player].step()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,96 +145,79 @@ class GeneratorFit(Fit):
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Train; return the generator of the epoch with the highest mean evaluator success."""
         torch.manual_seed(self.seed)
-        device, recipe = context.device, self.recipe
+        recipe = self.recipe
         photos = context.data.photos("q")
         train, validation = parts(context.data, "q", known_only=True)
         stacks = [photos.images, context.needs["remosaiced"]]
-        source = PatchSource(stacks, photos.camera, train, self.patch, device)
-        evaluator = make_evaluator({k: v for k, v in context.needs.items() if k != "remosaiced"}).to(device)
-        generator_network = ImageToImage(self.shape, self.classes, bounded=True).to(device)
-        critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic, recipe.discriminator_gain).to(
-            device
-        )
-        layout = memory_format(generator_network, critic)
-        for module in (generator_network, critic, evaluator):
-            module.to(memory_format=layout)
-        losses = Losses(self.pixel_weight, self.psnr).to(device)
+        source = PatchSource(stacks, photos.camera, train, self.patch, context.device)
+        evaluator = make_evaluator({k: v for k, v in context.needs.items() if k != "remosaiced"}).to(context.device)
+        game = self.game(source, evaluator)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
-        optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.Adam(generator_network.parameters(), recipe.learning_rate, recipe.betas),
-            "critic": torch.optim.Adam(
-                critic_groups(critic, recipe.discriminator_learning_rate),
-                recipe.discriminator_learning_rate,
-                recipe.betas,
-            ),
-        }
-        schedules = {
-            k: make_schedule(o, recipe.schedule, [g["lr"] for g in o.param_groups], steps * recipe.epochs)
-            for k, o in optimizers.items()
-        }
-        adversarial = self.adversarial_weight > 0
-
-        def step(rng: torch.Generator) -> Tensor:
-            (x, mosaiced), label = source.sample(recipe.batch, rng)
-            x, mosaiced = ((t * 2 - 1).contiguous(memory_format=layout) for t in (x, mosaiced))
-            wanted = wrong_labels(label, self.classes, rng)
-            wrong = wrong_labels(label, self.classes, rng)
-            with autocast(device, recipe.precision):
-                changed = generator_network(mosaiced, wanted)
-                if adversarial:
-                    # Three calls, because batch norm sees generated images alone in the generator's step too.
-                    real, mislabeled = critic(x, label).float(), critic(x, wrong).float()
-                    fake = critic(changed.detach(), wanted).float()
-                    loss_critic = 0.5 * (
-                        F.mse_loss(real, torch.ones_like(real))
-                        + 0.5 * (mislabeled.square().mean() + fake.square().mean())
-                    )
-            if adversarial:
-                optimizers["critic"].zero_grad(set_to_none=True)
-                loss_critic.backward()
-                optimizers["critic"].step()
-                if critic.constrained is not None:
-                    critic.constrained.project_()
-            changed = changed.float()
-            loss = losses.pixel * F.l1_loss(changed, x)
-            with autocast(device, recipe.precision):
-                logits = evaluator.streams((changed + 1) / 2)
-                if adversarial:
-                    critic.requires_grad_(False)
-                    verdict = critic(changed, wanted).float()
-                    critic.requires_grad_(True)
-                    loss = loss + self.adversarial_weight * F.mse_loss(verdict, torch.ones_like(verdict))
-            for stream in logits:
-                loss = loss + self.classifier_weight * F.cross_entropy(stream.float(), wanted)
-            optimizers["generator"].zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizers["generator"].step()
-            losses.adapt(x, changed.detach())
-            return loss.detach()
-
-        def score() -> tuple[float]:
-            images, labels = self._held_out(context.data, validation)
-            success, psnr = self.evaluate(generator_network, evaluator, images, labels, context)
-            context.facts.update(evaluator_success=success, psnr_held_out=psnr, pixel_weight=float(losses.pixel))
-            losses.correct(psnr)
-            if self.psnr is not None and psnr < self.psnr - 1:
-                # An epoch over the distortion budget is no candidate, however often it succeeds.
-                return (float(np.mean(success)) - 1,)
-            return (float(np.mean(success)),)
-
         return Loop(
-            modules={"generator": generator_network, "critic": critic, "losses": losses},
-            optimizers=optimizers,
-            schedules=schedules,
+            modules={"generator": game.generator, "critic": game.critic, "losses": game.pixel},
+            optimizers=game.optimizers,
+            schedules={
+                k: make_schedule(o, recipe.schedule, [g["lr"] for g in o.param_groups], steps * recipe.epochs)
+                for k, o in game.optimizers.items()
+            },
             keep="generator",
-            step=step,
-            score=score,
+            step=game.step,
+            score=lambda: self.score(game, evaluator, validation, context),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             validate_every=recipe.validate_every,
             precision=recipe.precision,
             seed=self.seed,
         ).run(context)
+
+    def game(self, source: PatchSource, evaluator: DualStream | SingleStream) -> Game:
+        """Return both untrained networks, their optimizers and the generator's loss, on the device of `source`."""
+        recipe, device = self.recipe, source.device
+        generator = ImageToImage(self.shape, self.classes, bounded=True).to(device)
+        critic = PatchCritic(self.classes, recipe.discriminator_channels, self.critic, recipe.discriminator_gain)
+        critic = critic.to(device)
+        layout = memory_format(generator, critic)
+        for module in (generator, critic, evaluator):
+            module.to(memory_format=layout)
+        pixel = Pixel(self.pixel_weight, self.psnr).to(device)
+        adversarial = LeastSquares(self.adversarial_weight, critic) if self.adversarial_weight > 0 else None
+        rate = recipe.discriminator_learning_rate
+        return Game(
+            recipe=recipe,
+            layout=layout,
+            source=source,
+            generator=generator,
+            critic=critic,
+            pixel=pixel,
+            adversarial=adversarial,
+            terms=self.terms(pixel, adversarial, evaluator),
+            optimizers={
+                "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas),
+                "critic": torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas),
+            },
+        )
+
+    def terms(self, pixel: Pixel, adversarial: LeastSquares | None, evaluator: DualStream | SingleStream) -> list[Term]:
+        """Return equation 5, in the order in which the packaged networks were trained."""
+        terms: list[Term] = [pixel]
+        if adversarial is not None:
+            terms.append(adversarial)
+        return terms + [Classification(self.classifier_weight, evaluator.streams, i) for i in range(evaluator.count)]
+
+    def score(self, game: Game, evaluator: nn.Module, validation: np.ndarray, context: FitContext) -> tuple[float]:
+        """Return the evaluator's mean success on held-out photographs; correct the PSNR goal by theirs.
+
+        Args:
+            validation: positions in q of the held-out photographs.
+        """
+        images, labels = self._held_out(context.data, validation)
+        success, psnr = self.evaluate(game.generator, evaluator, images, labels, context)
+        context.facts.update(evaluator_success=success, psnr_held_out=psnr, pixel_weight=float(game.pixel.weight))
+        game.pixel.correct(psnr)
+        if self.psnr is not None and psnr < self.psnr - 1:
+            # An epoch over the distortion budget is no candidate, however often it succeeds.
+            return (float(np.mean(success)) - 1,)
+        return (float(np.mean(success)),)
 
     def _held_out(self, data: Dataset, validation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # Evenly spread over the classes, which lie one after the other.

@@ -116,8 +116,11 @@ class ResidualNetworkFit(Fit):
 class DualStream(nn.Module):
     """Cama's evaluator: E_H sees x_H = E0(x), E_L sees x_L = x - x_H.
 
-    Source: Andrews et al. 2020, equations 3 and 4.
+    Source: Andrews et al. 2020, section 2.2 and equation 4.
     """
+
+    count: ClassVar[int] = 2
+    """Streams."""
 
     def __init__(self, residual: ImageToImage, high: Classifier, low: Classifier) -> None:
         super().__init__()
@@ -136,6 +139,9 @@ class DualStream(nn.Module):
 
 class SingleStream(nn.Module):
     """An evaluator with one classifier (MISL, SpoC)."""
+
+    count: ClassVar[int] = 1
+    """Streams."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()

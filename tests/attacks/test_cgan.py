@@ -1,19 +1,26 @@
-"""The shared conditional GAN: labels, planes, receptive field, the adapted pixel weight, the dual stream."""
+"""The shared conditional GAN: labels, planes, receptive field, the step of both players, the dual stream."""
 
 from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
-from benchbench.contracts.profile import GeneratorShape
+from benchbench.contracts.fit import FitContext, Setup
+from benchbench.contracts.profile import GeneratorShape, load_profile
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic, planes
-from benchbench_attacks._cgan import Losses, critic_groups, wrong_labels
-from benchbench_attacks._evaluator import DualStream
+from benchbench.learn.patches import PatchSource
+from benchbench_attacks._cgan import Cgan, Game, GeneratorFit, critic_groups, wrong_labels
+from benchbench_attacks._evaluator import DualStream, SingleStream
 from benchbench_attacks.cama import Cama
 from benchbench_attacks.misl_cgan import MislCgan
 from benchbench_attacks.spoc_cgan import SpocCgan
@@ -85,18 +92,6 @@ def test_critic_sees_34_pixels():
     assert int(rows.max() - rows.min()) + 1 == 34
 
 
-def test_pixel_weight_rises_while_psnr_is_too_low():
-    x = torch.zeros(4, 3, 8, 8)
-    for level, rises in ((0.2, True), (0.001, False)):
-        losses = Losses(10.0, 35.0)
-        for _ in range(50):
-            losses.adapt(x, x + level)
-        assert (float(losses.pixel) > 10) == rises
-    fixed = Losses(10.0, None)
-    fixed.adapt(x, x + 0.5)
-    assert float(fixed.pixel) == 10.0
-
-
 def test_dual_stream_is_the_mean_log_probability_of_both_bands():
     torch.manual_seed(0)
     shape = ResNetShape(channels=(4, 4, 8, 8), stem=4)
@@ -108,6 +103,101 @@ def test_dual_stream_is_the_mean_log_probability_of_both_bands():
     band = residual(scaled)
     expected = (high.backbone(band).softmax(1).log() + low.backbone(scaled - band).softmax(1).log()) / 2
     torch.testing.assert_close(evaluator(x), expected)
+
+
+def evaluator_of(attack: Cgan) -> DualStream | SingleStream:
+    shape = ResNetShape(channels=(8, 8, 8, 8), stem=8)
+    if attack.evaluator == "dual":
+        residual = ImageToImage(SHAPES[1].model_copy(update={"skip": False}), planes=0, bounded=False)
+        made = DualStream(residual, *(Classifier("resnet18", "rgb", 3, shape) for _ in range(2)))
+    else:
+        made = SingleStream(Classifier("resnet18", attack.evaluator, 3, shape))
+    return made.eval().requires_grad_(False)
+
+
+PHOTOS, MOSAICED = np.random.default_rng(0).integers(0, 256, (2, 6, 64, 64, 3), dtype=np.uint8)
+LABELS = np.arange(6) % 3
+
+
+def game_of(attack: Cgan) -> tuple[GeneratorFit, Game, DualStream | SingleStream]:
+    """A game of three classes on photographs of noise, its networks untrained."""
+    torch.manual_seed(0)
+    source = PatchSource([PHOTOS, MOSAICED], LABELS, np.arange(6), 32, torch.device("cpu"))
+    fit = attack.fits(Setup(profile=load_profile("smoke"), data_id="none", known=3, classes=3))["generator"]
+    assert isinstance(fit, GeneratorFit)
+    evaluator = evaluator_of(attack)
+    return fit, fit.game(source, evaluator), evaluator
+
+
+def gradients(loss: Tensor, network: torch.nn.Module) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, list(network.parameters())))
+
+
+@pytest.mark.parametrize("cgan", [Cama, MislCgan, SpocCgan], ids=lambda a: a.card.name)
+def test_a_step_is_that_of_the_papers_equations(cgan: type[Cgan]):
+    """Equations 1 to 5 written out once more, on copies; and each player learns from its own loss alone."""
+    attack = cgan(classifier_weight=0.7, psnr=20.0)
+    _, game, evaluator = game_of(attack)
+    game.step(torch.Generator().manual_seed(1))  # the second step finds gradients and an adapted weight
+    g, d = deepcopy(game.generator), deepcopy(game.critic)
+    pixel_weight, psnr = float(game.pixel.weight), float(game.pixel.psnr)
+    assert pixel_weight != attack.pixel_weight
+    rng = torch.Generator().manual_seed(2)
+    loss = game.step(torch.Generator().manual_seed(2))
+
+    (x, mosaiced), y = game.source.sample(game.recipe.batch, rng)
+    x, mosaiced = x * 2 - 1, mosaiced * 2 - 1
+    wanted, wrong = wrong_labels(y, 3, rng), wrong_labels(y, 3, rng)
+    assert (wanted != wrong).any()
+    changed = g(mosaiced, wanted)
+    fixed = changed.detach()
+    l_dis = ((d(x, y) - 1) ** 2).mean() + ((d(x, wrong) ** 2).mean() + (d(fixed, wanted) ** 2).mean()) / 2
+    for found, expected in zip(game.critic.parameters(), gradients(l_dis / 2, d), strict=True):
+        torch.testing.assert_close(found.grad, expected, rtol=1e-3, atol=1e-6)
+
+    d.load_state_dict(game.critic.state_dict())  # after its step; batch norm uses the batch's own statistics
+    l_adv = ((d(changed, wanted) - 1) ** 2).mean()
+    l_pix = (x - changed).abs().mean()
+    chances = [s.softmax(1)[torch.arange(len(y)), wanted] for s in evaluator.streams(changed / 2 + 0.5)]
+    l_clf = -torch.stack(chances).prod(0).log().mean()  # Cama's weight is that of a stream: lambda / 2
+    l_gen = attack.adversarial_weight * l_adv + pixel_weight * l_pix + attack.classifier_weight * l_clf
+    assert float(loss) == pytest.approx(l_gen.item(), rel=1e-4)
+    for found, expected in zip(game.generator.parameters(), gradients(l_gen, g), strict=True):
+        torch.testing.assert_close(found.grad, expected, rtol=1e-3, atol=1e-5)
+    ratios = -10 * ((x - fixed) / 2).square().mean((1, 2, 3)).log10()
+    assert float(game.pixel.psnr) == pytest.approx(psnr + 0.05 * (float(ratios.mean()) - psnr), rel=1e-5)
+
+
+def test_both_players_move_and_the_critics_filters_stay_constrained():
+    _, game, _ = game_of(Cama())
+    before = [deepcopy(player.state_dict()) for player in (game.generator, game.critic)]
+    for seed in range(2):  # the generator's last layer starts at zero: in the first step it learns alone
+        game.step(torch.Generator().manual_seed(seed))
+    for player, old in zip((game.generator, game.critic), before, strict=True):
+        assert all(not torch.equal(value, old[name]) for name, value in player.named_parameters())
+    filters = game.critic.constrained.weight
+    torch.testing.assert_close(filters.sum((2, 3)), torch.zeros(3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(filters[..., 2, 2], -torch.ones(3, 3))
+
+
+def test_without_a_weight_for_it_there_is_no_critic():
+    _, game, _ = game_of(MislCgan(adversarial_weight=0.0))
+    before = deepcopy(game.critic.state_dict())
+    game.step(torch.Generator().manual_seed(1))
+    assert all(torch.equal(value, before[name]) for name, value in game.critic.state_dict().items())
+    assert len(game.terms) == 2 and game.adversarial is None
+
+
+@pytest.mark.parametrize(("goal", "penalty"), [(5.0, 0), (60.0, 1)])
+def test_held_out_photographs_correct_the_goal_and_disqualify_an_epoch_far_below_it(goal: float, penalty: int):
+    fit, game, evaluator = game_of(SpocCgan(psnr=goal))
+    data = SimpleNamespace(photos=lambda role: SimpleNamespace(images=PHOTOS, camera=LABELS))
+    context = FitContext(data=data, device=torch.device("cpu"), needs={}, folder=Path(), checkpoint=Path())
+    game.generator.eval()
+    score = fit.score(game, evaluator, np.arange(6), context)
+    facts = context.facts
+    assert score == (pytest.approx(np.mean(facts["evaluator_success"]) - penalty),)
+    assert float(game.pixel.offset) == pytest.approx(facts["psnr_held_out"] - goal, rel=1e-5)
 
 
 def test_published_settings():
@@ -146,17 +236,3 @@ def test_constrained_filters_of_the_critic_learn_at_a_tenth_of_the_rate():
     groups = critic_groups(critic, 1e-3)
     assert [p is critic.constrained.weight for p in groups[1]["params"]] == [True] and groups[1]["lr"] == 1e-4
     assert sum(len(g["params"]) for g in groups) == len(list(critic.parameters()))
-
-
-def test_the_goal_is_that_of_whole_photographs():
-    """Patches at 36 dB whose photographs come out at 38 are at the goal of 38."""
-    losses = Losses(10.0, goal=38.0)
-    x = torch.zeros(1, 3, 8, 8)
-    y = torch.full_like(x, 2 * 10 ** (-36 / 20))
-    for _ in range(200):
-        losses.adapt(x, y)
-    assert abs(float(losses.psnr) - 36) < 0.01 and float(losses.pixel) > 10
-    losses.correct(38.0)
-    settled = float(losses.pixel)
-    losses.adapt(x, y)
-    assert abs(float(losses.pixel) / settled - 1) < 1e-4

@@ -1,0 +1,203 @@
+"""A generator's loss as a list of terms: one small class a term, and a paper's objective is a list of them.
+
+    L_gen = sum over terms of weight * term        (Andrews et al. 2020, equation 5)
+
+A photograph x, the wanted class y' and what the generator makes of them, x' = G(x, y'). Pictures are float32
+(N, 3, H, W) in [-1, 1]. A term is a float32 scalar without its weight, a mean over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Said = TypeVar("Said")
+
+WEIGHT_RATE = 0.003
+"""Change of the pixel weight, in nepers a step, for each dB that the mean PSNR is off its goal."""
+
+
+@dataclass(eq=False)
+class Generated:
+    """A batch that a generator made, and what networks say of it.
+
+    Attributes:
+        x: the photographs.
+        changed: x', with its gradient.
+        wanted: y', int64 (N,).
+        real: photographs (M, 3, H, W) that x' shall resemble and is no pair of; for terms that ask for them.
+    """
+
+    x: Tensor
+    changed: Tensor
+    wanted: Tensor
+    real: Tensor | None = None
+    _said: dict[Callable[[Tensor], Any], Any] = field(default_factory=dict, repr=False)
+
+    def through(self, network: Callable[[Tensor], Said]) -> Said:
+        """Return network(x' in [0, 1]). It runs once a batch, however many terms ask what it says."""
+        if network not in self._said:
+            self._said[network] = network((self.changed + 1) / 2)
+        said: Said = self._said[network]
+        return said
+
+
+class Term(Protocol):
+    """What a loss is made of."""
+
+    @property
+    def weight(self) -> float | Tensor:
+        """The factor (lambda) of this term: a number, or a scalar tensor where training adapts it."""
+
+    def __call__(self, made: Generated) -> Tensor:
+        """Return the term of this batch, without its weight: a float32 scalar."""
+
+
+def total(terms: Sequence[Term], made: Generated) -> Tensor:
+    """Return the sum of weight * term, a float32 scalar; there is at least one term.
+
+    The order of the terms is the order in which their gradients are added, so that it decides over last bits.
+    """
+    return reduce(torch.add, (term.weight * term(made) for term in terms))
+
+
+class Pixel(nn.Module):
+    """The mean of |x - x'| over all values (equation 3), with a weight that may aim at a PSNR.
+
+    A module, so that an adapted weight is part of the checkpoint.
+
+    Args:
+        weight: of this term, at the start.
+        goal: dB between whole photographs and what becomes of them; None keeps the weight.
+
+    Attributes:
+        pixel: the weight now. psnr: running mean over batches of patches, dB. offset: what whole photographs have
+            above patches, dB. Scalars.
+    """
+
+    pixel: Tensor
+    psnr: Tensor
+    offset: Tensor
+
+    def __init__(self, weight: float, goal: float | None = None) -> None:
+        super().__init__()
+        self.goal = goal
+        self.register_buffer("pixel", torch.tensor(weight))
+        self.register_buffer("psnr", torch.tensor(goal or 0.0))
+        self.register_buffer("offset", torch.tensor(0.0))
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight now."""
+        return self.pixel
+
+    def forward(self, made: Generated) -> Tensor:
+        """Return the term."""
+        return F.l1_loss(made.changed, made.x)
+
+    def correct(self, psnr: float) -> None:
+        """Aim so that whole photographs, found at `psnr` dB, reach the goal: patches differ from them by an offset."""
+        self.offset.copy_(psnr - self.psnr)
+
+    def adapt(self, x: Tensor, changed: Tensor) -> None:
+        """Move the weight towards the PSNR goal (dual ascent on a constraint, instead of a grid of runs).
+
+        ln weight grows by WEIGHT_RATE * (goal - offset - psnr), the bracket held to 5 dB.
+        """
+        if self.goal is None:
+            return
+        mse = ((x - changed) / 2).square().mean((1, 2, 3)).clamp_min(1e-8)
+        self.psnr.lerp_((-10 * mse.log10()).mean(), 0.05)
+        self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.offset - self.psnr).clamp(-5, 5)))
+        self.pixel.clamp_(0.05, 1000.0)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """The game with a critic D(picture, label) that learns to say 1 for a photograph of that label, else 0.
+
+    As a term it is what the generator plays for, the mean of (D(x', y') - 1)^2 (equation 1).
+    """
+
+    weight: float
+    critic: nn.Module
+
+    def __call__(self, made: Generated) -> Tensor:
+        """Return equation 1. Its gradient passes through the critic and leaves the critic's weights none."""
+        # A view of its own: a critic that uses x' more than once adds up those gradients before they join others, so
+        # that last bits do not hang on whether it or another network ran first.
+        changed = made.changed.view_as(made.changed)
+        self.critic.requires_grad_(False)
+        verdict = self.critic(changed, made.wanted).float()
+        self.critic.requires_grad_(True)
+        return F.mse_loss(verdict, torch.ones_like(verdict))
+
+    def critic_loss(self, x: Tensor, label: Tensor, wrong: Tensor, changed: Tensor, wanted: Tensor) -> Tensor:
+        """Return what the critic plays for, half of equation 2: a float32 scalar.
+
+            1/2 * [mean (D(x, y) - 1)^2 + 1/2 * (mean D(x, wrong)^2 + mean D(x', y')^2)]
+
+        Args:
+            x: photographs. label: their classes y, int64 (N,). wrong: other classes than those.
+            changed: x', without its gradient. wanted: y'.
+        """
+        # Three calls, because batch norm sees generated images alone in the generator's step too.
+        real, mislabeled = self.critic(x, label).float(), self.critic(x, wrong).float()
+        fake = self.critic(changed, wanted).float()
+        fooled = mislabeled.square().mean() + fake.square().mean()
+        loss: Tensor = 0.5 * (F.mse_loss(real, torch.ones_like(real)) + 0.5 * fooled)
+        return loss
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The mean of -log E(x')_y' over the batch, for one stream of an evaluator.
+
+    Equation 4 is half the sum of it over two streams.
+
+    Attributes:
+        streams: gives the logits (N, classes) of every stream for x' in [0, 1].
+        stream: which of them.
+    """
+
+    weight: float
+    streams: Callable[[Tensor], Sequence[Tensor]]
+    stream: int = 0
+
+    def __call__(self, made: Generated) -> Tensor:
+        """Return the term."""
+        return F.cross_entropy(made.through(self.streams)[self.stream].float(), made.wanted)
+
+
+@dataclass(frozen=True)
+class FeatureMatching:
+    """The mean of |mean map of x' - mean map of real photographs|, summed over the layers of a network.
+
+    Source: Cozzolino et al. 2019, section 4.2 (L_FM), after Wang et al. 2018. Pictures of two batches are no pairs, so
+    that the maps of each are averaged over it before they are compared.
+
+    Attributes:
+        maps: gives the feature maps (N, ...) of every layer for pictures in [0, 1].
+    """
+
+    weight: float
+    maps: Callable[[Tensor], Sequence[Tensor]]
+
+    def __call__(self, made: Generated) -> Tensor:
+        """Return the term.
+
+        Raises:
+            ValueError: the batch has no real photographs.
+        """
+        if made.real is None:
+            raise ValueError("feature matching compares with real photographs; this batch has none.")
+        with torch.no_grad():
+            wanted = self.maps((made.real + 1) / 2)
+        pairs = zip(made.through(self.maps), wanted, strict=True)
+        return torch.stack([F.l1_loss(ours.float().mean(0), real.float().mean(0)) for ours, real in pairs]).sum()
