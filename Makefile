@@ -3,6 +3,8 @@
 #   make test    environment, install, lint, types, tests; then the passes for other processors, Pythons and versions
 # and one measures speed, on cores that do nothing else:
 #   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
+# and one draws the rooms of the code from its imports, for docs/architecture.md:
+#   make docs
 
 # A path, or a name such as python3.12; without one the newest that is there and fits (`sh tools/pythons` lists them).
 PYTHON ?=
@@ -26,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark test about lint types tests tests-avx2 tests-others clean
+.PHONY: bench benchmark docs test about lint types tests tests-avx2 tests-others clean
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
@@ -72,6 +74,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks --write $(RESULTS)
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python tools/draw_house.py
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -303,11 +303,11 @@ class Cgan(Attack):
             )
         }
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Re-mosaic, generate."""
         generator: ImageToImage = context.networks["generator"]
         with torch.inference_mode():
-            changed: Tensor = generator(remosaic(x) * 2 - 1, target)
+            changed: Tensor = generator(remosaic(x) * 2 - 1, wanted)
             return ((changed + 1) / 2).clamp(0, 1)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:

@@ -50,7 +50,7 @@ class TorchAttack(Attack):
         """Return Cama's evaluator."""
         return evaluator_fits("dual", setup)
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Run the attack image by image, each with its own random state, so that batches cannot matter."""
         attack = getattr(torchattacks, self.attack)(evaluator_of(context), **dict(self.arguments))
         if "targeted" in attack.supported_mode:
@@ -60,7 +60,7 @@ class TorchAttack(Attack):
             for i, seed in enumerate(context.seeds):
                 with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
                     torch.manual_seed(seed)
-                    results.append(attack(x[i : i + 1].clone(), target[i : i + 1]))
+                    results.append(attack(x[i : i + 1].clone(), wanted[i : i + 1]))
         return torch.cat(results).clamp(0, 1)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:

@@ -18,7 +18,7 @@ class Identity(Attack):
         name="identity", title="identity", version=1, knowledge="none", targeted=False, control=True
     )
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Return a copy."""
         return x.clone()
 
@@ -37,7 +37,7 @@ class Noise(Attack):
         name="noise", title="noise", version=1, knowledge="none", targeted=False, control=True
     )
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Add noise of the wanted power."""
         noise = context.normal(x)
         power = noise.square().mean((1, 2, 3), keepdim=True).sqrt()

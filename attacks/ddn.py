@@ -99,10 +99,10 @@ class Ddn(Attack):
         """Return Cama's evaluator."""
         return evaluator_fits("dual", setup)
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Run the algorithm on the evaluator."""
         with torch.enable_grad():
-            return ddn(evaluator_of(context), x, target, self.steps, self.gamma, self.start_norm)
+            return ddn(evaluator_of(context), x, wanted, self.steps, self.gamma, self.start_norm)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
         """Return what Cama's evaluator says."""

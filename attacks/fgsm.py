@@ -41,13 +41,13 @@ class Fgsm(Attack):
         """Return Cama's evaluator and the calibrated epsilon."""
         return calibrated_fits(self, self.epsilon, self.psnr, setup)
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """x' = clip(x - epsilon * sign(gradient of the NLL of the wanted class))."""
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.FGSM(evaluator_of(context), eps=epsilon)
         attack.set_mode_targeted_by_label(quiet=True)
         with torch.enable_grad():
-            return cast(Tensor, attack(x, target))
+            return cast(Tensor, attack(x, wanted))
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
         """Return what Cama's evaluator says."""

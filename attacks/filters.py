@@ -52,7 +52,7 @@ class Median(Window):
 
     card: ClassVar[AttackCard] = _card("median", "median filter")
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Filter."""
         windows = self.padded(x).unfold(2, self.size, 1).unfold(3, self.size, 1)
         return windows.flatten(4).median(dim=4).values
@@ -69,7 +69,7 @@ class GaussianBlur(Window):
         """Standard deviation in px."""
         return 0.3 * ((self.size - 1) / 2 - 1) + 0.8
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Filter."""
         places = torch.arange(self.size, device=x.device, dtype=x.dtype) - self.size // 2
         row = torch.exp(-places.square() / (2 * self.sigma**2))
@@ -99,7 +99,7 @@ class Compression(Attack):
         """The name in tables: 'jpeg-50'."""
         return f"jpeg-{self.quality}"
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Save and read back."""
         return jpeg(x, [{"quality": self.quality, "subsampling": 2}] * len(x))
 

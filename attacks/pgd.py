@@ -47,7 +47,7 @@ class Pgd(Attack):
         """Return Cama's evaluator and the calibrated epsilon."""
         return calibrated_fits(self, self.epsilon, self.psnr, setup)
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Iterate x' = clip(project(x' - step * sign(gradient of the NLL of the wanted class)))."""
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.PGD(
@@ -60,13 +60,13 @@ class Pgd(Attack):
         attack.set_mode_targeted_by_label(quiet=True)
         with torch.enable_grad():
             if not self.random_start:
-                return cast(Tensor, attack(x, target))
+                return cast(Tensor, attack(x, wanted))
             # torchattacks draws from the global state: give each image a state of its own, and put the old one back.
             results = []
             for i, seed in enumerate(context.seeds):
                 with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
                     torch.manual_seed(seed)
-                    results.append(attack(x[i : i + 1], target[i : i + 1]))
+                    results.append(attack(x[i : i + 1], wanted[i : i + 1]))
             return torch.cat(results)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:

@@ -42,9 +42,9 @@ class Lighten(Attack):
 
     card: ClassVar[AttackCard] = AttackCard(name="lighten", title="lighten", version=1, knowledge="none")
 
-    def perturb(self, x: Tensor, source: Tensor | None, target: Tensor, context: CraftContext) -> Tensor:
+    def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Add 1 to `known` gray levels."""
-        return (x + (target.view(-1, 1, 1, 1) + 1) / 255).clamp(0, 1)
+        return (x + (wanted.view(-1, 1, 1, 1) + 1) / 255).clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -86,14 +86,14 @@ class Attack(ABC):
 
     @abstractmethod
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
-        """Return photographs that should be taken for class `target`.
+        """Return photographs that should be taken for class `wanted`.
 
         Args:
             x: float32 (N, 3, H, W) in [0, 1]; do not change it in place.
-            source: int64 (N,) true classes, or None unless the card says `reads_source`.
-            target: int64 (N,) wanted classes, 0 to known - 1.
+            true: int64 (N,) true classes, or None unless the card says `reads_source`.
+            wanted: int64 (N,) wanted classes, 0 to known - 1.
             context: networks, device, seeds.
 
         Returns:

@@ -29,8 +29,8 @@ def image_seed(*parts: int | str) -> int:
 def craft(
     attack: Attack,
     x: torch.Tensor,
-    source: torch.Tensor,
-    target: torch.Tensor,
+    true: torch.Tensor,
+    wanted: torch.Tensor,
     context: CraftContext,
     where: str = "",
 ) -> torch.Tensor:
@@ -38,7 +38,7 @@ def craft(
 
     Args:
         x: float32 (N, 3, H, W) in [0, 1].
-        source, target: int64 (N,).
+        true, wanted: int64 (N,).
         where: for messages, e.g. 'split in, batch 3'.
 
     Raises:
@@ -49,10 +49,11 @@ def craft(
 
     place = f" on {where}" if where else ""
     # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
-    given, labels, wanted = x.clone(), source.clone() if attack.card.reads_source else None, target.clone()
+    given, goals = x.clone(), wanted.clone()
+    labels = true.clone() if attack.card.reads_source else None
     state = torch.random.get_rng_state()
     try:
-        result = attack.perturb(given, labels, wanted, context)
+        result = attack.perturb(given, labels, goals, context)
     except AttackError:
         raise
     except Exception as error:
@@ -64,7 +65,7 @@ def craft(
         )
     if not torch.equal(given, x):
         raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
-    if not torch.equal(wanted, target) or (labels is not None and not torch.equal(labels, source)):
+    if not torch.equal(goals, wanted) or (labels is not None and not torch.equal(labels, true)):
         raise AttackError(f"'{attack.name}' changed the labels that it was given in place{place}; work on a copy.")
     if not isinstance(result, torch.Tensor):
         raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
@@ -113,5 +114,5 @@ def craft_trials(
         image_seed(seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
         for image, label in zip(batch.image, batch.wanted, strict=True)
     )
-    source, target = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
-    return craft(attack, x, source, target, context, where)
+    true, goals = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
+    return craft(attack, x, true, goals, context, where)

@@ -56,7 +56,10 @@ class Zoo:
                 _ = [(r["file"], r["sha256"], r["half"], r["label"]) for r in found["networks"].values()]
                 _ = [(p["fingerprints"]["test"], p["shared"], p["clean"]) for p in found["photographs"].values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} cannot be read; install benchbench-forensics again, or use --no-zoo.") from error
+            raise StoreError(
+                f"{path} cannot be read; use --no-zoo, or mend it: pip install --force-reinstall --no-deps "
+                "benchbench-forensics; in a checkout: git restore benchbench/zoo"
+            ) from error
         if not known:
             raise StoreError(f"{path} was written by a newer benchbench; upgrade, or use --no-zoo.")
         return found
@@ -94,7 +97,10 @@ class Zoo:
         except OSError as error:
             raise StoreError(f"{path} cannot be read ({error.strerror or error}).") from error
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise StoreError(f"{path} is damaged; delete it and '{record['label']}' is trained, or install it again.")
+            raise StoreError(
+                f"{path} is damaged; delete it and '{record['label']}' is trained, or mend it: pip install "
+                "--force-reinstall --no-deps benchbench-forensics; in a checkout: git restore benchbench/zoo"
+            )
         halves = set(record["half"])
         return {n: t.to(torch.float32) if n in halves else t for n, t in load(content).items()}
 

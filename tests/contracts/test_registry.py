@@ -24,7 +24,7 @@ def _card(name: str) -> AttackCard:
 class Cama(Attack):
     card: ClassVar[AttackCard] = _card("cama")
 
-    def perturb(self, x: Any, source: Any, target: Any, context: CraftContext) -> Any:
+    def perturb(self, x: Any, true: Any, wanted: Any, context: CraftContext) -> Any:
         return x
 
 

@@ -382,8 +382,8 @@ def test_a_surrogate_that_writes_into_photographs_moves_no_other_cell(
     kept: list[Any] = []
     perturb = Fade.perturb
 
-    def keeping(self: Any, x: Any, source: Any, target: Any, context: Any) -> Any:
-        kept[:] = [x, perturb(self, x, source, target, context)]
+    def keeping(self: Any, x: Any, true: Any, wanted: Any, context: Any) -> Any:
+        kept[:] = [x, perturb(self, x, true, wanted, context)]
         return kept[1]
 
     def surrogate(self: Any, x: Any, context: Any) -> Any:

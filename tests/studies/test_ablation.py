@@ -102,10 +102,10 @@ class Switch(Attack):
     trace: str
     cache: str
 
-    def perturb(self, x: torch.Tensor, source: Any, target: torch.Tensor, context: CraftContext) -> torch.Tensor:
+    def perturb(self, x: torch.Tensor, true: Any, wanted: torch.Tensor, context: CraftContext) -> torch.Tensor:
         chimeras = Chimeras(TINY, Path(self.cache))
         index = STATE["index"]
-        return torch.cat([to_tensor(chimeras.take(index, int(b), (self.trace,))[None], x.device) for b in target])
+        return torch.cat([to_tensor(chimeras.take(index, int(b), (self.trace,))[None], x.device) for b in wanted])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ class Bad(Attack):
     card: ClassVar[AttackCard] = AttackCard(name="bad", title="Bad", version=1, knowledge="none")
 
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
         calls = context.cache["calls"] = context.cache.get("calls", 0) + 1
         if calls < 3:
@@ -60,7 +60,7 @@ class Cheat(Attack):
         return {"stolen": Centers(role="p", classes=setup.known, seed=setup.seed)}
 
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
         context.networks["stolen"](x)
         return x.clone()
@@ -73,9 +73,9 @@ class OpenBook(Attack):
     card: ClassVar[AttackCard] = AttackCard(name="open-book", title="Open book", version=1, knowledge="white-box")
 
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
         x = x.clone().requires_grad_(True)
-        loss = context.networks["target"](x)[torch.arange(len(x)), target].sum()
+        loss = context.networks["target"](x)[torch.arange(len(x)), wanted].sum()
         (gradient,) = torch.autograd.grad(loss, x)
         return (x + 0.3 * gradient.sign()).clamp(0, 1).detach()

@@ -19,6 +19,6 @@ class Fade(Attack):
     )
 
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
         return x + self.amount * (0.5 - x)

@@ -28,8 +28,8 @@ class Shift(Attack):
         return {"centers": Centers(role="q", classes=setup.known, steps=self.steps, delay=self.delay, seed=setup.seed)}
 
     def perturb(
-        self, x: torch.Tensor, source: torch.Tensor | None, target: torch.Tensor, context: CraftContext
+        self, x: torch.Tensor, true: torch.Tensor | None, wanted: torch.Tensor, context: CraftContext
     ) -> torch.Tensor:
         centers = context.networks["centers"].classify.centers
-        step = centers[target] - x.mean(dim=(2, 3))
+        step = centers[wanted] - x.mean(dim=(2, 3))
         return (x + self.strength * step[:, :, None, None] + self.noise * context.normal(x)).clamp(0, 1)

@@ -46,7 +46,10 @@ def folder() -> Traversable:
         checkout = Path(__file__).resolve().parents[4] / "results" / "published"
         if checkout.is_dir():
             return checkout
-    raise BenchError("the published figures are not installed; install benchbench-forensics again.")
+    raise BenchError(
+        "the published figures are not installed. Run: pip install --force-reinstall --no-deps benchbench-forensics; "
+        "in a checkout: git restore results/published"
+    )
 
 
 def read(name: str) -> Iterator[dict[str, str]]:
