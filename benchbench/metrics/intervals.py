@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -72,20 +74,21 @@ def contributions(cell: Cell, rate: Rate) -> Sample | None:
 def sample(cell: Cell, metric: Metric) -> Sample | None:
     """Return what each photograph adds to a metric of a cell; None where it is undefined.
 
-    A metric that is no rate has no `full` values: its interval is `mean_interval`'s.
+    A metric that is no rate has no `full` values: its interval is `metric_interval`'s.
     """
-    judged = cell.judged
-    found = metric.contributions(judged)
+    if ("sample", metric) not in cell.derived:
+        cell.derived["sample", metric] = _sample(cell, metric)
+    found: Sample | None = cell.derived["sample", metric]
+    return found
+
+
+def _sample(cell: Cell, metric: Metric) -> Sample | None:
+    found = metric.contributions(cell.judged)
     if found is None:
         return None
     full = found.values if found.full is None else found.full
-    return Sample(
-        (cell.split.fingerprint, cell.split.name),
-        np.array(cell.split.true, np.int64),
-        found.values,
-        full,
-        len(judged.true),
-    )
+    key = (cell.split.fingerprint, cell.split.name)
+    return Sample(key, cell.split.stratum, found.values, full, len(cell.judged.true))
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
@@ -100,6 +103,35 @@ def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
     return [found[key] for key in sorted(found)]
 
 
+@cache
+def normal_quantile(level: float) -> float:
+    """Return how many standard deviations a two-sided interval of this level goes to either side."""
+    return float(norm.ppf((1 + level) / 2))
+
+
+@cache
+def student_quantile(level: float, freedom: int) -> float:
+    """Return the same for a standard deviation that is itself estimated, with so many degrees of freedom."""
+    return float(student.ppf((1 + level) / 2, freedom))
+
+
+def _strata(sample: Sample) -> Sequence[Values]:
+    """Return the values of each true class, or all as one class where one class has a single photograph."""
+    places = _places(sample.stratum.tobytes())
+    strata = [sample.values[place] for place in places]
+    return [sample.values] if any(len(s) < 2 for s in strata) else strata
+
+
+@lru_cache(maxsize=256)
+def _places(stratum: bytes) -> tuple[NDArray[np.int64] | slice, ...]:
+    """Return where the photographs of each class are; a slice where they lie one after another."""
+    labels = np.frombuffer(stratum, np.int64)
+    if (labels[1:] >= labels[:-1]).all():
+        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+        return tuple(slice(start, stop) for start, stop in pairwise(edges))
+    return tuple(np.flatnonzero(labels == c) for c in np.unique(labels))
+
+
 def variance(samples: Sequence[Sample]) -> tuple[float, int]:
     """Return the variance of the sum of all values, and its degrees of freedom.
 
@@ -108,14 +140,19 @@ def variance(samples: Sequence[Sample]) -> tuple[float, int]:
     """
     total, freedom = 0.0, 0
     for sample in samples:
-        strata = [sample.values[sample.stratum == c] for c in np.unique(sample.stratum)]
-        if any(len(s) < 2 for s in strata):
-            strata = [sample.values]
+        strata = _strata(sample)
+        sizes = {len(values) for values in strata}
+        if len(sizes) == 1:  # the usual case: one call for all classes
+            n = sizes.pop()
+            if n > 1:
+                for spread in np.var(np.stack(strata), axis=1, ddof=1):
+                    total += n * float(spread)
+                    freedom += n - 1
+            continue
         for values in strata:
             n = len(values)
-            if n > 1:
-                total += n * float(np.var(values, ddof=1))
-                freedom += n - 1
+            total += n * float(np.var(values, ddof=1))
+            freedom += n - 1
     return total, freedom
 
 
@@ -136,7 +173,7 @@ def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate |
         return None
     value = min(1.0, max(0.0, math.fsum(v for s in samples for v in s.values)))
     spread, freedom = variance(samples)
-    z = float(norm.ppf((1 + level) / 2))
+    z = normal_quantile(level)
     if min(value, 1 - value) < 1e-12:
         return Estimate(value, *wilson(round(value), images, z))
     if freedom < 1:
@@ -148,7 +185,7 @@ def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate |
         off = sum(int(np.sum(s.values > 0 if lost else s.values < s.full - 1e-12)) for s in samples)
         spread = (off * spread + PRIOR * max(spread, value * (1 - value) / images)) / (off + PRIOR)
         # Few photographs: the variance is itself uncertain, as Student's t allows for.
-        ratio = z / float(student.ppf((1 + level) / 2, freedom))
+        ratio = z / student_quantile(level, freedom)
         independent = min(independent, value * (1 - value) / spread * ratio**2)
     return Estimate(value, *wilson(value, independent, z))
 
@@ -199,7 +236,7 @@ def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Est
     if freedom < 1:
         return None
     value = math.fsum(v for s in samples for v in s.values)
-    half = float(student.ppf((1 + level) / 2, freedom)) * math.sqrt(spread)
+    half = student_quantile(level, freedom) * math.sqrt(spread)
     return Estimate(value, value - half, value + half)
 
 

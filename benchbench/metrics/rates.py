@@ -190,12 +190,21 @@ def changed_images(cell: Cell) -> tuple[int, ...]:
 
 def tsr(cell: Cell) -> float | None:
     """Return the targeted success rate of a cell in [0, 1]."""
-    return success(cell.counts) if cell.target.task == CLASSIFICATION else None
+    return _kept(cell, TSR)
 
 
 def usr(cell: Cell) -> float | None:
     """Return the untargeted success rate of a cell in [0, 1], or None where it is undefined."""
-    return untargeted_success(cell.counts, cell.split.classes) if cell.target.task == CLASSIFICATION else None
+    return _kept(cell, USR)
+
+
+def _kept(cell: Cell, metric: Metric) -> float | None:
+    if cell.target.task != CLASSIFICATION:
+        return None
+    if ("value", metric) not in cell.derived:
+        cell.derived["value", metric] = metric.value(cell.judged)
+    found: float | None = cell.derived["value", metric]
+    return found
 
 
 def clean_accuracy(cell: Cell) -> float | None:

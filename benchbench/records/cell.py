@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from benchbench.base.identity import canonical_json
 from benchbench.contracts.task import Judged
 
 SCHEMA = 3
@@ -25,6 +26,13 @@ class Part(BaseModel):
     """A frozen part of a record; an unknown key is an error, so an edited file is noticed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the fields; what was derived of the old ones is derived anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in [n for n in copied.__dict__ if n not in type(self).model_fields]:
+            del copied.__dict__[name]
+        return copied
 
 
 class DatasetPart(Part):
@@ -51,6 +59,11 @@ class AttackPart(Part):
     """Fit ids by name."""
     source: str = ""
     """Digest of the attack's source files, so that a change without a new version is noticed. Not an identity."""
+
+    @cached_property
+    def key(self) -> tuple[str, str]:
+        """Name, and parameters as canonical JSON."""
+        return self.name, canonical_json(self.params)
 
 
 class TargetPart(Part):
@@ -83,6 +96,11 @@ class SplitPart(Part):
     """The true classes of this split, ascending: the first axis of `Cell.counts`."""
     true: tuple[int, ...]
     """True class of each photograph."""
+
+    @cached_property
+    def stratum(self) -> NDArray[np.int64]:
+        """The same as an array."""
+        return np.array(self.true, np.int64)
 
 
 class TrialsPart(Part):
@@ -152,12 +170,10 @@ class Cell(Part):
     provenance: dict[str, Any]
     """git commit, package versions, device, seconds, UTC. Not part of any identity."""
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Cell:
-        """Copy the fields; what was derived of the old ones is derived anew."""
-        copied = super().model_copy(update=update, deep=deep)
-        for name in ("judged", "counts"):
-            copied.__dict__.pop(name, None)
-        return copied
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """Where what follows from a cell may be kept, so that a report computes it once."""
+        return {}
 
     @cached_property
     def judged(self) -> Judged:

@@ -156,7 +156,7 @@ def track(settings: Mapping[str, Any]) -> str:
 
 def attack_key(cell: Cell) -> tuple[str, str]:
     """Return (name, parameters as canonical JSON) of a cell's attack."""
-    return cell.attack.name, canonical_json(cell.attack.params)
+    return cell.attack.key
 
 
 def mean(values: Sequence[float]) -> float:
