@@ -39,6 +39,8 @@ def ids_of(name: str) -> dict[str, Any]:
     fits: dict[str, list[str]] = {}
     for fit_id, fit in collect(roots, setup.data_id).items():
         fits.setdefault(fit.label, []).append(fit_id)
+    of_attacks = {id(a): attack_fits(a, setup) for a in asked.attacks}
+    of_targets = {t.name: target_fits(t, setup) for t in asked.targets}
     crossed: dict[str, dict[str, str]] = {}
     for protocol in (Protocol(), Protocol(condition="float"), Protocol(condition="jpeg-90", budget=35.0, seed=1)):
         for attack in asked.attacks:
@@ -46,7 +48,7 @@ def ids_of(name: str) -> dict[str, Any]:
                 key = f"{attack.spec()['name']} {attack.spec()['params']} {split} {protocol.condition} {protocol.track}"
                 row = crossed[key] = {}
                 for target in asked.targets:
-                    ids = {"attack": attack_fits(attack, setup), "target": target_fits(target, setup)}
+                    ids = {"attack": of_attacks[id(attack)], "target": of_targets[target.name]}
                     craft, cell = identities(attack, target, split, setup, protocol, ids)
                     row["craft"] = craft
                     row[target.name] = cell[:12]
