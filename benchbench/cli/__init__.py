@@ -15,6 +15,7 @@ app = typer.Typer(
     name="bench",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # brackets are parameters here, and plain text starts faster
     help="The robustness benchmark for camera-model attribution: attacks x target classifiers. "
     "Start with: bench run --attack cama --targets all",
 )

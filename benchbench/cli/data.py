@@ -17,7 +17,9 @@ from benchbench.harness.options import default_cache
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Photographs: render or read them, check them, look at them.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Photographs: render or read them, check them, look at them."
+)
 Place = Annotated[str, typer.Argument(help="virtual, virtual-neutral, FOLDER or LAYOUT:FOLDER.")]
 
 

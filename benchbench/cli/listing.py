@@ -16,7 +16,9 @@ from benchbench.harness.options import default_cache
 if TYPE_CHECKING:
     from benchbench.contracts.registry import Registry
 
-app = typer.Typer(no_args_is_help=True, help="Say what there is, ours and what is installed beside it.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Say what there is, ours and what is installed beside it."
+)
 
 
 @app.command()

@@ -10,8 +10,10 @@ import typer
 from benchbench.cli import options as opt
 from benchbench.harness.options import default_cache
 
-new = typer.Typer(no_args_is_help=True, help="Write a plugin project that works as it is.")
-check = typer.Typer(no_args_is_help=True, help="Say whether an attack or a target keeps its contract.")
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a plugin project that works as it is.")
+check = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Say whether an attack or a target keeps its contract."
+)
 
 Name = Annotated[str, typer.Argument(help="NAME or NAME[parameter=value,...].")]
 

@@ -10,7 +10,7 @@ import typer
 from benchbench.base.errors import BenchError
 from benchbench.cli import options as opt
 
-app = typer.Typer(no_args_is_help=True, help="Pack, merge, verify and compare results.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Pack, merge, verify and compare results.")
 Folder = Annotated[Path, typer.Argument(help="A results folder.")]
 
 

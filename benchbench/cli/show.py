@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from benchbench.report import Group
     from benchbench.studies.pictures import Crafted
 
-app = typer.Typer(no_args_is_help=True, help="Pictures: crafted photographs, spectra of their residuals, confusion.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Pictures: crafted photographs, spectra of their residuals, confusion.",
+)
 Name = Annotated[str, typer.Argument(help="An attack; NAME[parameter=value] sets parameters.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")]
 Images = Annotated[str, typer.Option("--images", help="Numbers of test photographs, from 0, as a comma list.")]

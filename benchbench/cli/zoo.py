@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchbench.cli.options import Request
 
 app = typer.Typer(
+    rich_markup_mode=None,
     no_args_is_help=True,
     help="The trained networks of the default profile, which come with benchbench so that a first run trains nothing.",
 )
