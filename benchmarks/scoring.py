@@ -247,7 +247,9 @@ def _against_loop(bench: Bench, pgd: Attack, count: int, report: Report) -> None
                 predicted[name] = module(changed).argmax(1).cpu().numpy()
 
     peer = seconds_of(loop, bench.device)
-    same = sum(int((found[0].views[0].predicted[name] == classes).sum()) for name, classes in predicted.items())
+    same = sum(
+        int((found[0].views[0].outcomes[name]["predicted"] == classes).sum()) for name, classes in predicted.items()
+    )
     targets_ = len(bench.modules)
     work = f"PGD of {STEPS} steps, {count} photographs x {targets_} targets (loop with torchattacks)"
     report.rows.append(Row(work=work, ours=ours, peer=peer, wanted=10.0))

@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,19 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
         memory.cache_clear()
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     return place
+
+
+@pytest.fixture
+def our_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Our papers and conditions alone: another test may have installed the plugin in this process."""
+    known = (papers, owners, leaderboard_columns, condition_texts)
+    monkeypatch.setattr(PAPERS, "names", lambda: ["cama2020"])
+    monkeypatch.setattr(CONDITIONS, "names", lambda: ["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"])
+    for function in known:
+        function.cache_clear()
+    yield
+    for function in known:
+        function.cache_clear()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +18,6 @@ from benchbench.records.cell import (
     TargetPart,
     TrialsPart,
 )
-from benchbench.report.catalog import owners
-from benchbench.report.leaderboard import leaderboard_columns
-from benchbench.report.paper import PAPERS, labels, papers
 from benchbench.report.papers.cama2020 import published
 
 MakeCell = Callable[..., Cell]
@@ -159,15 +156,8 @@ def make(
 
 
 @pytest.fixture(autouse=True)
-def our_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Our papers alone: another test may have installed the plugin, with one of its own, in this process."""
-    known = (papers, labels, owners, leaderboard_columns)
-    monkeypatch.setattr(PAPERS, "names", lambda: ["cama2020"])
-    for function in known:
-        getattr(function, "cache_clear", lambda: None)()
-    yield
-    for function in known:
-        getattr(function, "cache_clear", lambda: None)()
+def ours_alone(our_papers: None) -> None:
+    """No table here is a plugin's."""
 
 
 @pytest.fixture(scope="session")
