@@ -6,7 +6,6 @@ A failed gate does not change a number. It says that one of them should not be b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,26 +15,9 @@ from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, attack_key, mean
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.paper import papers
+from benchbench.report.paper import Gate, papers
 
 SPLITS = ("in", "out")
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One check."""
-
-    key: str
-    title: str
-    passed: bool | None
-    """None: nothing to check it on."""
-    figures: str
-    """What was found, or what is missing."""
-
-    @property
-    def word(self) -> str:
-        """Return 'passed', 'FAILED' or 'not checked'."""
-        return {True: "passed", False: "FAILED", None: "not checked"}[self.passed]
 
 
 def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:

@@ -9,15 +9,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from benchbench.contracts.registry import Registry
+from benchbench.records.dataset import DatasetSummary
+from benchbench.report.model import Table
 
-if TYPE_CHECKING:
-    from benchbench.records.dataset import DatasetSummary
-    from benchbench.report.gates import Gate
-    from benchbench.report.groups import Group
-    from benchbench.report.model import Table
+Group = Any
+"""A `benchbench.report.groups.Group`, which asks papers for their words; naming it here would be a circle."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check."""
+
+    key: str
+    title: str
+    passed: bool | None
+    """None: nothing to check it on."""
+    figures: str
+    """What was found, or what is missing."""
+
+    @property
+    def word(self) -> str:
+        """Return 'passed', 'FAILED' or 'not checked'."""
+        return {True: "passed", False: "FAILED", None: "not checked"}[self.passed]
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from benchbench.records.dataset import read_summary
 from benchbench.report.catalog import TASKS_TABLE, alike, build, table_numbers
 from benchbench.report.documents import filled
 from benchbench.report.formats import render
-from benchbench.report.gates import Gate, gates
+from benchbench.report.gates import gates
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Table
 from benchbench.report.page import page
+from benchbench.report.paper import Gate
 
 SUFFIXES = {"md": "md", "latex": "tex", "csv": "csv"}
 

@@ -12,8 +12,9 @@ import pytest
 from benchbench.metrics.rates import changed_images
 from benchbench.records.cell import Cell
 from benchbench.report import DatasetSummary, ModelCounts
-from benchbench.report.gates import Gate, gates
+from benchbench.report.gates import gates
 from benchbench.report.groups import groups
+from benchbench.report.paper import Gate
 
 MakeCell = Callable[..., Cell]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchbench.report.gates import SPLITS, Gate, percent
+from benchbench.report.gates import SPLITS, percent
 from benchbench.report.groups import AttackRow, Group
+from benchbench.report.paper import Gate
 
 
 def gates(group: Group) -> list[Gate]:

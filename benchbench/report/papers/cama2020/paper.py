@@ -8,10 +8,9 @@ from typing import ClassVar, Literal
 
 from benchbench.metrics.rates import usr_is_defined
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report.gates import Gate
 from benchbench.report.groups import Group, mean_or_none
 from benchbench.report.model import Table
-from benchbench.report.paper import Paper, Setting
+from benchbench.report.paper import Gate, Paper, Setting
 from benchbench.report.papers.cama2020 import published
 from benchbench.report.papers.cama2020.claims import claims_table
 from benchbench.report.papers.cama2020.dataset import dataset_table
