@@ -16,8 +16,8 @@ RESULTS ?= runs
 # The main job; 'all' takes every attack, control and filter.
 ATTACKS ?= cama
 # Other Pythons that the fast tests run under, each in an environment of its own (.venv-3.12, several GB);
-# `make test OTHERS=` leaves them out.
-OTHERS ?= $(shell sh tools/pythons 2>/dev/null | cut -d ' ' -f 2)
+# `make test OTHERS=` leaves them out. A path with spaces is in quotes.
+OTHERS ?= $(shell sh tools/pythons 2>/dev/null | cut -d ' ' -f 2- | sed "s/'/'\\\\''/g; s/.*/'&'/")
 # The lowest torch that pyproject.toml allows: the last of these passes takes it.
 LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -59,8 +59,9 @@ tests-others: $(VENV)/.installed-dev
 	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 $(BIN)/python:
-	@sh tools/pythons $(PYTHON) >/dev/null
-	"$$(sh tools/pythons $(PYTHON) | head -n 1 | cut -d ' ' -f 2-)" -m venv $(VENV)
+	@found=$$(sh tools/pythons $(if $(PYTHON),'$(PYTHON)')) && \
+	    python=$$(echo "$$found" | sed -n '1s/^[^ ]* //p') && \
+	    echo "'$$python' -m venv $(VENV)" && "$$python" -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf *.egg-info

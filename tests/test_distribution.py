@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,7 @@ def test_a_python_is_said_to_fit_or_why_not(tmp_path: Path) -> None:
 
 
 def test_pythons_under_a_version_manager_count(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "a home"  # paths may have spaces
     for version in ("3.12.4", "3.14.0"):
         python = tmp_path / "versions" / version / "bin" / "python"
         python.parent.mkdir(parents=True)
@@ -158,3 +160,42 @@ def test_pythons_under_a_version_manager_count(tmp_path: Path) -> None:
     assert asked.stdout == f"3.12 {tmp_path}/versions/3.12.4/bin/python\n", "make bench PYTHON=python3.12"
     unknown = pythons("python3.99", PATH=str(folder), HOME=str(tmp_path), PYENV_ROOT=str(tmp_path))
     assert unknown.returncode == 1 and unknown.stderr.startswith("there is no 'python3.99' here")
+
+
+def test_other_pythons_each_get_an_environment(tmp_path: Path) -> None:
+    """The tool and the Makefile's list of Pythons, with Pythons that only say what they were asked."""
+    script = """#!/bin/sh
+        case "$1 $2" in
+        "-c import"*) echo VERSION ;;
+        "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+        *) echo "$0: $*" ;;
+        esac
+        """
+    made = []
+    for version in ("3.13", "3.12", "3.11"):
+        python = tmp_path / "it's a folder" / f"python{version}"
+        python.parent.mkdir(exist_ok=True)
+        python.write_text(textwrap.dedent(script).replace("VERSION", version), encoding="utf-8")
+        python.chmod(0o755)
+        made.append(python)
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copy(ROOT / "tools" / "other_pythons", tmp_path / "tools")
+    lines = "".join(f'echo "3.{k} {path}"\n' for k, path in zip((13, 12, 11), made, strict=True))
+    (tmp_path / "tools" / "pythons").write_text(lines, encoding="utf-8")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(made[0], tmp_path / ".venv" / "bin" / "python")
+    (tmp_path / ".venv" / ".installed-dev").touch()  # newer than pyproject.toml: nothing is to be installed
+
+    def passes(*arguments: str) -> list[str]:
+        done = ran("make", "tests-others", *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [line for line in done.stdout.splitlines() if "not slow" in line]
+
+    first, last = passes()
+    assert first.startswith(".venv-3.12/bin/python: ") and last.startswith(".venv-3.11-lowest/bin/python: ")
+    assert (tmp_path / ".venv-3.11-lowest" / ".installed").read_text().startswith(f"{made[2]} torch==")
+    assert passes("OTHERS=") == []
+    (only,) = passes(f"OTHERS='{tmp_path}/it'\\''s a folder/python3.13'")
+    assert only.startswith(".venv-3.13-lowest/bin/python: "), "the Python at hand, where there is no other"
