@@ -74,7 +74,7 @@ def measure(options: Options) -> Report:
     profile = load_profile("smoke" if options.quick else "quick")
     count, crafted, repeats = (4, 2, 1) if options.quick else (16, 4, 3)
     source = RandomPhotographs(profile.data["size"], test=3)
-    chosen = targets("resnet18/*/*" if options.quick else "all")
+    chosen = targets("resnet18/*/complete" if options.quick else "all")
     pgd = ATTACKS.create(f"pgd[epsilon={EPSILON},steps={STEPS},step_size={STEP_SIZE}]")
     identity = ATTACKS.create("identity")
     report = Report("scoring")

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -138,13 +138,13 @@ def measure(options: Options) -> Report:
         cache = Path(folder)
         source.build(cache, 1, no_progress)
         setup = source.facts(cache).setup(profile, 0)
-        chosen = targets("resnet18/*/complete" if options.quick else "*/*/complete")
+        chosen = targets("resnet18/rgb*/complete" if options.quick else "*/*/complete")
         found = [target.fits(setup)["classifier"] for target in chosen]
         fits = [_short(fit, steps) for fit in found if isinstance(fit, ClassifierFit)]
         residuals = [need for fit in fits for need in fit.needs().values()][:1]
         for fit in residuals:
             FitCall(fit, setup, source, cache, options.device)(silent)
-        bench = _Bench(fits, residuals, setup, source, cache, options.device)
+        bench = _Bench(fits, residuals, setup, source, cache, options)
         alone = bench.one_after_the_other()
         together = bench.side_by_side()
         costs = bench.convolutions()
@@ -170,7 +170,7 @@ class _Bench:
     setup: Setup
     source: RandomPhotographs
     cache: Path
-    device: str
+    options: Options
 
     def _jobs(self, workers: int) -> list[Job]:
         """Return warm-ups, one a worker, then the fits, which wait for all of them."""
@@ -188,7 +188,7 @@ class _Bench:
         return [replace(self.fits[0], seed=100 + i) for i in range(workers)]
 
     def _call(self, fit: Fit) -> TimedFit:
-        return TimedFit(fit, self.setup, self.source, self.cache, self.device)
+        return TimedFit(fit, self.setup, self.source, self.cache, self.options.device)
 
     def _forget(self) -> None:
         """Remove what was trained, so that it is trained again."""
@@ -220,9 +220,12 @@ class _Bench:
     def convolutions(self) -> dict[str, Cost]:
         """Time them where all cores are busy, as they are while training."""
         say("convolutions, each alone")
-        jobs = [Job(key=fit.label, label=fit.label, call=ConvolutionTime(fit, self.device)) for fit in self.fits]
+        call = partial(ConvolutionTime, device=self.options.device)
+        jobs = [Job(key=fit.label, label=fit.label, call=call(fit)) for fit in self.fits]
         found = {}
-        for outcome in run_jobs(Queue(jobs), workers=cores(), on_progress=lambda *_: None):
+        # Processes take longer to start than all of this at quick sizes.
+        workers = 1 if self.options.quick else cores()
+        for outcome in run_jobs(Queue(jobs), workers=workers, on_progress=lambda *_: None):
             if outcome.error:
                 raise RuntimeError(outcome.error + outcome.detail)
             found[outcome.key] = outcome.value

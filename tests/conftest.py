@@ -25,6 +25,7 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import TARGETS
 from benchbench.contracts.task import TASKS
+from benchbench.harness.executors import local
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run
 from benchbench.harness.summary import RunSummary
@@ -44,13 +45,25 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name what a failure may hang on; printed with -q too."""
     from benchbench.base.processes import cores
     from benchbench.base.provenance import processor, versions
-    from benchbench.learn.precision import instructions
 
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
         f"python {platform.python_version()}, {platform.system()} {platform.machine()}; {packages}",
-        f"processor: {processor()}, {cores()} cores, {instructions()}",
+        f"processor: {processor()}, {cores()} cores",
+        *([] if config.getoption("numprocesses", None) else [kernels()]),
     ]
+
+
+def kernels() -> str:
+    from benchbench.learn.precision import instructions
+
+    return f"torch: {instructions()}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say the rest of the header from one of xdist's workers: its parent would import torch for this line alone."""
+    if getattr(session.config, "workerinput", {}).get("workerid") == "gw0":
+        print(kernels(), file=sys.__stderr__, flush=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,6 +87,56 @@ def in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     finally:
         sys.argv = before
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+class Pool:
+    """Worker processes that have imported torch already: idle ones are handed to the next run instead of ended.
+
+    A test of how workers start and end asks for the fixture `fresh_workers`; whatever runs in a process of its own has
+    fresh ones anyway.
+    """
+
+    def __init__(self) -> None:
+        self.start, self.stop = local._start, local._stop
+        self.idle: list[Any] = []
+        self.made_for: Any = None
+
+    def take(self) -> Any:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+        now = (list(sys.path), environment, Path.cwd())  # what a process takes over from its parent
+        if now != self.made_for:
+            self.close()
+            self.made_for = now
+        while self.idle:
+            if (worker := self.idle.pop()).process.is_alive():
+                return worker
+            self.stop([worker])
+        return self.start()
+
+    def give_back(self, workers: list[Any]) -> None:
+        whole = [w for w in workers if w.job is None and w.process.is_alive()]
+        self.stop([w for w in workers if w not in whole])
+        self.idle += whole
+
+    def close(self) -> None:
+        self.stop(self.idle)
+        self.idle = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pool() -> Iterator[Pool]:
+    found = Pool()
+    local._start, local._stop = found.take, found.give_back
+    yield found
+    local._start, local._stop = found.start, found.stop
+    found.close()
+
+
+@pytest.fixture
+def fresh_workers(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run starts and ends its own, as outside of tests."""
+    monkeypatch.setattr(local, "_start", pool.start)
+    monkeypatch.setattr(local, "_stop", pool.stop)
 
 
 @pytest.fixture(scope="session")

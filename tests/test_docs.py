@@ -71,6 +71,12 @@ def missing_names(text: str) -> list[str]:
     return sorted(name for name in names if not is_there(name))
 
 
+@cache
+def command_line() -> Any:
+    """Made once: it reads the signature of every command."""
+    return typer.main.get_command(app)
+
+
 def commands(text: str) -> Iterator[list[str]]:
     """Yield the words after `bench` of each command in code blocks."""
     for block in CODE.findall(text):
@@ -86,7 +92,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def parse(words: list[str]) -> None:
     """Let the command line take a command apart, without running it; raises what it would say."""
-    command: Any = typer.main.get_command(app)
+    command: Any = command_line()
     context, rest = None, words
     while True:
         context = command.make_context("bench", list(rest), parent=context)
@@ -103,7 +109,7 @@ def unknown_words(text: str) -> list[str]:
     for quote in INLINE.findall(CODE.sub("", text)):
         if not quote.startswith("bench "):
             continue
-        command: Any = typer.main.get_command(app)
+        command: Any = command_line()
         words = shlex.split(quote)[1:]
         while words and hasattr(command, "commands") and not words[0].isupper() and not words[0].startswith("-"):
             command = command.commands.get(words.pop(0))

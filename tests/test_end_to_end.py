@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,12 +18,7 @@ SOME = [
     "--profile",
     "smoke",
 ]
-
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchbench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
+TWO = ["--workers", "2"]
 
 pytestmark = pytest.mark.slow
 BUILT_IN = "uint8,float,jpeg-90,jpeg-75,jpeg-target"
@@ -33,9 +26,9 @@ BUILT_IN = "uint8,float,jpeg-90,jpeg-75,jpeg-target"
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory, bench_here):
     root = tmp_path_factory.mktemp("bench")
-    done = bench("run", *SOME, "--cache", str(root / "cache"), "--results", str(root / "results"))
+    done = bench_here("run", *SOME, "--cache", str(root / "cache"), "--results", str(root / "results"), *TWO)
     assert done.returncode == 0, done.stderr
     assert "24 computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     return root
@@ -100,29 +93,54 @@ def test_tables_need_no_network(folders, bench_here):
     assert [row["test"] for row in summary["counts"]] == [2] * 12
 
 
-def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path, bench_here):
-    """Everything that a reader may ask of one attack, on a target that tiny training does not leave at one class."""
+@pytest.fixture(scope="module")
+def asked(folders, bench_here):
+    """All that a reader may ask of one attack, on a target that tiny training does not leave at one class."""
     place = ["--cache", str(folders / "cache"), "--results", str(folders / "more"), "--profile", "smoke"]
-    asked = ["--attack", "cama,identity,median-3", "--targets", "vgg16/hp/complete"]
-    done = bench_here("run", *asked, *place, "--condition", BUILT_IN, "--budget", "native,30,35")
+    what = ["--attack", "cama,identity,median-3", "--targets", "vgg16/hp/complete"]
+    done = bench_here("run", *what, *place, "--condition", BUILT_IN, "--budget", "native,30,35", *TWO)
     assert done.returncode == 0, done.stderr
     assert f"{3 * 5 * 3 * 2} computed, 0 already there, 0 skipped, 0 failed" in done.stdout
-    assert "gates of virtual, smoke, uint8, native: 5 passed, 0 failed" in done.stdout, done.stdout
-    cells = list(CellStore(folders / "more").cells())
+    return folders / "more", done.stdout
+
+
+@pytest.fixture(scope="module")
+def seeds(folders, bench_here):
+    """Two seeds, in a folder of their own: each run writes anew what its results folder shows."""
+    place = ["--cache", str(folders / "cache"), "--results", str(folders / "seeds"), "--profile", "smoke"]
+    what = ["--attack", "noise", "--targets", "vgg16/hp/complete"]
+    return folders / "seeds", bench_here("run", *what, *place, "--seeds", "2", "--workers", "1")
+
+
+def test_conditions_and_budgets(asked):
+    results, said = asked
+    assert "gates of virtual, smoke, uint8, native: 5 passed, 0 failed" in said, said
+    cells = list(CellStore(results).cells())
     levels = {c.protocol["budget"] for c in cells}
     assert levels == {None, 30, 35}
     for cell in cells:
-        if cell.protocol["budget"] == 35 and cell.attack.name != "identity":
-            level = cell.craft.measures["psnr"]
-            mean = sum(level.sums) / sum(level.images)
-            assert abs(mean - 35) < 0.05, "64 px photographs: rounding makes steps"
+        if cell.protocol["budget"] is not None and cell.attack.name != "identity":
+            assert abs(psnr(cell) - cell.protocol["budget"]) < 0.05, "64 px photographs: rounding makes steps"
         hits = cell.craft.surrogate_hits
         assert (hits is not None) == (cell.attack.name == "cama")
     seen = [c.outcomes["predicted"] for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
     assert len(seen) == 15 and len(set(seen)) > 5, "conditions and budgets move what the target sees"
     assert any(len(set(outcomes)) > 1 for outcomes in seen), "and photographs do not all give one outcome"
-    seeds = bench_here("run", "--attack", "noise", "--targets", "vgg16/hp/complete", *place, "--seeds", "2")
-    assert seeds.stdout.startswith("seed 0\n2 computed") and "seed 1\n2 computed" in seeds.stdout, seeds.stderr
+
+
+def test_two_seeds(seeds):
+    results, done = seeds
+    assert done.stdout.startswith("seed 0\n2 computed") and "seed 1\n2 computed" in done.stdout, done.stderr
+    assert {c.protocol["seed"] for c in CellStore(results).cells()} == {0, 1}
+
+
+def psnr(cell):
+    level = cell.craft.measures["psnr"]
+    return sum(level.sums) / sum(level.images)
+
+
+def test_pictures(folders, asked, tmp_path, bench_here):
+    place = ["--cache", str(folders / "cache"), "--results", str(asked[0]), "--profile", "smoke"]
     where = place[:2] + place[4:]
     for command in (
         ["show", "photographs", "cama", "--images", "0", "-o", str(tmp_path / "p.png"), *where],
@@ -133,13 +151,21 @@ def test_conditions_budgets_seeds_pictures_and_gates(folders, tmp_path, bench_he
         shown = bench_here(*command)
         assert shown.returncode == 0, shown.stderr
     assert {p.name for p in tmp_path.iterdir()} == {"p.png", "s.png", "c.png", "t.svg"}
-    table = bench_here("table", "conditions", "--baselines", *place[2:4]).stdout
+
+
+def test_tables_are_what_a_run_left_and_edits_are_noticed(asked, seeds, bench_here):
+    table = bench_here("table", "conditions", "--baselines", "--results", str(asked[0])).stdout
     assert "jpeg-target, 35 dB" in table and "median-3" in table
-    check = ["report", "--check", *place[2:4]]
-    bench_here("report", *place[2:4])
-    assert bench_here(*check).returncode == 0
-    (folders / "more" / "leaderboard.csv").write_text("edited")
-    edited = bench_here(*check)
+    whole = bench_here("report", "--check", "--results", str(asked[0]))
+    assert whole.returncode == 0, whole.stderr
+    few = ["--results", str(seeds[0])]
+    assert bench_here("report", *few).returncode == 0
+    assert bench_here("report", "--check", *few).returncode == 0
+    (seeds[0] / "leaderboard.csv").write_text("edited")
+    edited = bench_here("report", "--check", *few)
     assert edited.returncode == 1 and "leaderboard.csv is not what its cells say" in edited.stderr
-    freed = bench_here("gc", "--dry-run", *place[:4])
+
+
+def test_what_cells_were_made_with_is_not_freed(folders, asked, bench_here):
+    freed = bench_here("gc", "--dry-run", "--cache", str(folders / "cache"), "--results", str(asked[0]))
     assert freed.returncode == 0 and "generator/cama" not in freed.stdout and "evaluator" not in freed.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +67,7 @@ def test_the_whole_chain_runs_with_all_nine(plugin: Path, tmp_path: Path, bench_
     command += ["--data", f"albums:{folder}", "--rule", "scene", "--profile", "smoke", "--workers", "2"]
     command += ["--condition", "uint8,halved", "--measures", "largest"]
     command += ["--cache", str(tmp_path / "c"), "--results", str(results)]
-    done = subprocess.run([sys.executable, "-m", "benchbench", *command], capture_output=True, text=True, check=False)
+    done = bench_here(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     again = bench_here(*command)

@@ -88,9 +88,33 @@ def test_plan_and_record_agree(bench: Callable[..., Any], tmp_path: Path) -> Non
     assert planned == recorded and len(planned) == 12
 
 
-def test_run_options_do_not_move_the_identity(bench: Callable[..., Any]) -> None:
-    ids = [{c.cell_id for c in bench(where=w, batch=b, workers=n).computed} for w, b, n in (("x", 1, 1), ("y", 9, 2))]
-    assert ids[0] == ids[1]
+def test_run_options_do_not_move_the_identity(bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A plan says the ids, so none of these needs to run."""
+    from benchbench_stega.photographs import Colors
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Toy
+
+    from benchbench.contracts.profile import load_profile
+    from benchbench.harness.run import plan_run
+
+    def ids(**options: Any) -> set[str]:
+        plan, _ = plan_run(
+            [Shift()],
+            [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")],
+            ["in", "out"],
+            protocols=[Protocol()],
+            profile=load_profile("smoke"),
+            source=Colors(),
+            options=RunOptions(**options),
+        )
+        return {c.cell_id for c in plan.cells}
+
+    ran = {c.cell_id for c in bench(batch=1).computed}
+    assert len(ran) == 4
+    for workers, batch in ((1, 1), (2, 9)):
+        more = {"device": "cuda", "measures": (), "cpus": 3.0, "gpus": 1.0}
+        place = {"cache": tmp_path / "c", "results": tmp_path / "r"}
+        assert ids(workers=workers, batch=batch, **place) == ran == ids(workers=workers, batch=batch, **place, **more)
 
 
 def test_a_later_field_at_its_default_moves_no_identity() -> None:

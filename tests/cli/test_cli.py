@@ -93,8 +93,8 @@ def test_a_wrong_word_is_one_sentence_and_exit_code_2(here: Run, arguments: list
     assert "Traceback" not in done.stderr
 
 
-def test_not_loaded_plugins_are_named_with_an_unknown_one(cli: Run) -> None:
-    done = cli("run", "--attack", "stega")
+def test_not_loaded_plugins_are_named_with_an_unknown_one(here: Run) -> None:
+    done = here("run", "--attack", "stega")
     assert "  not loaded: stega (benchbench-stega 0.2): No module named 'kornia'" in done.stderr
 
 

@@ -161,7 +161,7 @@ def test_the_whole_chain_runs_with_a_strangers_parts(plugin: Path, tmp_path: Pat
     targets = "tiny/median/complete,tiny/rgb/partial,resnet18/median/partial"
     where = ["--profile", "smoke", "--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r")]
     command = ["run", "--attack", "noise", "--targets", targets, "--workers", "2", *where]
-    done = subprocess.run([sys.executable, "-m", "benchbench", *command], capture_output=True, text=True, check=False)
+    done = bench_here(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     cells = [json.loads(path.read_text()) for path in (tmp_path / "r").rglob("cells/*/*.json")]

@@ -252,7 +252,7 @@ SCRIPT = textwrap.dedent("""
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process group")
 def test_a_killed_build_leaves_nothing_half_valid_and_goes_on(tmp_path):
-    recipe = VirtualRecipe(size=64, scenes=5, q_per_device=16, p_per_device=16, test_per_class=16, known=3, unknown=2)
+    recipe = VirtualRecipe(size=64, scenes=5, q_per_device=8, p_per_device=8, test_per_class=8, known=3, unknown=2)
     (tmp_path / "driver.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "driver.py"), recipe.model_dump_json(), str(tmp_path)]
     process = subprocess.Popen(command, start_new_session=True)
@@ -312,6 +312,7 @@ def test_no_space_is_one_sentence_and_the_next_build_goes_on(tmp_path, monkeypat
 
     module = importlib.import_module("benchbench.data.build")  # the package has a function of that name
     build_dataset, replace_file = module.build, module.replace_file
+    tiny = TINY.model_copy(update={"scenes": 4, "q_per_device": 1, "p_per_device": 1, "test_per_class": 1})
     calls = []
 
     def full(path, writer):
@@ -322,8 +323,8 @@ def test_no_space_is_one_sentence_and_the_next_build_goes_on(tmp_path, monkeypat
 
     monkeypatch.setattr(module, "replace_file", full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)\. What is finished is kept"):
-        build_dataset(TINY, tmp_path, workers=1)
+        build_dataset(tiny, tmp_path, workers=1)
     monkeypatch.undo()
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("scenes/*.npy")}
     assert len(before) == 3
-    assert build_dataset(TINY, tmp_path, workers=1).size == TINY.size
+    assert build_dataset(tiny, tmp_path, workers=1).size == tiny.size

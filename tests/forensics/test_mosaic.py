@@ -117,7 +117,8 @@ def test_remosaic_of_a_photograph_decides_ties_in_grey_levels(dtype: torch.dtype
 @every_pattern
 def test_gradients(demosaic: Demosaic, pattern: BayerPattern) -> None:
     mosaic = images(2, 1, 9, 8, seed=3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda m: demosaic(m, pattern), (mosaic,))
+    # Each entry of the Jacobian for one pattern; for the others, which shift the same filters, along random directions.
+    assert torch.autograd.gradcheck(lambda m: demosaic(m, pattern), (mosaic,), fast_mode=pattern != "RGGB")
 
 
 def test_gradients_of_remosaic() -> None:

@@ -44,7 +44,7 @@ def job(key: str, call: Any, *needs: str, cost: float = 1.0) -> Job:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, workers: int) -> None:
+def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, fresh_workers: None, workers: int) -> None:
     import operator
 
     jobs = [
@@ -71,30 +71,25 @@ def test_errors_in_this_process() -> None:
     assert b.error == "a reason." and c.error == "'C' raised KeyError: 'oops'."
 
 
-def test_what_cannot_travel_is_an_error_of_that_job(plugin: Any) -> None:
+def test_what_cannot_travel_is_an_error_of_that_job_and_what_no_module_holds_travels(plugin: Any) -> None:
+    """Functions and classes of a script, a notebook or a function's inside; one pool, since workers start slowly."""
     import operator
+
+    @dataclass(frozen=True)
+    class Local:
+        value: int
 
     lock = threading.Lock()
     jobs = [
         job("lock", lambda progress: lock.locked()),
         job("fine", partial(operator.truth)),
         job("answer", lambda progress: threading.Lock()),
+        *(job(str(i), lambda progress, i=i: Local(i)) for i in range(3)),
     ]
     outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)}
     assert "'LOCK' cannot be sent to a worker process" in str(outcomes["lock"].error)
     assert "the result of 'ANSWER' cannot be sent back" in str(outcomes["answer"].error)
     assert outcomes["fine"].value is True
-
-
-def test_what_no_module_holds_travels() -> None:
-    """Functions and classes of a script, a notebook or a function's inside."""
-
-    @dataclass(frozen=True)
-    class Local:
-        value: int
-
-    jobs = [job(str(i), lambda progress, i=i: Local(i)) for i in range(3)]
-    outcomes = {o.key: o for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)}
     assert [outcomes[str(i)].value for i in range(3)] == [Local(i) for i in range(3)]
 
 
@@ -163,9 +158,9 @@ def test_the_order_is_that_of_a_plain_search(seed: int) -> None:
     assert ended == plain_order(jobs, failing) and not queue
 
 
-def test_a_hundred_thousand_jobs_take_seconds() -> None:
-    fits = [job(f"fit{i}", fail, cost=1.0 + i % 7) for i in range(20_000)]
-    crossings = [job(f"cross{i}", fail, *(f"fit{(i + k) % 20_000}" for k in range(3))) for i in range(80_000)]
+def test_tens_of_thousands_of_jobs_take_seconds() -> None:
+    fits = [job(f"fit{i}", fail, cost=1.0 + i % 7) for i in range(8_000)]
+    crossings = [job(f"cross{i}", fail, *(f"fit{(i + k) % 8_000}" for k in range(3))) for i in range(32_000)]
     began = time.process_time()
     queue = Queue(fits)
     for start in range(0, len(crossings), 400):  # in small lots, as crossings are released
@@ -173,8 +168,8 @@ def test_a_hundred_thousand_jobs_take_seconds() -> None:
     ended = 0
     while (taken := queue.take()) is not None:
         ended += len(queue.finish(Outcome(key=taken.key)))
-    assert ended == 100_000
-    assert time.process_time() - began < 20  # 1 to 2 on a quiet core; looking at all jobs each time takes hours
+    assert ended == 40_000
+    assert time.process_time() - began < 8  # below 1 on a quiet core; looking at all jobs each time takes many minutes
 
 
 def test_meter_weighs_by_cost() -> None:

@@ -27,16 +27,18 @@ from benchbench_stega.photographs import Colors
 from benchbench_stega.shift import Shift
 from benchbench_stega.toys import Toy
 
-if __name__ == "__main__":
-    # Python leaves Ctrl-C alone where its parent ignored it, as background shells do.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    root, workers = Path(sys.argv[1]), int(sys.argv[2])
+def whole_run(root, workers):
     delay = 0.04
     targets = [Toy(look=k, overlap=o, steps=10, delay=delay) for k in ("rgb", "gray") for o in ("complete", "partial")]
     options = RunOptions(workers=workers, cache=root / "c", results=root / "r", batch=2)
     summary = run([Shift(steps=10, delay=delay), Fade()], targets, protocols=[Protocol()],
                   profile=load_profile("smoke"), source=Colors(each=6), options=options)
-    print(summary.sentence)
+    return summary.sentence
+
+if __name__ == "__main__":
+    # Python leaves Ctrl-C alone where its parent ignored it, as background shells do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    print(whole_run(Path(sys.argv[1]), int(sys.argv[2])))
 """
 
 
@@ -50,6 +52,23 @@ def start(plugin: Path, tmp_path: Path) -> Callable[[Path, int], subprocess.Pope
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def here(plugin: Path) -> Callable[[Path, int], str]:
+    """The same run in this process, which has imported torch already, for runs that nobody kills."""
+    names: dict[str, Any] = {"__name__": "here"}
+    exec(SCRIPT, names)
+    found: Callable[[Path, int], str] = names["whole_run"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(here: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run that was left alone leaves; the number of workers is no part of it."""
+    root = tmp_path_factory.mktemp("whole")
+    assert here(root, 1).startswith("16 computed")
+    return root
 
 
 def children(pid: int) -> list[int]:
@@ -71,9 +90,13 @@ def finished(root: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_and_resumed_equals_uninterrupted(
-    start: Any, tmp_path: Path, cell_facts: Callable[[Path], dict[str, Any]], workers: int
+    start: Any,
+    here: Any,
+    whole: Path,
+    tmp_path: Path,
+    cell_facts: Callable[[Path], dict[str, Any]],
+    workers: int,
 ) -> None:
-    assert start(tmp_path / "whole", workers).communicate()[0].startswith("16 computed")
     rng, kills = random.Random(workers), 0
     for _ in range(2):
         process = start(tmp_path / "torn", workers)
@@ -92,14 +115,14 @@ def test_killed_and_resumed_equals_uninterrupted(
             assert not any(map(alive, workers_of_it)), "workers end with their driver"
         process.communicate()
     assert kills > 0
-    assert "0 failed" in start(tmp_path / "torn", workers).communicate()[0]
-    whole, torn = cell_facts(tmp_path / "whole" / "r"), cell_facts(tmp_path / "torn" / "r")
-    assert len(whole) == 16 and whole == torn
+    assert "0 failed" in here(tmp_path / "torn", workers)
+    expected, torn = cell_facts(whole / "r"), cell_facts(tmp_path / "torn" / "r")
+    assert len(expected) == 16 and expected == torn
     assert not [p for p in (tmp_path / "torn" / "c" / "work").rglob("*") if p.is_file() and p.suffix != ".lock"]
 
 
 @pytest.mark.slow
-def test_a_checkpoint_is_used_again(start: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_is_used_again(start: Any, here: Any, tmp_path: Path) -> None:
     from benchbench.records.cache import Cache
 
     process = start(tmp_path, 1)
@@ -110,7 +133,7 @@ def test_a_checkpoint_is_used_again(start: Any, tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     left = list((tmp_path / "c").glob("work/*/checkpoint.pt"))
-    assert "16 computed" in start(tmp_path, 1).communicate()[0]
+    assert "16 computed" in here(tmp_path, 1)
     if left:  # the kill may have come between two fits
         started = [r["facts"].get("started_at", 0) for _, r in Cache(tmp_path / "c").records()]
         assert max(started) > 0

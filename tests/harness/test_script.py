@@ -14,7 +14,10 @@ SCRIPT = """
     from pathlib import Path
     from typing import ClassVar
 
-    from benchbench import ATTACKS, TARGETS, Attack, AttackCard, Protocol, RecipeSource, RunOptions, load_profile, run
+    import torch
+
+    from benchbench import ATTACKS, Attack, AttackCard, Fit, Protocol, RecipeSource, RunOptions, Target, TargetCard
+    from benchbench import load_profile, run
     from benchbench.data.virtual.recipe import VirtualRecipe
 
     print("the script runs")
@@ -32,14 +35,54 @@ SCRIPT = """
             return x * self.by
 
 
-    profile = load_profile("smoke")
+    @dataclass(frozen=True, kw_only=True)
+    class Level(Fit):
+        kind: ClassVar[str] = "mine/level"
+        share: float
+
+        @property
+        def label(self):
+            return f"level {self.share}"
+
+        def run(self, context):
+            return {"level": torch.tensor(self.share * context.data.photos("p").images.mean() / 255)}
+
+        def load(self, state, arrays, needs):
+            return Steps(state["level"])
+
+
+    class Steps(torch.nn.Module):
+        def __init__(self, level):
+            super().__init__()
+            self.level = torch.nn.Parameter(level, requires_grad=False)
+
+        def forward(self, x):
+            return -(x.mean((1, 2, 3))[:, None] - self.level * torch.arange(6)).abs()
+
+
+    @dataclass(frozen=True, kw_only=True)
+    class Bright(Target):
+        share: float
+
+        @property
+        def card(self):
+            return TargetCard(name=f"bright-{self.share}", backbone="none", preprocessor="none", overlap="complete")
+
+        def fits(self, setup):
+            return {"level": Level(share=self.share)}
+
+        def load(self, networks, device):
+            return networks["level"].eval()
+
+
+    recipe = VirtualRecipe(size=32, scenes=3, q_per_device=1, p_per_device=1, test_per_class=1)
     root = Path(__file__).parent
     summary = run(
         [Darker(), ATTACKS.create("noise")],
-        [TARGETS.create("resnet18/hp/complete"), TARGETS.create("vgg16/rgb/partial")],
+        [Bright(share=0.25), Bright(share=0.5)],
         protocols=[Protocol()],
-        profile=profile,
-        source=RecipeSource.of(VirtualRecipe(**profile.data)),
+        profile=load_profile("smoke"),
+        source=RecipeSource.of(recipe),
         options=RunOptions(workers=2, cache=root / "cache", results=root / "results"),
     )
     print(summary.sentence)

@@ -65,29 +65,27 @@ def test_a_left_over_workspace_is_cleaned(tmp_path: Path) -> None:
 
 
 def test_a_fit_that_fails_to_save_leaves_no_fit(tmp_path: Path) -> None:
-    code = f"""
-import resource
-from pathlib import Path
-import torch
-from benchbench.records.cache import Cache
-from benchbench.base.errors import StoreError
-cache = Cache(Path({str(tmp_path)!r}))
-with cache.lock("f"):
-    folder = cache.workspace("f")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-    try:
-        cache.save("f", folder, {{"w": torch.zeros(4000)}}, {{}})
-    except StoreError as error:
-        print(error)
-print(cache.has("f"))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "cannot be written" in done.stdout and done.stdout.strip().endswith("False")
-    assert not (tmp_path / "fits").exists()
+    import resource
+
+    import torch
+
+    cache = Cache(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with cache.lock("f"):
+        folder = cache.workspace("f")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))  # as if the disk were full
+        try:
+            with pytest.raises(StoreError, match="cannot be written"):
+                cache.save("f", folder, {"w": torch.zeros(4000)}, {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not cache.has("f") and not (tmp_path / "fits").exists()
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> None:
+def test_two_runs_at_once_compute_a_fit_once(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = f"""
         from pathlib import Path
         from benchbench.harness.run import run
@@ -100,16 +98,22 @@ def test_two_runs_at_once_compute_a_fit_once(plugin: Path, tmp_path: Path) -> No
         import sys, time
         root = Path({str(tmp_path)!r})
         (root / sys.argv[1]).touch()
+        until = time.monotonic() + 120
         while not ((root / "a").exists() and (root / "b").exists()):  # whoever started first waits for the other
+            assert time.monotonic() < until, "the other does not come"
             time.sleep(0.01)
         options = RunOptions(workers=1, cache=root / "c", results=root / "r")
         target = Toy(look="rgb", overlap="complete", steps=10, delay=0.1)
         print(run([Fade()], [target], protocols=[Protocol()], profile=load_profile("smoke"), source=Colors(),
                   options=options).sentence)
         """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    both = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
-    assert [p.communicate()[0].strip() for p in both] == ["2 computed, 0 already there, 0 skipped, 0 failed"] * 2
+    # One of the two is this process, which has imported torch already.
+    command = [sys.executable, "-c", textwrap.dedent(code), "a"]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    monkeypatch.setattr(sys, "argv", ["here", "b"])
+    exec(textwrap.dedent(code), {"__name__": "here"})
+    said = [capsys.readouterr().out.strip(), other.communicate()[0].strip()]
+    assert said == ["2 computed, 0 already there, 0 skipped, 0 failed"] * 2
     (record,) = [r for _, r in Cache(tmp_path / "c").records() if r["label"] == "centers p 3"]
     assert record["facts"] == {"started_at": 0}
     assert len(list((tmp_path / "r").rglob("cells/*/*.json"))) == 2

@@ -197,7 +197,8 @@ def test_the_command_on_a_tiny_benchmark(tmp_path: Path, capsys: pytest.CaptureF
     runner = CliRunner()
     refused = runner.invoke(app, ["ablate", *place, *names, "--photographs", "1", "--results", str(tmp_path / "r")])
     assert refused.exit_code != 0 and "has not been trained yet" in str(refused.exception)
-    ran = runner.invoke(app, ["run", *place, *names, "--split", "in", "--results", str(tmp_path / "run"), "-q"])
+    run = ["run", *place, *names, "--split", "in", "--results", str(tmp_path / "run"), "--workers", "2", "-q"]
+    ran = runner.invoke(app, run)
     assert ran.exit_code == 0, ran.output
     for where, workers in (("r", "2"), ("s", "1")):
         results = ["--results", str(tmp_path / where), "--workers", workers, "--photographs", "1", "-q"]

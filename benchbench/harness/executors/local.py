@@ -88,11 +88,7 @@ def _in_processes(queue: Queue, count: int, on_progress: OnProgress) -> Iterator
                     worker.job = None
                     yield from queue.finish(pickle.loads(message))
     finally:
-        for worker in workers:
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join(5)
-            worker.pipe.close()
+        _stop(workers)
 
 
 def _died(job: Job, code: int | None) -> Outcome:
@@ -107,6 +103,14 @@ def _start() -> _Worker:
     process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+def _stop(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.join(5)
+        worker.pipe.close()
 
 
 def _serve(pipe: Connection) -> None:
