@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbench.base.errors import AttackError
+from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.trials import ANY, Trials
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from benchbench.contracts.photographs import Photos
 
-if TYPE_CHECKING:
-    import torch
+WHITE_BOX = "target"
+"""The name that a white-box attack finds its target by, among its networks."""
 
 
 def image_seed(*parts: int | str) -> int:
@@ -33,6 +33,7 @@ def craft(
     wanted: torch.Tensor,
     context: CraftContext,
     where: str = "",
+    target: str = "",
 ) -> torch.Tensor:
     """Call `attack.perturb` on one batch and hold it to the contract.
 
@@ -40,24 +41,32 @@ def craft(
         x: float32 (N, 3, H, W) in [0, 1].
         true, wanted: int64 (N,).
         where: for messages, e.g. 'split in, batch 3'.
+        target: the name of the target that a white-box attack is given, for messages.
 
     Raises:
         AttackError: wrong type, shape or range, NaN, images or labels edited in place, the global random state touched,
-            or an exception of the attack's own.
+            a network of the attack's that writes into its input, or an exception of the attack's own.
+        TargetError: the target of a white-box attack writes into its input.
     """
     import torch
+
+    from benchbench.evaluate.guard import InputGuard
 
     place = f" on {where}" if where else ""
     # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
     given, goals = x.clone(), wanted.clone()
     labels = true.clone() if attack.card.reads_source else None
     state = torch.random.get_rng_state()
+    guard = InputGuard(context.networks)
     try:
-        result = attack.perturb(given, labels, goals, context)
+        with guard.watch():
+            result = attack.perturb(given, labels, goals, context)
     except AttackError:
         raise
     except Exception as error:
+        _blame(guard.offender, attack, place, target)  # the exception may come of what was written
         raise AttackError(f"'{attack.name}' raised {type(error).__name__}: {error}{place}.") from error
+    _blame(guard.offender, attack, place, target)
     if not torch.equal(torch.random.get_rng_state(), state):
         torch.random.set_rng_state(state)
         raise AttackError(
@@ -84,6 +93,17 @@ def craft(
     return result
 
 
+def _blame(network: str | None, attack: Attack, place: str, target: str) -> None:
+    """Raise if a network wrote into its input: the target's fault, or that of one of the attack's own networks."""
+    if network is None:
+        return
+    remedy = "work on a copy, or use inplace=False"
+    if network == WHITE_BOX and attack.card.knowledge == "white-box":
+        named = f"target '{target}'" if target else "the target"
+        raise TargetError(f"{named} changed its input in place when '{attack.name}' called it{place}; {remedy}.")
+    raise AttackError(f"network '{network}' of '{attack.name}' changed its input in place{place}; {remedy}.")
+
+
 def craft_trials(
     attack: Attack,
     photos: Photos,
@@ -92,6 +112,7 @@ def craft_trials(
     context: CraftContext,
     seed: int,
     where: str,
+    target: str = "",
 ) -> torch.Tensor:
     """Craft a batch of trials, each with the random numbers that its photograph and wanted class have in every run.
 
@@ -100,9 +121,10 @@ def craft_trials(
         context: its seeds are set here.
         seed: `Protocol.seed`.
         where: for messages, e.g. 'split in, batch 3'.
+        target: the name of the target that a white-box attack is given, for messages.
 
     Raises:
-        AttackError: see `benchbench.contracts.attack.craft`.
+        AttackError, TargetError: see `benchbench.evaluate.craft.craft`.
     """
     import torch
 
@@ -115,4 +137,4 @@ def craft_trials(
         for image, label in zip(batch.image, batch.wanted, strict=True)
     )
     true, goals = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
-    return craft(attack, x, true, goals, context, where)
+    return craft(attack, x, true, goals, context, where, target)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.base.errors import AttackError
+from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
@@ -24,7 +24,7 @@ from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, Outcomes, TaskContext
 from benchbench.contracts.trials import Split, Trials, is_targeted, trials
-from benchbench.evaluate.craft import craft_trials
+from benchbench.evaluate.craft import WHITE_BOX, craft_trials
 from benchbench.evaluate.measures import BUILT_IN
 from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time, give_back, keep_freed
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
@@ -120,10 +120,11 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     panel, counter = _panel(job, device, dataset)
     context = CraftContext(device=device, known=job.setup.known)
     white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
+    seen = next(iter(panel.members), "") if white_box else ""
     if job.attack is not None:
         context = craft_context(job.attack, job.setup, job.cache, device)
-        if white_box and panel.members:
-            context.networks = {**context.networks, "target": next(iter(panel.members.values())).module}
+        if seen:
+            context.networks = {**context.networks, WHITE_BOX: panel.members[seen].module}
     judges = [_Judge(job, view, context, dataset) for view in job.views]
     try:
         size = at_a_time(job.batch, dataset.size, device)
@@ -135,8 +136,12 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
             x = changed = to_tensor(dataset.photos("test").images[batch.image], device)
             if job.attack is not None:
                 where = f"split {job.split}, batch {(job.start + start) // size + 1}"
-                with counter.watch():
-                    changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where)
+                try:
+                    with counter.watch():
+                        changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where, seen)
+                except TargetError as error:
+                    panel.failures[seen] = str(error)
+                    break  # it is the only one that this crossing is for
                 if counter.calls and not white_box:
                     raise AttackError(
                         f"'{job.attack.name}' called a target {counter.calls} times on {where}; "
