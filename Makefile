@@ -15,9 +15,11 @@ PROFILE ?= quick
 RESULTS ?= runs
 # The main job; 'all' takes every attack, control and filter.
 ATTACKS ?= cama
+# Those that are there, the newest first, each in quotes: a path may have spaces. They are looked for once, if at all.
+PYTHONS = $(eval PYTHONS := $$(shell sh tools/pythons | cut -d ' ' -f 2- | sed "s/'/'\\\\''/g; s/.*/'&'/"))$(PYTHONS)
 # Other Pythons that the fast tests run under, each in an environment of its own (.venv-3.12, several GB);
-# `make test OTHERS=` leaves them out. A path with spaces is in quotes.
-OTHERS ?= $(shell sh tools/pythons 2>/dev/null | cut -d ' ' -f 2- | sed "s/'/'\\\\''/g; s/.*/'&'/")
+# `make test OTHERS=` leaves them out.
+OTHERS ?= $(PYTHONS)
 # The lowest torch that pyproject.toml allows: the last of these passes takes it.
 LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -28,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark docs test about lint types tests tests-avx2 tests-others clean
+.PHONY: bench benchmark docs test about lint types tests tests-avx2 tests-others clean asked
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
@@ -52,23 +54,34 @@ tests: $(VENV)/.installed-dev
 
 # What a processor without AVX512 computes with: other kernels, other faults. Pictures and tables do not hang on them.
 tests-avx2: $(VENV)/.installed-dev
-	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -k 'not pictures and not tables' \
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -k 'not (test_end_to_end and (pictures or tables))' \
 	    tests/test_end_to_end.py tests/forensics tests/learn
 
 tests-others: $(VENV)/.installed-dev
 	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 $(BIN)/python:
-	@found=$$(sh tools/pythons $(if $(PYTHON),'$(PYTHON)')) && \
-	    python=$$(echo "$$found" | sed -n '1s/^[^ ]* //p') && \
+ifdef PYTHON
+	@found=$$(sh tools/pythons '$(PYTHON)') && python=$${found#* } && \
 	    echo "'$$python' -m venv $(VENV)" && "$$python" -m venv $(VENV)
+else
+	@set -- $(PYTHONS); [ $$# -gt 0 ] && echo "'$$1' -m venv $(VENV)" && "$$1" -m venv $(VENV)
+endif
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+# An environment keeps its Python, whatever PYTHON says afterwards.
+asked: | $(BIN)/python
+ifdef PYTHON
+	@found=$$(sh tools/pythons '$(PYTHON)' 2>/dev/null); which='import sys; print(sys.version.split()[0], sys.base_prefix)'; \
+	    has=$$($(BIN)/python -c "$$which"); [ "$$("$${found#* }" -c "$$which" 2>/dev/null)" = "$$has" ] || echo \
+	    "PYTHON='$(PYTHON)' is ignored: $(VENV) has Python $${has%% *}; remove it, or name another folder with VENV=.venv-mine."
+endif
+
+$(VENV)/.installed: pyproject.toml | asked
 	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf *.egg-info
 	$(BIN)/python $(PIP) --editable .
 	touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml | asked
 	@$(BIN)/python $(FORMER) 2>/dev/null; rm -rf *.egg-info
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.installed

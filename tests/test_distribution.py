@@ -181,40 +181,88 @@ def test_pythons_under_a_version_manager_count(tmp_path: Path) -> None:
     assert unknown.returncode == 1 and unknown.stderr.startswith("there is no 'python3.99' here")
 
 
-def test_other_pythons_each_get_an_environment(tmp_path: Path) -> None:
-    """The tool and the Makefile's list of Pythons, with Pythons that only say what they were asked."""
-    script = """#!/bin/sh
-        case "$1 $2" in
-        "-c import"*) echo VERSION ;;
-        "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-        *) echo "$0: $*" ;;
-        esac
-        """
-    made = []
+SAYS = """#!/bin/sh
+    case "$1 $2" in
+    "-c import"*) echo VERSION ;;
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    *) echo "$0: $*" ;;
+    esac
+    """
+"""A Python that only says what it was asked."""
+LISTED = """
+    echo asked >>searches
+    while read -r line; do
+        [ -z "$1" ] || [ "${line##*/}" = "$1" ] || continue
+        echo "$line"
+    done <listed
+    """
+"""In place of tools/pythons."""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The Makefile and its tools, and three Pythons in a folder whose name is hard to quote."""
+    lines = []
     for version in ("3.13", "3.12", "3.11"):
         python = tmp_path / "it's a folder" / f"python{version}"
         python.parent.mkdir(exist_ok=True)
-        python.write_text(textwrap.dedent(script).replace("VERSION", version), encoding="utf-8")
+        python.write_text(textwrap.dedent(SAYS).replace("VERSION", version), encoding="utf-8")
         python.chmod(0o755)
-        made.append(python)
+        lines.append(f"{version} {python}\n")
+    (tmp_path / "listed").write_text("".join(lines), encoding="utf-8")
     (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copy(ROOT / "tools" / "other_pythons", tmp_path / "tools")
-    lines = "".join(f'echo "3.{k} {path}"\n' for k, path in zip((13, 12, 11), made, strict=True))
-    (tmp_path / "tools" / "pythons").write_text(lines, encoding="utf-8")
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    shutil.copy(made[0], tmp_path / ".venv" / "bin" / "python")
-    (tmp_path / ".venv" / ".installed-dev").touch()  # newer than pyproject.toml: nothing is to be installed
+    (tmp_path / "tools" / "pythons").write_text(textwrap.dedent(LISTED), encoding="utf-8")
+    for name in ("Makefile", "pyproject.toml", "tools/other_pythons"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def made(checkout: Path, *arguments: str) -> list[str]:
+    # Not what a make that runs these tests was told.
+    told = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS")}
+    done = ran("make", *arguments, cwd=checkout, env=told)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def installed(checkout: Path) -> None:
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(checkout / "it's a folder" / "python3.13", checkout / ".venv" / "bin" / "python")
+    (checkout / ".venv" / ".installed-dev").touch()  # newer than pyproject.toml: nothing is to be installed
+
+
+def test_other_pythons_each_get_an_environment(checkout: Path) -> None:
+    installed(checkout)
 
     def passes(*arguments: str) -> list[str]:
-        done = ran("make", "tests-others", *arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [line for line in done.stdout.splitlines() if "not slow" in line]
+        return [line for line in made(checkout, "tests-others", *arguments) if "not slow" in line]
 
     first, last = passes()
     assert first.startswith(".venv-3.12/bin/python: ") and last.startswith(".venv-3.11-lowest/bin/python: ")
-    assert (tmp_path / ".venv-3.11-lowest" / ".installed").read_text().startswith(f"{made[2]} torch==")
+    lowest = checkout / "it's a folder" / "python3.11"
+    assert (checkout / ".venv-3.11-lowest" / ".installed").read_text().startswith(f"{lowest} torch==")
     assert passes("OTHERS=") == []
-    (only,) = passes(f"OTHERS='{tmp_path}/it'\\''s a folder/python3.13'")
+    (only,) = passes(f"OTHERS='{checkout}/it'\\''s a folder/python3.13'")
     assert only.startswith(".venv-3.13-lowest/bin/python: "), "the Python at hand, where there is no other"
+
+
+def test_pythons_are_looked_for_once(checkout: Path) -> None:
+    """The environment and the passes of other Pythons both ask."""
+    said = made(checkout, "tests-others")
+    assert f"'{checkout}/it's a folder/python3.13' -m venv .venv" in said and (checkout / ".venv/bin/python").exists()
+    assert len([line for line in said if "not slow" in line]) == 2
+    assert (checkout / "searches").read_text() == "asked\n"
+    made(checkout, "tests", "OTHERS=")
+    assert (checkout / "searches").read_text() == "asked\n"
+
+
+def test_a_python_that_the_environment_does_not_have_is_said_to_be_ignored(checkout: Path) -> None:
+    made(checkout, "tests", "PYTHON=python3.12")
+    assert (checkout / ".venv" / "bin" / "python").read_text() == (checkout / "it's a folder/python3.12").read_text()
+    ignored = "PYTHON='{}' is ignored: .venv has Python 3.12; remove it, or name another folder with VENV=.venv-mine."
+    for asked in ("python3.13", "python3.99"):
+        assert [line for line in made(checkout, "tests", f"PYTHON={asked}") if "PYTHON" in line] == [
+            ignored.format(asked)
+        ]
+    for asked in ("PYTHON=python3.12", "PYTHON="):
+        assert not [line for line in made(checkout, "tests", asked) if "ignored" in line]
