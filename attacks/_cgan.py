@@ -192,8 +192,8 @@ class GeneratorFit(Fit):
             adversarial=adversarial,
             terms=self.terms(pixel, adversarial, evaluator),
             optimizers={
-                "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas),
-                "critic": torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas),
+                "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas, fused=True),
+                "critic": torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas, fused=True),
             },
         )
 

@@ -68,7 +68,9 @@ class ResidualNetworkFit(Fit):
         layout = memory_format(network)
         network.to(memory_format=layout)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
-        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.Adam(
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
 
         def error(patches: list[Tensor]) -> Tensor:
             with autocast(device, recipe.precision):

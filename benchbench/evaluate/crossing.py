@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError, TargetError
+from benchbench.base.memory import give_back, keep_freed
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
@@ -26,7 +27,7 @@ from benchbench.contracts.task import TASKS, Outcomes, TaskContext
 from benchbench.contracts.trials import Split, Trials, is_targeted, trials
 from benchbench.evaluate.craft import WHITE_BOX, craft_trials
 from benchbench.evaluate.measures import BUILT_IN
-from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time, give_back, keep_freed
+from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
 
 if TYPE_CHECKING:

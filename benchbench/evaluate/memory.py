@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,10 +19,6 @@ once they are freed and takes new memory instead: 2 GB in a worker after 300 bat
 of 48. A return costs about a tenth of a second, because pages that come back are zeroed first."""
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Numbers of options in glibc's malloc.h."""
-
-
 def at_a_time(batch: int, size: int, device: torch.device) -> int:
     """Return how many photographs a batch has: on a CPU fewer than `batch` of those larger than 128 px.
 
@@ -39,22 +32,3 @@ def at_a_time(batch: int, size: int, device: torch.device) -> int:
     if device.type != "cpu" or size <= USUAL_SIZE:
         return batch
     return min(batch, max(4, batch * USUAL_SIZE**2 // size**2))
-
-
-def give_back() -> None:
-    """Return freed memory to the system, where the C library is glibc."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-@lru_cache(maxsize=1)
-def keep_freed() -> None:
-    """Keep freed memory until `give_back`, where the C library is glibc.
-
-    Left alone, it takes the larger blocks from the system one by one and returns each at once. The system zeroes every
-    page of them: a seventh of the time of a crossing.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -5,13 +5,14 @@ Tensors are float NCHW in [-1, 1]. All are fully convolutional.
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
+from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
 from benchbench.learn.folding import fold_batch_norm
 
 
@@ -34,7 +35,7 @@ class _Residual(nn.Module):
             layers += [
                 nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
                 nn.BatchNorm2d(channels),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
         self.body = nn.Sequential(*layers[:-1])
 
@@ -42,27 +43,41 @@ class _Residual(nn.Module):
         return x + cast(Tensor, self.body(x))
 
 
-def _johnson(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
+class _Conditioned(nn.Sequential):
+    """Layers one after the other; the first convolution is told the class."""
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        for layer in self:
+            x = layer(x, label) if isinstance(layer, PlanesConv2d) else layer(x)
+        return x
+
+
+def _johnson(shape: GeneratorShape, classes: int) -> nn.Sequential:
     """The published network (Johnson et al. 2016 with the changes of protocol.md)."""
     c = shape.channels
     layers: list[nn.Module] = [
-        nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=False), nn.BatchNorm2d(c), nn.ReLU()
-    ]  # fmt: skip
+        nn.ReflectionPad2d(3),
+        PlanesConv2d(3, classes, c, 7, bias=False),
+        nn.BatchNorm2d(c),
+        nn.ReLU(inplace=True),
+    ]
     for width in (c, 2 * c):
         layers += [
-            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()
-        ]  # fmt: skip
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(inplace=True),
+        ]
     layers += [_Residual(4 * c) for _ in range(shape.blocks)]
     for width in (4 * c, 2 * c):
         layers += [
             nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
             nn.BatchNorm2d(width // 2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ]
-    return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(c, 3, 7))
+    return _Conditioned(*layers, nn.ReflectionPad2d(3), nn.Conv2d(c, 3, 7))
 
 
-def _full_resolution(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
+def _full_resolution(shape: GeneratorShape, classes: int) -> nn.Sequential:
     """A stack of 3x3 convolutions with no down-sampling but an optional, loss-free space-to-depth of the input.
 
     Without down-sampling, as SpoC's own generator (Cozzolino et al. 2019, seven convolutions); space-to-depth by two
@@ -70,12 +85,17 @@ def _full_resolution(shape: GeneratorShape, in_channels: int) -> nn.Sequential:
     """
     c, fold = shape.channels, shape.space_to_depth
     layers: list[nn.Module] = [nn.PixelUnshuffle(fold)] if fold > 1 else []
-    width = in_channels * fold**2
-    for _ in range(shape.blocks):
-        layers += [nn.Conv2d(width, c, 3, padding=1, padding_mode="reflect", bias=False), nn.BatchNorm2d(c), nn.ReLU()]
-        width = c
-    layers += [nn.Conv2d(c, 3 * fold**2, 3, padding=1, padding_mode="reflect")]
-    return nn.Sequential(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
+    reflect: dict[str, Any] = {"padding": 1, "padding_mode": "reflect"}
+    for block in range(shape.blocks):
+        layers += [
+            nn.Conv2d(c, c, 3, bias=False, **reflect)
+            if block
+            else PlanesConv2d(3 * fold**2, classes, c, 3, repeat=fold**2, bias=False, **reflect),
+            nn.BatchNorm2d(c),
+            nn.ReLU(inplace=True),
+        ]
+    layers += [nn.Conv2d(c, 3 * fold**2, 3, **reflect)]
+    return _Conditioned(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
 
 
 class ChromaBlur(nn.Module):
@@ -116,10 +136,10 @@ class ImageToImage(nn.Module):
 
     def __init__(self, shape: GeneratorShape, planes: int, bounded: bool) -> None:
         super().__init__()
-        self.planes, self.bounded, self.skip = planes, bounded, shape.skip
+        self.bounded, self.skip = bounded, shape.skip
         self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
         body = _johnson if shape.kind == "johnson" else _full_resolution
-        self.body: nn.Module = body(shape, 3 + planes)
+        self.body: nn.Module = body(shape, planes)
         self.chroma = ChromaBlur(shape.chroma_blur) if shape.chroma_blur > 0 else nn.Identity()
         self.apply(_normal_init)
         if shape.skip:
@@ -132,9 +152,7 @@ class ImageToImage(nn.Module):
         h, w = x.shape[-2:]
         padding = (-w % self.multiple, -h % self.multiple)
         inputs = nn.functional.pad(x, (0, padding[0], 0, padding[1]), mode="replicate") if any(padding) else x
-        if target is not None:
-            inputs = torch.cat([inputs, planes(target, self.planes, inputs)], dim=1)
-        y = cast(Tensor, self.body(inputs))[..., :h, :w]
+        y = cast(Tensor, self.body(inputs, target))[..., :h, :w]
         y = cast(Tensor, self.chroma(y + x if self.skip else y))
         if self.bounded:
             return y.clamp(-1, 1) if self.skip else torch.tanh(y)
@@ -148,12 +166,6 @@ def frozen(shape: GeneratorShape, planes: int, bounded: bool, state: dict[str, T
     network = network.eval().requires_grad_(False)
     network.body = fold_batch_norm(network.body)
     return network
-
-
-def planes(target: Tensor, classes: int, like: Tensor) -> Tensor:
-    """Return (N, classes, H, W) planes of zeros with ones in each image's target class."""
-    hot = nn.functional.one_hot(target, classes).to(like.dtype)
-    return hot[:, :, None, None].expand(-1, -1, *like.shape[-2:])
 
 
 class PatchCritic(nn.Module):
@@ -172,24 +184,34 @@ class PatchCritic(nn.Module):
         self.constrained = ConstrainedConv() if first == "cc" else None
         self.differences = FiniteDifferences() if first == "rgb+fd" else None
         c = channels
-        self.stem = nn.Sequential(nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
+        )
         self.body = nn.Sequential(
-            nn.Conv2d(c + classes, 2 * c, 4, stride=2, padding=1, bias=False),
+            PlanesConv2d(c, classes, 2 * c, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(2 * c),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
             nn.Conv2d(2 * c, 4 * c, 4, padding=1, bias=False),
             nn.BatchNorm2d(4 * c),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(4 * c, 1, 4, padding=1),
+            nn.LeakyReLU(0.2, inplace=True),
+            ScoreConv2d(4 * c, 4, padding=1),
         )
         self.stem.apply(_normal_init)
         self.body.apply(_normal_init)
 
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        """Return a map of scores (N, 1, h, w): 1 for 'a photograph of this label'."""
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `judge` needs to know of pictures (N, 3, H, W), whatever their labels."""
         if self.constrained is not None:
             x = self.constrained(x) * self.gain
         elif self.differences is not None:
             x = torch.cat([x, self.differences(x) * self.gain], dim=1)
-        features = self.stem(x)
-        return cast(Tensor, self.body(torch.cat([features, planes(label, self.classes, features)], dim=1)))
+        return cast(PlanesConv2d, self.body[0]).answers(self.stem(x))
+
+    def judge(self, seen: tuple[Tensor, Tensor], label: Tensor) -> Tensor:
+        """Return a map of scores (N, 1, h, w): 1 for 'a photograph of this label'."""
+        picture, planes = seen
+        return cast(Tensor, self.body[1:](picture + planes[label]))
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        """Return the scores of pictures (N, 3, H, W) in [-1, 1]."""
+        return self.judge(self.look(x), label)

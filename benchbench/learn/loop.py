@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from benchbench.base.memory import give_back, keep_freed
 from benchbench.contracts.fit import FitContext
 from benchbench.contracts.profile import Precision
 from benchbench.learn.precision import precision_used
@@ -84,6 +85,7 @@ class Loop:
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Train from the checkpoint or from the start; return the best state of `keep`, `half_precise`, on the CPU."""
+        keep_freed()
         torch.manual_seed(self.seed)
         generator = torch.Generator().manual_seed(self.seed + 1)
         best: tuple[Any, ...] = ((-float("inf"),), None)
@@ -127,6 +129,7 @@ class Loop:
                 if score >= tuple(best[0]):
                     kept = self.modules[self.keep].state_dict()
                     best = (score, {k: v.detach().to("cpu", copy=True) for k, v in kept.items()})
+            give_back()
             if done < self.epochs and time.monotonic() - last_save > self.checkpoint_seconds:
                 save_checkpoint(self._state(done, generator, best), context.checkpoint)
                 last_save = time.monotonic()

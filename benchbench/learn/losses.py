@@ -118,6 +118,19 @@ class Pixel(nn.Module):
         self.pixel.clamp_(0.05, 1000.0)
 
 
+class Critic(Protocol):
+    """D(x, y): how much a picture is a photograph of its label. In two parts: pictures of two labels are seen once."""
+
+    def look(self, x: Tensor) -> Any:
+        """Return what D sees in pictures, whatever their labels."""
+
+    def judge(self, seen: Any, label: Tensor) -> Tensor:
+        """Return the scores of pictures with labels, (N, ...), from what `look` returned."""
+
+    def requires_grad_(self, requires_grad: bool) -> Any:
+        """Switch the gradients of the weights."""
+
+
 @dataclass(frozen=True)
 class LeastSquares:
     """The game with a critic D(picture, label) that learns to say 1 for a photograph of that label, else 0.
@@ -126,7 +139,7 @@ class LeastSquares:
     """
 
     weight: float
-    critic: nn.Module
+    critic: Critic
 
     def __call__(self, made: Generated) -> Tensor:
         """Return equation 1. Its gradient passes through the critic and leaves the critic's weights none."""
@@ -134,7 +147,7 @@ class LeastSquares:
         # that last bits do not hang on whether it or another network ran first.
         changed = made.changed.view_as(made.changed)
         self.critic.requires_grad_(False)
-        verdict = self.critic(changed, made.wanted).float()
+        verdict = self._scores(self.critic.look(changed), made.wanted)
         self.critic.requires_grad_(True)
         return F.mse_loss(verdict, torch.ones_like(verdict))
 
@@ -147,12 +160,16 @@ class LeastSquares:
             x: photographs. label: their classes y, int64 (N,). wrong: other classes than those.
             changed: x', without its gradient. wanted: y'.
         """
-        # Three calls, because batch norm sees generated images alone in the generator's step too.
-        real, mislabeled = self.critic(x, label).float(), self.critic(x, wrong).float()
-        fake = self.critic(changed, wanted).float()
+        # Judged one after the other, because batch norm sees generated images alone in the generator's step too.
+        photographs = self.critic.look(x)
+        real, mislabeled = self._scores(photographs, label), self._scores(photographs, wrong)
+        fake = self._scores(self.critic.look(changed), wanted)
         fooled = mislabeled.square().mean() + fake.square().mean()
         loss: Tensor = 0.5 * (F.mse_loss(real, torch.ones_like(real)) + 0.5 * fooled)
         return loss
+
+    def _scores(self, seen: Any, label: Tensor) -> Tensor:
+        return self.critic.judge(seen, label).float()
 
 
 @dataclass(frozen=True)

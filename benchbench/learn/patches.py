@@ -1,8 +1,7 @@
-"""Training patches: cut, balanced and turned on the device, with no work per sample in Python."""
+"""Training patches: cut, balanced and turned; on a GPU there, with no work per sample in Python."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +20,25 @@ def dih4(x: Tensor, element: Tensor) -> Tensor:
     return torch.where(bits[2], x.transpose(2, 3), x)
 
 
+def cut_patches(stack: np.ndarray, patch: int, places: np.ndarray) -> Tensor:
+    """Cut patches from photographs (N, H, W, C) and turn them; on a CPU, each by itself is faster than all at once.
+
+    Args:
+        stack: may be memory-mapped; nothing else of it is read.
+        patch: side of a patch in pixels.
+        places: int64 (4, batch): for each patch its photograph, row and column in the grid, and element of `dih4`.
+
+    Returns:
+        (batch, C, patch, patch), channels last, of the type of `stack`.
+    """
+    made = np.empty((places.shape[1], patch, patch, stack.shape[3]), stack.dtype)
+    for turned, (photo, row, column, element) in zip(made, places.T.tolist(), strict=True):
+        cut = stack[photo, row * patch : (row + 1) * patch, column * patch : (column + 1) * patch]
+        cut = cut[:: -1 if element & 2 else 1, :: -1 if element & 1 else 1]
+        turned[:] = cut.transpose(1, 0, 2) if element & 4 else cut
+    return torch.from_numpy(made).permute(0, 3, 1, 2)
+
+
 class PatchSource:
     """Class-balanced random patches of a non-overlapping grid, from one or more aligned stacks of photographs.
 
@@ -36,27 +54,22 @@ class PatchSource:
     def __init__(
         self, stacks: Sequence[np.ndarray], labels: np.ndarray, index: np.ndarray, patch: int, device: torch.device
     ) -> None:
-        self.device = device
-        self.views = [self._grid(stack, patch, index) for stack in stacks]
-        rows, columns = self.views[0].shape[1:3]
-        self.cells = (rows, columns)
+        self.device, self.patch = device, patch
+        here = device.type == "cpu"
+        self.stacks = [np.asarray(stack) for stack in stacks]
+        self.views = [] if here else [self._grid(stack[index]) for stack in self.stacks]
+        self.cells = tuple(side // patch for side in self.stacks[0].shape[1:3])
         # On a CPU the whole memory-mapped stack stays in place, so positions refer to it, not to `index`.
-        positions = index if device.type == "cpu" else np.arange(len(index))
+        positions = index if here else np.arange(len(index))
         self.classes = [int(c) for c in np.unique(labels[index])]
-        self.members = [torch.from_numpy(positions[labels[index] == c]).to(device) for c in self.classes]
+        self.members = [torch.from_numpy(positions[labels[index] == c]) for c in self.classes]
         self.sizes = torch.tensor([len(m) for m in self.members])
         self.table = torch.nn.utils.rnn.pad_sequence(self.members, batch_first=True)
 
-    def _grid(self, stack: np.ndarray, patch: int, index: np.ndarray) -> Tensor:
-        if self.device.type == "cpu":
-            with warnings.catch_warnings():
-                # The memory map is read-only, and nothing here writes.
-                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-                data = torch.from_numpy(np.asarray(stack))
-        else:
-            data = torch.from_numpy(np.ascontiguousarray(stack[index])).to(self.device)
-        # Two unfolds give (N, rows, columns, C, patch, patch) as a view, without copying the photographs.
-        return data.unfold(1, patch, patch).unfold(2, patch, patch)
+    def _grid(self, photographs: np.ndarray) -> Tensor:
+        """Return a view (N, rows, columns, C, patch, patch) of photographs on the device."""
+        data = torch.from_numpy(np.ascontiguousarray(photographs)).to(self.device)
+        return data.unfold(1, self.patch, self.patch).unfold(2, self.patch, self.patch)
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Return one float32 (batch, C, P, P) tensor a stack, equally turned, and labels (batch,).
@@ -69,11 +82,12 @@ class PatchSource:
         row = torch.randint(self.cells[0], (batch,), generator=generator)
         column = torch.randint(self.cells[1], (batch,), generator=generator)
         element = torch.randint(8, (batch,), generator=generator)
-        labels = torch.tensor(self.classes)[which].to(self.device)
-        which, member, row, column, element = (t.to(self.device) for t in (which, member, row, column, element))
-        photo = self.table[which, member]
-        patches = []
-        for view in self.views:
-            cut = dih4(view[photo, row, column], element)  # before float32, which takes four times the memory
-            patches.append(cut.float() / 255 if cut.dtype == torch.uint8 else cut.float())
-        return patches, labels
+        places = torch.stack([self.table[which, member], row, column, element])
+        if self.device.type == "cpu":
+            cuts = [cut_patches(stack, self.patch, places.numpy()) for stack in self.stacks]
+        else:
+            photo, row, column, element = places.to(self.device)
+            cuts = [dih4(view[photo, row, column], element) for view in self.views]
+        # Cut before float32, which takes four times the memory.
+        patches = [cut.float().div_(255) if cut.dtype == torch.uint8 else cut.float() for cut in cuts]
+        return patches, torch.tensor(self.classes)[which].to(self.device)

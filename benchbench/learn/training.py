@@ -142,7 +142,11 @@ class ClassifierFit(Fit):
         network.to(memory_format=layout)
         steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.SGD(
-            parameter_groups(network, recipe), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
+            parameter_groups(network, recipe),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=True,
+            fused=True,
         )
         schedule = make_schedule(
             optimizer,

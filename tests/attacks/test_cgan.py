@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchbench.contracts.fit import FitContext, Setup
 from benchbench.contracts.profile import GeneratorShape, load_profile
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import Classifier
-from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic, planes
+from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic
 from benchbench.learn.patches import PatchSource
 from benchbench_attacks._cgan import Cgan, Game, GeneratorFit, critic_groups, wrong_labels
 from benchbench_attacks._evaluator import DualStream, SingleStream
@@ -38,12 +40,6 @@ def test_wrong_labels_are_wrong_and_uniform():
     assert (wrong != labels).all()
     shares = torch.bincount((wrong - labels) % 6, minlength=6) / len(labels)
     torch.testing.assert_close(shares[1:], torch.full((5,), 0.2), atol=0.015, rtol=0)
-
-
-def test_planes_are_one_for_the_target_alone():
-    made = planes(torch.tensor([2, 0]), 3, torch.zeros(2, 3, 4, 5))
-    assert made.shape == (2, 3, 4, 5)
-    assert made.sum((2, 3)).tolist() == [[0, 0, 20], [20, 0, 0]]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -119,12 +115,13 @@ PHOTOS, MOSAICED = np.random.default_rng(0).integers(0, 256, (2, 6, 64, 64, 3), 
 LABELS = np.arange(6) % 3
 
 
-def game_of(attack: Cgan) -> tuple[GeneratorFit, Game, DualStream | SingleStream]:
+def game_of(attack: Cgan, shape: GeneratorShape | None = None) -> tuple[GeneratorFit, Game, DualStream | SingleStream]:
     """A game of three classes on photographs of noise, its networks untrained."""
     torch.manual_seed(0)
     source = PatchSource([PHOTOS, MOSAICED], LABELS, np.arange(6), 32, torch.device("cpu"))
     fit = attack.fits(Setup(profile=load_profile("smoke"), data_id="none", known=3, classes=3))["generator"]
     assert isinstance(fit, GeneratorFit)
+    fit = replace(fit, shape=shape or fit.shape)
     evaluator = evaluator_of(attack)
     return fit, fit.game(source, evaluator), evaluator
 
@@ -166,6 +163,88 @@ def test_a_step_is_that_of_the_papers_equations(cgan: type[Cgan]):
         torch.testing.assert_close(found.grad, expected, rtol=1e-3, atol=1e-5)
     ratios = -10 * ((x - fixed) / 2).square().mean((1, 2, 3)).log10()
     assert float(game.pixel.psnr) == pytest.approx(psnr + 0.05 * (float(ratios.mean()) - psnr), rel=1e-5)
+
+
+def plain(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
+    """Layers one after the other, every convolution the ordinary one."""
+    for layer in layers:
+        x = nn.Conv2d.forward(layer, x) if isinstance(layer, nn.Conv2d) else layer(x)
+    return x
+
+
+def beside_planes(x: Tensor, label: Tensor) -> Tensor:
+    """Pictures, and behind their channels one plane a class: ones for that of the label."""
+    hot = nn.functional.one_hot(label, 3).to(x)
+    return torch.cat([x, hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+
+
+class PlainGame:
+    """A game on copies of the networks, by the plainest means: planes are made, three calls of D look at pictures."""
+
+    def __init__(self, game: Game, evaluator: DualStream | SingleStream, attack: Cgan) -> None:
+        self.g, self.d, self.pixel = (deepcopy(m) for m in (game.generator, game.critic, game.pixel))
+        self.source, self.recipe, self.evaluator, self.attack = game.source, game.recipe, evaluator, attack
+        rate = self.recipe.discriminator_learning_rate
+        self.of_g = torch.optim.Adam(self.g.parameters(), self.recipe.learning_rate, self.recipe.betas, foreach=False)
+        self.of_d = torch.optim.Adam(critic_groups(self.d, rate), rate, self.recipe.betas, foreach=False)
+
+    def generate(self, x: Tensor, label: Tensor) -> Tensor:
+        made = self.g.chroma(plain(self.g.body, beside_planes(x, label)) + (x if self.g.skip else 0))
+        return made.clamp(-1, 1) if self.g.skip else made.tanh()
+
+    def score(self, x: Tensor, label: Tensor) -> Tensor:
+        d = self.d
+        seen = d.constrained(x) if d.constrained is not None else d.differences(x)
+        x = seen * d.gain if d.constrained is not None else torch.cat([x, seen * d.gain], dim=1)
+        return plain(d.body, beside_planes(plain(d.stem, x), label))
+
+    def step(self, rng: torch.Generator) -> Tensor:
+        (x, mosaiced), y = self.source.sample(self.recipe.batch, rng)
+        x, mosaiced = x * 2 - 1, mosaiced * 2 - 1
+        wanted, wrong = wrong_labels(y, 3, rng), wrong_labels(y, 3, rng)
+        changed = self.generate(mosaiced, wanted)
+        fixed = changed.detach()
+        real, mislabeled, fake = self.score(x, y), self.score(x, wrong), self.score(fixed, wanted)
+        loss = ((real - 1).square().mean() + (mislabeled.square().mean() + fake.square().mean()) / 2) / 2
+        self.of_d.zero_grad()
+        loss.backward()
+        self.of_d.step()
+        if self.d.constrained is not None:
+            self.d.constrained.project_()
+        a = self.attack
+        loss = self.pixel.weight * (x - changed).abs().mean()
+        loss = loss + a.adversarial_weight * (self.score(changed, wanted) - 1).square().mean()
+        for logits in self.evaluator.streams(changed / 2 + 0.5):
+            loss = loss + a.classifier_weight * nn.functional.cross_entropy(logits, wanted)
+        self.of_g.zero_grad()
+        loss.backward()
+        self.of_g.step()
+        self.pixel.adapt(x, fixed)
+        return loss.detach()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cgan", [Cama, SpocCgan], ids=lambda a: a.card.name)
+def test_steps_are_those_of_the_plainest_game(
+    monkeypatch: pytest.MonkeyPatch, cgan: type[Cgan], shape: GeneratorShape
+) -> None:
+    """In float64 losses and weights agree to 1e-10, so that what is faster is no other training."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # steps raise bfloat16; here there is none
+    torch.set_default_dtype(torch.float64)
+    try:
+        attack = cgan(classifier_weight=0.7, psnr=20.0)
+        _, game, evaluator = game_of(attack, shape)
+        other = PlainGame(game, evaluator, attack)
+        ours, theirs = (torch.Generator().manual_seed(7) for _ in range(2))
+        for _ in range(4):
+            found, expected = game.step(ours), other.step(theirs)
+            assert found.dtype == torch.float64 and abs(float(found - expected)) < 1e-10
+        for mine, plainest in ((game.generator, other.g), (game.critic, other.d), (game.pixel, other.pixel)):
+            expected_state = plainest.state_dict()
+            for name, value in mine.state_dict().items():
+                torch.testing.assert_close(value, expected_state[name], atol=1e-10, rtol=0, msg=name)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_both_players_move_and_the_critics_filters_stay_constrained():

@@ -21,7 +21,7 @@ class KilledError(Exception):
 def train(folder: Path, stop_after: int | None = None, scores: list[float] | None = None) -> tuple[dict, Any]:
     torch.manual_seed(5)
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
     calls = {"steps": 0, "scores": 0}
 
     def step(generator: torch.Generator) -> torch.Tensor:

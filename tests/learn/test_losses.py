@@ -31,11 +31,16 @@ class LinearCritic(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.tensor([0.5, -1.0, 2.0]))
-        self.calls: list[tuple[Tensor, list[int]]] = []
+        self.seen: list[Tensor] = []
+        self.judged: list[list[int]] = []
 
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        self.calls.append((x, label.tolist()))
-        return (x.mean((1, 2, 3)) * self.weight[label]).view(-1, 1, 1, 1)
+    def look(self, x: Tensor) -> Tensor:
+        self.seen.append(x)
+        return x.mean((1, 2, 3))
+
+    def judge(self, seen: Tensor, label: Tensor) -> Tensor:
+        self.judged.append(label.tolist())
+        return (seen * self.weight[label]).view(-1, 1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,8 @@ def test_equation_2_by_hand() -> None:
         np.add.at(by_hand, labels.numpy(), share * (scores - goal) * means / len(means))
     np.testing.assert_allclose(critic.weight.grad.numpy(), by_hand, rtol=1e-4)
     # Batch norm must not see photographs and generated pictures in one batch.
-    assert [labels for _, labels in critic.calls] == [label.tolist(), wrong.tolist(), made.wanted.tolist()]
+    assert critic.judged == [label.tolist(), wrong.tolist(), made.wanted.tolist()]
+    assert len(critic.seen) == 2  # the photographs once
 
 
 @pytest.mark.parametrize("first", ["cc", "rgb+fd"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchbench.learn.patches import PatchSource, dih4
+from benchbench.learn.patches import PatchSource, cut_patches, dih4
 
 CPU = torch.device("cpu")
 
@@ -41,6 +41,20 @@ def test_stacks_stay_aligned_and_patches_come_from_the_grid():
         turned = [np.rot90(p, k) for p in (pixels, pixels.transpose(1, 0, 2)) for k in range(4)]
         found = [cells[np.ascontiguousarray(t).tobytes()] for t in turned if np.ascontiguousarray(t).tobytes() in cells]
         assert found == [int(label)]
+
+
+def test_a_cpu_cuts_what_a_gpu_cuts(tmp_path):
+    """To the bit, and from a memory-mapped file, which cannot be written: a warning would fail the test."""
+    rng = np.random.default_rng(1)
+    for kind in (np.uint8, np.float16):
+        np.save(tmp_path / "stack.npy", rng.integers(0, 256, (5, 16, 24, 3)).astype(kind))
+        stack = np.load(tmp_path / "stack.npy", mmap_mode="r")
+        places = np.stack([rng.integers(0, n, 200) for n in (5, 2, 3, 8)])
+        grid = torch.from_numpy(np.array(stack)).unfold(1, 8, 8).unfold(2, 8, 8)
+        photo, row, column, element = torch.from_numpy(places)
+        found = cut_patches(stack, 8, places)
+        assert torch.equal(found, dih4(grid[photo, row, column], element))
+        assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_classes_are_balanced_whatever_their_sizes():
