@@ -146,6 +146,21 @@ def bench_here() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A profile with the networks of `smoke` and a fraction of its photographs, which take longer to render."""
+    from benchbench.contracts import profile
+
+    text = (Path(profile.__file__).parent / "profiles" / "smoke.toml").read_text(encoding="utf-8")
+    many = "size = 64\nscenes = 8\nq_per_device = 5\np_per_device = 5\ntest_per_class = 2\n"
+    assert many in text
+    few = "size = 32\nscenes = 3\nq_per_device = 1\np_per_device = 2\ntest_per_class = 1\n"
+    file = tmp_path_factory.mktemp("profile") / "tiny.toml"
+    text = text.replace(many, few).replace('name = "smoke"', 'name = "tiny"')
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+@pytest.fixture(scope="session")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that tests/plugin is installed in; on sys.path and, for child processes, in PYTHONPATH."""
     place = tmp_path_factory.mktemp("site")

@@ -6,6 +6,8 @@ import json
 import math
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,24 +22,30 @@ def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_returns_finite_ratios(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, which has imported torch already; the command starts one for each stage."""
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """`python -m benchmarks --quick` in this process, which has imported torch already."""
     import torch
 
     monkeypatch.chdir(ROOT)  # where a process that it starts finds the package
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks.__main__ import main
 
-    out = tmp_path / "report.json"
-    command = ["benchmarks", "--quick", "--stage", stage, "--out", str(out), "--write", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", command)
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", *arguments])
+        return main()
+
     threads = torch.get_num_threads()
-    try:
-        assert main() == 0
-    finally:
-        torch.set_num_threads(threads)
+    yield call
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_returns_finite_ratios(stage: str, tmp_path: Path, started: Callable[..., int]) -> None:
+    """The command starts a process for each, in the next test."""
+    out = tmp_path / "report.json"
+    assert started("--stage", stage, "--out", str(out), "--write", str(tmp_path)) == 0
     report = json.loads(out.read_text())
     assert report["rows"] or report["tables"]
     for row in report["rows"]:
@@ -53,14 +61,38 @@ def test_every_stage_returns_finite_ratios(stage: str, tmp_path: Path, monkeypat
 
 
 @pytest.mark.slow
-def test_the_command_prints_and_writes_one_document(tmp_path: Path) -> None:
-    done = benchmarks("--only", "signal_processing", "--write", str(tmp_path))
-    assert done.returncode == 0, done.stderr
+def test_the_command_prints_and_writes_one_document(
+    tmp_path: Path, started: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert started("--only", "signal_processing", "--write", str(tmp_path)) == 0
+    out, err = capfd.readouterr()
     written = (tmp_path / "benchmarks.md").read_text()
-    assert done.stdout.strip() == written.strip()
+    assert out.strip() == written.strip()
     assert "| peer / ours |" in written.replace("   ", " ").replace("  ", " ")
     assert "Machine: " in written and "## Signal processing" in written
-    assert "Wiener residual" in done.stderr
+    assert "Wiener residual" in err, "what the process of a stage says"
+
+
+def test_memory_is_that_of_a_process_and_its_descendants(started: Callable[..., int]) -> None:
+    from benchmarks.memory import held
+
+    code = """
+        import subprocess, sys
+        kept = b"x" * (int(sys.argv[2]) << 20)
+        if sys.argv[3:]:
+            child = subprocess.Popen([sys.executable, "-c", sys.argv[1], *sys.argv[1:2], *sys.argv[3:]])
+        else:
+            print("ready", flush=True)
+        sys.stdin.read()
+        """
+    for megabytes in (["64"], ["64", "32"]):  # the second is a child's
+        command = [sys.executable, "-c", textwrap.dedent(code), textwrap.dedent(code), *megabytes]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+            total, own = held(process.pid)
+            process.communicate()
+        least = sum(map(int, megabytes)) << 20
+        assert least <= own <= least + (30 << 20) and own < total
 
 
 def test_an_unknown_stage_is_named() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def ran(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.slow
-def test_the_wheel_does_the_main_job_in_another_folder(tmp_path: Path) -> None:
+def test_the_wheel_does_the_main_job_in_another_folder(tiny: str, tmp_path: Path) -> None:
     source, place, folder = tmp_path / "source", tmp_path / "place", tmp_path / "elsewhere"
     for name in SOURCE:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -33,6 +34,13 @@ def test_the_wheel_does_the_main_job_in_another_folder(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     assert wheel.name.startswith("benchbench_forensics-")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    folders = {"benchbench": "benchbench", "attacks": "benchbench_attacks", "targets": "benchbench_targets"}
+    folders["results/published"] = "benchbench_published"
+    for here, there in folders.items():
+        files = [p for p in (source / here).rglob("*") if p.is_file() and p.suffix != ".pyc"]
+        left_out = {f"{there}/{p.relative_to(source / here).as_posix()}" for p in files} - packed
+        assert {name for name in left_out if not name.startswith("benchbench/launch/")} == set()
     ran(sys.executable, "-m", "venv", "--without-pip", place)
     installed = ran(*pip, "--python", place / "bin" / "python", "install", "--no-deps", wheel)
     assert installed.returncode == 0, installed.stderr
@@ -47,35 +55,58 @@ def test_the_wheel_does_the_main_job_in_another_folder(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def several(*commands: list[str]) -> list[str]:
-        """Run commands in one process, which imports torch once, as `bench` would each."""
+    def several(*commands: list[str], then: str) -> list[str]:
+        """Run commands in one process, which imports torch once, as `bench` would each, then Python."""
         code = (
             "import sys\nfrom benchbench_launch import main\n"
             f"for sys.argv in {[['bench', *command] for command in commands]}:\n"
             "    try:\n        main()\n    except SystemExit as ended:\n        assert not ended.code, sys.argv\n"
             "    print('\\f', end='')\n"
-        )
+        ) + textwrap.dedent(then)
         done = ran(place / "bin" / "python", "-c", code, cwd=folder, env=environment, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.split("\f")[:-1]
+        return done.stdout.split("\f")
 
     where = ran(
         place / "bin" / "python", "-c", "import benchbench; print(benchbench.__file__)", cwd=folder, env=environment
     )
     assert where.stdout.strip() == str(site / "benchbench" / "__init__.py")
     where = ("--targets", "resnet18/rgb/complete", "--split", "in")
-    # Cama's 240 trials take a minute more, and two workers as long to start as one for all of this.
-    said = bench("run", "--attack", "identity", *where, "--workers", "1")
+    # Profile 'quick' renders for a minute; its networks are asked for below.
+    said = bench("run", "--attack", "identity", *where, "--workers", "1", "--profile", tiny)
     assert "1 computed, 0 already there, 0 skipped, 0 failed" in said
     assert {"leaderboard.html", "leaderboard.csv", "virtual"} <= {path.name for path in (folder / "results").iterdir()}
-    told, table, profiles, attacks, _ = several(
+    zoo = """
+        import torch
+        from pathlib import Path
+        from benchbench import ATTACKS, TARGETS, RecipeSource, load_profile
+        from benchbench.contracts.fit import collect
+        from benchbench.data.virtual.recipe import VirtualRecipe
+        from benchbench.evaluate.networks import networks
+        from benchbench.records.cache import Cache
+        from benchbench.records.zoo import Zoo
+
+        profile, zoo, place = load_profile("quick"), Zoo(), Path("adopted")
+        setup = RecipeSource.of(VirtualRecipe(**profile.data)).facts(place).setup(profile, 0)
+        assert len(zoo.ids()) == len(zoo.networks) > 48
+        for fit_id in zoo.ids():
+            zoo.state(fit_id)
+        target = TARGETS.create("resnet18/rgb/complete")
+        fits = {**ATTACKS.create("cama", profile.attacks).fits(setup), **target.fits(setup)}
+        print(len(zoo.adopt(collect(fits, setup.data_id), Cache(place))), "adopted")
+        loaded = networks(fits, setup, place, torch.device("cpu"))
+        print(tuple(target.load(loaded, torch.device("cpu"))(torch.rand(2, 3, 256, 256)).shape))
+        """
+    told, table, profiles, attacks, _, adopted = several(
         ["run", "--attack", "cama", *where, "--dry-run"],
         ["table", "2a", "--published"],
         ["list", "profiles"],
         ["list", "attacks"],
         ["new", "attack", "box-blur"],
+        then=zoo,
     )
     assert "fits that missing and stale cells need: 5 present, 0 missing" in told, "the zoo came along"
+    assert adopted.splitlines() == ["5 adopted", "(2, 6)"], "whole, and a run finds what it needs"
     assert "91.2" in table, "the paper's figure for Cama on ResNet-18 RGB"
     assert "paper" in profiles
     assert "cama" in attacks

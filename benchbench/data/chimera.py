@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ class Chimeras:
     recipe: VirtualRecipe
     cache: Path
 
-    @property
+    @cached_property  # the identity of a recipe takes as long as a photograph of 32 pixels
     def scene_dir(self) -> Path:
         """Where the rendered scenes lie."""
         return self.cache / "scenes" / data_id(self.recipe)

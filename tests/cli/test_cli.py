@@ -122,24 +122,24 @@ def test_report_on_nothing_and_a_version(here: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_whole_run_on_virtual_cameras(cli: Run, here: Run, tmp_path: Path) -> None:
-    """From nothing to tables with the plugin, on the smoke profile's photographs."""
-    where = ["--cache", "c", "--results", "r", "--profile", "smoke", "--targets", "toy/*"]
-    run: list[Any] = ["run", "--attack", "shift,fade", *where, "--workers", "2"]
-    dry = here(*run, "--dry-run")
+def test_a_whole_run_on_virtual_cameras(cli: Run, here: Run, tiny: str, tmp_path: Path) -> None:
+    """From nothing to tables with the plugin, on tiny photographs, by the command that a user types."""
+    where = ["--cache", "c", "--results", "r", "--profile", tiny, "--targets", "toy/*"]
+    run: list[Any] = ["run", "--attack", "shift,fade", *where, "--workers"]
+    dry = here(*run, "2", "--dry-run")
     assert "16 missing" in dry.stdout and "estimate with 2 workers" in dry.stdout, dry.stdout + dry.stderr
     assert not (tmp_path / "r").exists() and not (tmp_path / "c" / "fits").exists()
-    first = cli(*run)
+    first = cli(*run, "1")  # workers that a process of its own starts: tests/harness/test_script.py
     assert first.returncode == 0, first.stderr
     assert "16 computed, 0 already there, 0 skipped, 0 failed" in first.stdout
     assert "page: r/leaderboard.html" in first.stdout and (tmp_path / "r" / "leaderboard.csv").exists()
     assert "bench: networks: done" in first.stderr and "to go" in first.stderr
     began = time.monotonic()
-    assert "0 computed, 16 already there" in here(*run).stdout
+    assert "0 computed, 16 already there" in here(*run, "2").stdout
     assert time.monotonic() - began < 20
     status = here("status", "--attack", "shift,fade", *where).stdout
     assert "cells: 16 present, 0 missing, 0 stale, 0 skipped" in status
     assert "shift" in here("table", "other", "--results", "r").stdout.lower()
     assert here("report", "--results", "r").returncode == 0
     assert "virtual" in here("list", "datasets", "--cache", "c").stdout
-    assert "known" in here("data", "info", "virtual", "--profile", "smoke", "--cache", "c").stdout
+    assert "known" in here("data", "info", "virtual", "--profile", tiny, "--cache", "c").stdout

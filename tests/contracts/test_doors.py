@@ -157,9 +157,11 @@ def test_a_whole_image_preprocessor_is_never_trained_on_patches(plugin: Path) ->
 
 
 @pytest.mark.slow
-def test_the_whole_chain_runs_with_a_strangers_parts(plugin: Path, tmp_path: Path, bench_here: Bench) -> None:
+def test_the_whole_chain_runs_with_a_strangers_parts(
+    plugin: Path, tiny: str, tmp_path: Path, bench_here: Bench
+) -> None:
     targets = "tiny/median/complete,tiny/rgb/partial,resnet18/median/partial"
-    where = ["--profile", "smoke", "--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r")]
+    where = ["--profile", tiny, "--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r")]
     command = ["run", "--attack", "noise", "--targets", targets, "--workers", "2", *where]
     done = bench_here(*command)
     assert done.returncode == 0, done.stdout + done.stderr

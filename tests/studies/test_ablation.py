@@ -185,14 +185,14 @@ def test_two_attacks_of_one_name_and_untrained_networks_are_refused(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_the_command_on_a_tiny_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_on_a_tiny_benchmark(tiny: str, tmp_path: Path) -> None:
     """Two workers give what one gives; the page, the table and the picture are there."""
     import pandas as pd
     from typer.testing import CliRunner
 
     from benchbench.cli import app
 
-    place = ["--profile", "smoke", "--cache", str(tmp_path / "c")]
+    place = ["--profile", tiny, "--cache", str(tmp_path / "c")]
     names = ["--attack", "noise,fgsm", "--targets", "resnet18/rgb/complete"]
     runner = CliRunner()
     refused = runner.invoke(app, ["ablate", *place, *names, "--photographs", "1", "--results", str(tmp_path / "r")])
@@ -204,12 +204,16 @@ def test_the_command_on_a_tiny_benchmark(tmp_path: Path, capsys: pytest.CaptureF
         results = ["--results", str(tmp_path / where), "--workers", workers, "--photographs", "1", "-q"]
         ran = runner.invoke(app, ["ablate", *place, *names, *results])
         assert ran.exit_code == 0, ran.output
-    folder = tmp_path / "r" / "virtual" / "smoke"
+        kept = sorted((tmp_path / "c" / "ablation").glob("*.json"))
+        assert len(kept) == 6
+        for path in kept[:2]:
+            path.unlink()  # to be looked at again, by one worker
+    folder = tmp_path / "r" / "virtual" / "tiny"
     assert (folder / "ablation.png").stat().st_size > 10_000
     assert "Made by `bench ablate --attack" in (folder / "ablation.md").read_text()
     frame = pd.read_csv(folder / "ablation.csv")
     assert set(frame.kind) == {"psnr of the switch", "left", "followed", "fakes", "explained", "lacks"}
-    same = (tmp_path / "s" / "virtual" / "smoke" / "ablation.csv").read_bytes()
+    same = (tmp_path / "s" / "virtual" / "tiny" / "ablation.csv").read_bytes()
     assert (folder / "ablation.csv").read_bytes() == same
     # White noise has nothing of a lens or of a demosaicing in it.
     noise = frame[(frame.kind == "fakes") & (frame.name == "noise")]
