@@ -16,6 +16,7 @@ from benchbench.learn.training import parts
 from benchbench.metrics.rates import psnr
 
 from ._evaluator import evaluator_fits, make_evaluator
+from ._goal import say_if_missed
 
 
 def evaluator_of(context: CraftContext) -> nn.Module:
@@ -105,6 +106,7 @@ class EpsilonFit(Fit):
             middle = (low * high) ** 0.5
             value = measure(middle)
         context.facts.update(epsilon=middle, psnr_held_out=value, images=len(rows))
+        say_if_missed(self.label, value, self.psnr)
         return {"epsilon": torch.tensor(middle, dtype=torch.float64)}
 
     def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> float:

@@ -30,7 +30,9 @@ Targets = Annotated[
     list[str],
     typer.Option("--targets", "-t", help="Names, comma lists, globs such as 'resnet18/*/complete', or 'all'."),
 ]
-ProfileName = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, paper, or the path of a TOML file.")]
+ProfileName = Annotated[
+    str, typer.Option("--profile", "-p", help="smoke, quick, paper, paper-short, or the path of a TOML file.")
+]
 Splits = Annotated[str, typer.Option("--split", help="in: known camera models; out: unknown ones; or both.")]
 Conditions = Annotated[
     str,

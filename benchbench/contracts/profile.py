@@ -1,7 +1,8 @@
 """Profiles: the sizes and recipes of a whole benchmark, read from TOML.
 
 A profile moves numbers, so everything in it is part of the identities that it touches and its name stands in every
-table's caption. `smoke` is for tests, `quick` for laptops, `paper` is the published protocol.
+table's caption. `smoke` is for tests, `quick` for laptops, `paper` is the published protocol, `paper-short` the same
+with short epochs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ identity; a fit's record says which it was."""
 
 
 class Recipe(Section):
-    """How a classifier (target or evaluator stream) is trained; the defaults are the paper's."""
+    """How a classifier (target or evaluator stream) is trained; the defaults are those of `paper-short`."""
 
     learning_rate: float = 0.1
     momentum: float = 0.9
@@ -96,7 +97,7 @@ class GeneratorShape(Section):
 
 
 class CganRecipe(Section):
-    """How the three cGAN attacks are trained; the defaults are the paper's."""
+    """How the three cGAN attacks are trained; the defaults are those of `paper-short`."""
 
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)

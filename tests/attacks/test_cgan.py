@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor, nn
 
 from benchbench.contracts.fit import FitContext, Setup
 from benchbench.contracts.profile import GeneratorShape, load_profile
-from benchbench.forensics import ConstrainedConv, FiniteDifferences
+from benchbench.forensics import ConstrainedConv, FiniteDifferences, remosaic
 from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.image_to_image import ChromaBlur, ImageToImage, PatchCritic
@@ -277,6 +278,31 @@ def test_held_out_photographs_correct_the_goal_and_disqualify_an_epoch_far_below
     facts = context.facts
     assert score == (pytest.approx(np.mean(facts["evaluator_success"]) - penalty),)
     assert float(game.pixel.offset) == pytest.approx(facts["psnr_held_out"] - goal, rel=1e-5)
+
+
+@pytest.mark.parametrize("goal", [None, 60.0])
+def test_the_record_is_of_the_network_that_is_kept_and_a_missed_goal_is_said(
+    goal: float | None, caplog: pytest.LogCaptureFixture, tmp_path: Path
+):
+    fit, _, evaluator = game_of(MislCgan(psnr=goal))
+    data = SimpleNamespace(
+        photos=lambda role: SimpleNamespace(images=PHOTOS, camera=LABELS),
+        labels=lambda role: {"camera": LABELS, "validation": np.arange(6) >= 3},
+        known=3,
+    )
+    needs = {"classifier": evaluator.classifier, "remosaiced": MOSAICED}
+    files = {"folder": tmp_path, "checkpoint": tmp_path / "checkpoint.pt"}
+    context = FitContext(data=data, device=torch.device("cpu"), needs=needs, **files)
+    generator = fit.load(fit.run(context), {}, {})
+    ratios = []
+    for photo, label in zip(PHOTOS[3:], LABELS[3:], strict=True):
+        x = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255
+        for wanted in {0, 1, 2} - {int(label)}:
+            made = generator(remosaic(x) * 2 - 1, torch.tensor([wanted])) / 2 + 0.5
+            ratios.append(peak_signal_noise_ratio(photo, (made[0] * 255).round().byte().permute(1, 2, 0).numpy()))
+    assert context.facts["psnr_held_out"] == pytest.approx(np.mean(ratios), abs=1e-3)
+    said = [f"'generator/misl-cgan' misses its PSNR goal: held-out photographs have {np.mean(ratios):.1f} dB"]
+    assert [r.getMessage().split(" where")[0] for r in caplog.records] == (said if goal else [])
 
 
 def test_published_settings():

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from benchbench.base.errors import BenchError, UnknownNameError
 from benchbench.contracts.attack import CraftContext
+from benchbench.contracts.fit import FitContext
 from benchbench.evaluate.craft import craft
+from benchbench_attacks._white_box import EpsilonFit
 from benchbench_attacks.bridge import bridge
 from benchbench_attacks.controls import Identity, Noise
 from benchbench_attacks.fgsm import Fgsm
@@ -101,3 +106,25 @@ def test_bridge_names_what_it_does_not_know():
     with pytest.raises(BenchError, match=r"attack 'torchattacks:MIFGSM' has no parameter 'epz'. Did you mean 'eps'"):
         bridge.create("MIFGSM", {"epz": 1})
     assert {"FGSM", "PGD", "MIFGSM", "CW"} <= set(bridge.names())
+
+
+@pytest.mark.parametrize(("goal", "missed"), [(35.0, False), (80.0, True)])
+def test_a_calibration_that_misses_its_goal_says_so(
+    goal: float, missed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """80 dB is out of the reach of uint8: each value of an FGSM moves by a grey level, or none."""
+    monkeypatch.setattr("benchbench_attacks._white_box.make_evaluator", lambda networks: LinearEvaluator())
+    images = np.random.default_rng(0).integers(60, 190, (12, 16, 16, 3), dtype=np.uint8)
+    labels = np.arange(12) % 6
+    data = SimpleNamespace(
+        photos=lambda role: SimpleNamespace(images=images, camera=labels),
+        labels=lambda role: {"camera": labels, "validation": np.ones(12, bool)},
+        known=6,
+    )
+    needs = dict.fromkeys(("residual", "high", "low"))
+    context = FitContext(data=data, device=torch.device("cpu"), needs=needs, folder=Path(), checkpoint=Path())
+    EpsilonFit(attack=Fgsm(), psnr=goal, images=4, evaluators=()).run(context)
+    assert len(caplog.records) == missed
+    if missed:
+        assert caplog.messages[0].startswith("'epsilon of fgsm' misses its PSNR goal: held-out photographs have")
+        assert "dB where 80.0 +- 1 was expected" in caplog.messages[0]
