@@ -109,7 +109,7 @@ class Step:
         self.classify: nn.Module = self.network.backbone
         if compiled:
             self.classify = torch.compile(self.network.backbone)  # type: ignore[assignment]
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=True)
         self.stacks = [torch.rand(recipe.batch, 3, fit.patch, fit.patch, device=device)]
         self.labels = torch.arange(recipe.batch, device=device) % fit.classes
 
