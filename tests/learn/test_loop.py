@@ -18,10 +18,14 @@ class KilledError(Exception):
     pass
 
 
-def train(folder: Path, stop_after: int | None = None, scores: list[float] | None = None) -> tuple[dict, Any]:
+def train(
+    folder: Path, stop_after: int | None = None, scores: list[float] | None = None, adam: bool = False
+) -> tuple[dict, Any]:
     torch.manual_seed(5)
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
+    if adam:
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.1, fused=True)
     calls = {"steps": 0, "scores": 0}
 
     def step(generator: torch.Generator) -> torch.Tensor:
@@ -59,12 +63,13 @@ def train(folder: Path, stop_after: int | None = None, scores: list[float] | Non
     return loop.run(context), context
 
 
+@pytest.mark.parametrize("adam", [False, True])
 @pytest.mark.parametrize("stop", [1, 10, 37, 59])
-def test_resumed_training_is_exact(tmp_path, stop):
-    whole, _ = train(tmp_path / "a")
+def test_resumed_training_is_exact(tmp_path, stop, adam):
+    whole, _ = train(tmp_path / "a", adam=adam)
     with pytest.raises(KilledError):
-        train(tmp_path / "b", stop_after=stop)
-    resumed, _ = train(tmp_path / "b")
+        train(tmp_path / "b", stop_after=stop, adam=adam)
+    resumed, _ = train(tmp_path / "b", adam=adam)
     assert whole.keys() == resumed.keys()
     for name in whole:
         assert torch.equal(whole[name], resumed[name]), name
