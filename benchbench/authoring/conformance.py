@@ -107,7 +107,11 @@ def check_attack(
 
     def context(index: torch.Tensor) -> CraftContext:
         chosen = tuple(seeds[i] for i in index.tolist())
-        return CraftContext(device=x.device, known=known, networks=dict(nets), seeds=chosen)
+        made = CraftContext(device=x.device, known=known, networks=dict(nets), seeds=chosen)
+        if attack.card.knowledge == "oracle":
+            # A camera of these classes would see the scene darker or brighter.
+            made.retake = lambda classes: (x[index] * (0.8 + 0.3 * classes.view(-1, 1, 1, 1) / known)).clamp(0, 1)
+        return made
 
     def crafted(rows: slice | list[int], pixels: torch.Tensor = x) -> torch.Tensor:
         index = torch.arange(len(x))[rows]

@@ -56,10 +56,9 @@ def ablate(
     from benchbench.harness.photographs import shown_on
     from benchbench.harness.zoo import fits_of
     from benchbench.records.cache import Cache
-    from benchbench.records.garbage import scenes_lock
     from benchbench.records.zoo import Zoo
     from benchbench.report.figures import save
-    from benchbench.studies.ablation import chimeras_of, jobs
+    from benchbench.studies.ablation import jobs
     from benchbench.studies.ablation_tables import document, figure, table
     from benchbench.studies.traces import Ablation
 
@@ -75,18 +74,16 @@ def ablate(
     screen.start({"photographs": 20.0, "looking": 10.0 * len(work) / max(1, options.workers)})
     try:
         asked.source.build(options.cache, options.workers, shown_on(screen), test_alone=True)
-        with store.hold(scenes_lock(setup.data_id)):
-            chimeras_of(asked.source, options).prepare(options.workers, shown_on(screen))
-            screen.update("photographs", 1, 1, "ready")
-            queue = Queue(work)
-            meter = Meter(lambda done, total, text: screen.update("looking", done, total, text))
-            meter.add(work)
-            found = {}
-            for outcome in run_jobs(queue, options, meter.progress):
-                if outcome.error is not None:
-                    raise BenchError(outcome.error)
-                meter.finish(outcome)
-                found[int(outcome.key)] = outcome.value
+        screen.update("photographs", 1, 1, "ready")
+        queue = Queue(work)
+        meter = Meter(lambda done, total, text: screen.update("looking", done, total, text))
+        meter.add(work)
+        found = {}
+        for outcome in run_jobs(queue, options, meter.progress):
+            if outcome.error is not None:
+                raise BenchError(outcome.error)
+            meter.finish(outcome)
+            found[int(outcome.key)] = outcome.value
     finally:
         screen.close()
     ablation = Ablation(

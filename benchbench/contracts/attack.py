@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from benchbench.contracts.fit import Fit, Setup
 
-Knowledge = Literal["none", "surrogate", "white-box"]
+Knowledge = Literal["none", "surrogate", "white-box", "oracle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ class AttackCard:
     title: str
     version: int
     knowledge: Knowledge
-    """none: sees the photograph alone; surrogate: networks trained on q; white-box: the target itself."""
+    """none: sees the photograph alone; surrogate: networks trained on q; white-box: the target itself; oracle: the
+    scene, which only virtual cameras can tell: what such an attack scores is a limit, not a result."""
     needs_fit: bool = False
     reads_source: bool = False
     """The attack is given the true labels."""
@@ -52,6 +53,9 @@ class CraftContext:
     """One seed an image of the batch: the only source of randomness."""
     cache: dict[str, Any] = field(default_factory=dict)
     """Kept between batches: for objects that are slow to build, never for results."""
+    retake: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """For knowledge `oracle` alone: int64 (N,) wanted classes to the photographs of the batch, float32 (N, 3, H, W) in
+    [0, 1], as the cameras of these classes take them: the same scene, window, light and optics."""
 
     def generators(self) -> list[torch.Generator]:
         """Return one CPU generator an image, so that batch size and order cannot matter."""

@@ -122,6 +122,9 @@ class Profile(Section):
     name: str
     summary: str
     patch: int = 64
+    wanted: int | None = None
+    """Wanted models of a test photograph, in turn; none: all that it can be taken for. With few, more photographs can
+    be judged in the same time, and photographs are what numbers rest on."""
     data: dict[str, Any] = {}
     """Arguments of `benchbench.data.VirtualRecipe`."""
     backbones: Backbones = Backbones()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchbench.base.errors import BenchError
+from benchbench.base.identity import since
 
 HIGHEST_BUDGET = 60.0
 """dB. Above it rounding to 8 bits removes a perturbation."""
@@ -20,10 +21,14 @@ class Protocol:
     """None: each attack's own distortion; a number: every perturbation is rescaled to this PSNR in dB first."""
     seed: int = 0
     """Seed of the attacks' randomness while crafting; each image derives its own from it."""
+    wanted: int | None = field(default=None, metadata=since("0.3"))
+    """Wanted models of a photograph; None: all that it can be taken for, or as many as the profile says."""
     version: int = 1
     """Raised when the harness's own steps change results."""
 
     def __post_init__(self) -> None:
+        if self.wanted is not None and self.wanted < 1:
+            raise BenchError(f"wanted {self.wanted}; at least one wanted model a photograph is expected.")
         if self.budget is not None and not 0 < self.budget <= HIGHEST_BUDGET:
             raise BenchError(f"budget {self.budget:g} dB; a PSNR above 0 and up to {HIGHEST_BUDGET:g} dB is expected.")
 

@@ -34,6 +34,8 @@ class Facts:
     """True class of each test photograph."""
     jpeg_models: frozenset[int] = frozenset()
     """Known classes whose JPEG quantization tables can be read."""
+    retakes: bool = False
+    """Whether the test photographs can be taken again with another camera model."""
 
     def setup(self, profile: Profile, seed: int) -> Setup:
         """Return what attacks and targets are told before they name their fits."""
@@ -61,3 +63,13 @@ class Source(Protocol):
 
     def open(self, cache: Path) -> Dataset:
         """Open what `build` made."""
+
+    def retake(self, index: int, wanted: int) -> NDArray[np.uint8]:
+        """Take test photograph `index` again with the camera of class `wanted`, its own optics kept.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            BenchError: `Facts.retakes` is false.
+        """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,6 @@ from numpy.typing import NDArray
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.protocol import Protocol
-
-if TYPE_CHECKING:
-    pass
-
 
 Split = Literal["in", "out"]
 
@@ -46,38 +42,65 @@ def true_classes(known: int, classes: int, split: Split) -> range:
     return range(known) if split == "in" else range(known, classes)
 
 
-def trials(camera: NDArray[np.int64], known: int, split: Split, targeted: bool = True) -> Trials:
-    """Return every test photograph of a split with every wrong class that the attacker knows.
+def wanted_models(camera: NDArray[np.int64], known: int, each: int | None = None) -> list[tuple[int, ...]]:
+    """Return the wanted models of each test photograph: the wrong ones that the attacker knows, or `each` of them.
+
+    Taken in turn within a true model, so that all are wanted of it equally often, within one photograph.
+
+    Args:
+        camera: true class of each test photograph.
+        each: None gives all.
+    """
+    found: list[tuple[int, ...]] = []
+    seen: dict[int, int] = {}
+    for true in camera.tolist():
+        wrong = [c for c in range(known) if c != true]
+        count = len(wrong) if each is None else min(each, len(wrong))
+        # Each true model begins elsewhere, so that what does not come out even is not always wanting the same models.
+        start = seen.get(true, true if each is not None else 0)
+        found.append(tuple(sorted(wrong[(start + k) % len(wrong)] for k in range(count))))
+        seen[true] = start + count
+    return found
+
+
+def trials(
+    camera: NDArray[np.int64], known: int, split: Split, targeted: bool = True, each: int | None = None
+) -> Trials:
+    """Return every test photograph of a split with every model that is wanted of it.
 
     Args:
         camera: true class of each test photograph.
         targeted: False gives each photograph one trial with wanted class ANY.
+        each: see `wanted_models`.
     """
+    goals = wanted_models(camera, known, each)
     rows = [
         (i, int(true), wanted)
         for i, true in enumerate(camera)
         if (true < known) == (split == "in")
-        for wanted in (range(known) if targeted else (ANY,))
-        if wanted != true
+        for wanted in (goals[i] if targeted else (ANY,))
     ]
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)
     return Trials(table[:, 0], table[:, 1], table[:, 2])
 
 
-def expanded(trials: Trials, known: int) -> tuple[NDArray[np.int64], Trials]:
-    """Return trials with one for every wrong class in the place of each that stands for all of them.
+def expanded(trials: Trials, goals: Sequence[tuple[int, ...]]) -> tuple[NDArray[np.int64], Trials]:
+    """Return trials with one for every wanted model in the place of each that stands for all of them.
+
+    Args:
+        goals: `wanted_models` of the test photographs.
 
     Returns:
         (from which trial each comes, (M,); the trials). Crafting for each would give the same photograph.
     """
     if not (trials.wanted == ANY).any():
         return np.arange(len(trials)), trials
-    goals = [
-        [c for c in range(known) if c != true] if wanted == ANY else [int(wanted)]
-        for true, wanted in zip(trials.true, trials.wanted, strict=True)
+    each = [
+        goals[image] if wanted == ANY else (int(wanted),)
+        for image, wanted in zip(trials.image, trials.wanted, strict=True)
     ]
-    rows = np.repeat(np.arange(len(trials)), [len(g) for g in goals])
-    return rows, Trials(trials.image[rows], trials.true[rows], np.array([w for g in goals for w in g], np.int64))
+    rows = np.repeat(np.arange(len(trials)), [len(g) for g in each])
+    return rows, Trials(trials.image[rows], trials.true[rows], np.array([w for g in each for w in g], np.int64))
 
 
 def is_targeted(attack: Attack | None, protocols: Iterable[Protocol] = ()) -> bool:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbench.base.errors import BenchError
 from benchbench.base.seeds import stream
-from benchbench.data.build import Progress, data_id, make_scenes
+from benchbench.contracts.source import Source
 from benchbench.data.virtual import processing
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.cameras import Camera
@@ -43,27 +42,19 @@ def switched(camera: Camera, other: Camera, traces: Collection[str]) -> Camera:
     return camera.model_copy(update={field: getattr(other, field) for field in fields})
 
 
+FORGERY = tuple(trace for trace in TRACES if trace != "optics")
+"""What a perfect forger switches: all that does not move the picture. Nobody moves geometry within a small budget."""
+
+
 @dataclass(frozen=True)
 class Chimeras:
     """Takes chimeras of the test photographs of a recipe; picklable, for worker processes.
 
     Attributes:
         recipe: not the neutral control, whose models are all alike.
-        cache: rendered test scenes are kept under it.
     """
 
     recipe: VirtualRecipe
-    cache: Path
-
-    @cached_property  # the identity of a recipe takes as long as a photograph of 32 pixels
-    def scene_dir(self) -> Path:
-        """Where the rendered scenes lie."""
-        return self.cache / "scenes" / data_id(self.recipe)
-
-    def prepare(self, workers: int, progress: Progress | None = None) -> None:
-        """Render the test scenes that are missing, once."""
-        specs = [scene for scene in virtual.scenes(self.recipe) if scene.role == "test"]
-        make_scenes(self.recipe, specs, self.scene_dir, workers, progress)
 
     def items(self) -> Sequence[Item]:
         """Return the test photographs in the order of the data set."""
@@ -75,19 +66,37 @@ class Chimeras:
         Returns:
             (H, W, 3) uint8; without traces, the photograph of the data set to the bit.
         """
-        item = self.items()[index]
-        cameras = virtual.cameras(self.recipe)
-        label = virtual.labels(self.recipe)[item.camera]
-        view, scene = virtual.view_of(self.recipe, item, self.scene_dir)
-        # The other model's own device of this number: its PRNU and fixed pattern come with its sensor.
-        of = replace(item, camera=other) if "sensor" in traces else item
-        shot = virtual.take(
-            switched(cameras[item.camera], cameras[other], traces),
-            virtual.device(self.recipe, of.camera, of.device),
-            scene,
-            view,
-            stream(self.recipe.seed, "noise", item.camera, item.device, item.number),
-            make=label.make,
-            model=label.model,
-        )
-        return processing.center(shot.pixels, self.recipe.size)
+        return switched_photograph(self.recipe, self.items()[index], other, traces)
+
+
+def switched_photograph(recipe: VirtualRecipe, item: Item, other: int, traces: Collection[str]) -> NDArray[np.uint8]:
+    """Take a photograph of any role again, with these traces of camera model `other`; see `Chimeras.take`."""
+    cameras = virtual.cameras(recipe)
+    label = virtual.labels(recipe)[item.camera]
+    view, scene = virtual.seen(recipe, item)
+    # The other model's own device of this number: its PRNU and fixed pattern come with its sensor.
+    of = replace(item, camera=other) if "sensor" in traces else item
+    shot = virtual.take(
+        switched(cameras[item.camera], cameras[other], traces),
+        virtual.device(recipe, of.camera, of.device),
+        scene,
+        view,
+        stream(recipe.seed, "noise", item.camera, item.device, item.number),
+        make=label.make,
+        model=label.model,
+    )
+    return processing.center(shot.pixels, recipe.size)
+
+
+def chimeras_of(source: Source) -> Chimeras:
+    """Return what takes chimeras of the test photographs of `source`.
+
+    Raises:
+        BenchError: the photographs are not those of virtual cameras, or the models are all alike.
+    """
+    recipe = getattr(source, "recipe", None)
+    if not isinstance(recipe, VirtualRecipe):
+        raise BenchError("photographs can be taken again by virtual cameras alone; use --data virtual.")
+    if recipe.neutral:
+        raise BenchError("the cameras of virtual-neutral are all alike; use --data virtual.")
+    return Chimeras(recipe)

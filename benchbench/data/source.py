@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.contracts.source import BuildProgress, Facts
@@ -37,7 +38,11 @@ class RecipeSource:
             found = self.open(cache)
         except DataError:
             return self._planned()
-        return facts_of(found) if found.whole else self._planned()
+        return replace(facts_of(found), retakes=self._retakes) if found.whole else self._planned()
+
+    @property
+    def _retakes(self) -> bool:
+        return not hasattr(self.recipe, "path") and not self.recipe.neutral
 
     def _planned(self) -> Facts:
         from benchbench.data.folder import recipe as folder
@@ -56,7 +61,7 @@ class RecipeSource:
         firsts = {item.camera: item.name for item in reversed(items["q"])}
         real = isinstance(self.recipe, FolderRecipe)
         jpegs = frozenset(c for c, name in firsts.items() if c < known and (not real or is_jpeg(name)))
-        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs)
+        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs, self._retakes)
 
     def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
         """Render or decode what is missing and open it."""
@@ -69,6 +74,12 @@ class RecipeSource:
         from benchbench.data.build import open_dataset
 
         return open_dataset(cache, self.data_id)
+
+    def retake(self, index: int, wanted: int) -> NDArray[np.uint8]:
+        """Take a test photograph again with another camera; see `Source.retake`."""
+        from benchbench.data.chimera import FORGERY, chimeras_of
+
+        return chimeras_of(self).take(index, wanted, FORGERY)
 
 
 def facts_of(dataset: Dataset) -> Facts:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.trials import ANY, Trials
+from benchbench.evaluate.networks import to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
 WHITE_BOX = "target"
 """The name that a white-box attack finds its target by, among its networks."""
+
+
+Retake = Callable[[int, int], NDArray[np.uint8]]
+"""Position of a test photograph and a class to the photograph, (H, W, 3); see `Source.retake`."""
 
 
 def image_seed(*parts: int | str) -> int:
@@ -113,6 +120,7 @@ def craft_trials(
     seed: int,
     where: str,
     target: str = "",
+    retake: Retake | None = None,
 ) -> torch.Tensor:
     """Craft a batch of trials, each with the random numbers that its photograph and wanted class have in every run.
 
@@ -122,6 +130,7 @@ def craft_trials(
         seed: `Protocol.seed`.
         where: for messages, e.g. 'split in, batch 3'.
         target: the name of the target that a white-box attack is given, for messages.
+        retake: takes a test photograph again with another camera, for an attack whose knowledge is `oracle`.
 
     Raises:
         AttackError, TargetError: see `benchbench.evaluate.craft.craft`.
@@ -137,4 +146,11 @@ def craft_trials(
         for image, label in zip(batch.image, batch.wanted, strict=True)
     )
     true, goals = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
+    if attack.card.knowledge == "oracle" and retake is not None:
+
+        def again(classes: torch.Tensor) -> torch.Tensor:
+            taken = [retake(int(image), int(c)) for image, c in zip(batch.image, classes.tolist(), strict=True)]
+            return to_tensor(np.stack(taken), x.device)
+
+        context.retake = again
     return craft(attack, x, true, goals, context, where, target)

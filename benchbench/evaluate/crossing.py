@@ -50,7 +50,7 @@ class View:
 class CrossingJob:
     """A job: one attack (None: the photographs as they are) on trials start to stop of one split.
 
-    Crafting is the same for all views, which differ in budget and condition alone.
+    Crafting is the same for all views, which differ in budget and condition alone, so in no wanted model.
     """
 
     attack: Attack | None
@@ -114,7 +114,7 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     dataset = job.source.open(job.cache)
     photos = dataset.photos("test")
     targeted = is_targeted(job.attack, (view.protocol for view in job.views))
-    every = trials(photos.camera, job.setup.known, job.split, targeted)
+    every = trials(photos.camera, job.setup.known, job.split, targeted, job.views[0].protocol.wanted)
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 
@@ -122,6 +122,7 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     context = CraftContext(device=device, known=job.setup.known)
     white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
     seen = next(iter(panel.members), "") if white_box else ""
+    retake = job.source.retake if job.attack is not None and job.attack.card.knowledge == "oracle" else None
     if job.attack is not None:
         context = craft_context(job.attack, job.setup, job.cache, device)
         if seen:
@@ -139,7 +140,7 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
                 where = f"split {job.split}, batch {(job.start + start) // size + 1}"
                 try:
                     with counter.watch():
-                        changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where, seen)
+                        changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where, seen, retake)
                 except TargetError as error:
                     panel.failures[seen] = str(error)
                     break  # it is the only one that this crossing is for

@@ -15,7 +15,7 @@ from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, TaskContext, recorded
-from benchbench.contracts.trials import Split, Trials, expanded, true_classes
+from benchbench.contracts.trials import Split, Trials, expanded, true_classes, wanted_models
 from benchbench.evaluate.crossing import CrossingResult
 from benchbench.harness.plan import Plan, PlannedCell, attack_fits, target_fits
 from benchbench.records.cell import (
@@ -59,7 +59,7 @@ def make_cell(
     joined = Trials(
         *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
     )
-    rows, each = expanded(joined, setup.known)
+    rows, each = expanded(joined, wanted_models(dataset.classes("test"), setup.known, planned.protocol.wanted))
     true, photographs = by_photograph(each)
     return Cell(
         cell_id=planned.cell_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -151,10 +151,11 @@ def make_plan(
     sources = {id(thing): source_digest(thing) for thing in (*attacks, *targets)}
     standing = _Standing(store)
     cells = []
+    asked = [p if p.wanted is not None else replace(p, wanted=setup.profile.wanted) for p in protocols]
     for a, attack in enumerate(attacks):
-        for protocol in protocols:
+        for protocol in asked:
             for split in splits:
-                reason = _why_not(setup, facts, split, protocol)
+                reason = _why_not(attack, setup, facts, split, protocol)
                 for t, target in enumerate(targets):
                     ids = {"attack": ids_attack[a], "target": ids_target[t]}
                     craft, cell = identities(attack, target, split, setup, protocol, ids)
@@ -240,7 +241,7 @@ def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequenc
             raise BenchError(f"{kind} '{name}' is asked for twice in one run.")
 
 
-def _why_not(setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> str:
+def _why_not(attack: Attack, setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> str:
     """Return why cells of a split cannot be computed on these photographs, or an empty string."""
     classes = true_classes(setup.known, setup.classes, split)
     if not classes:
@@ -248,6 +249,8 @@ def _why_not(setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> st
     lacking = [c for c in classes if not bool((facts.camera == c).any())]
     if lacking:
         return f"no test photographs of class {lacking[0]}"
+    if attack.card.knowledge == "oracle" and not facts.retakes:
+        return "it must know the scene; these photographs cannot be taken again by another camera"
     return CONDITIONS.create(protocol.condition).why_not(facts)
 
 
@@ -333,7 +336,13 @@ def _fits_of(cells: Sequence[PlannedCell], setup: Setup, there: Callable[[str], 
 def craft_key(cell: PlannedCell) -> str:
     """Return what cells share whose photographs are crafted once: all of craft_id but how they are judged."""
     white_box = cell.target.name if cell.attack.card.knowledge == "white-box" else ""
-    return digest("shared", {"attack": cell.attack.spec(), "split": cell.split, "seed": cell.protocol.seed}) + white_box
+    shared = {
+        "attack": cell.attack.spec(),
+        "split": cell.split,
+        "seed": cell.protocol.seed,
+        "wanted": cell.protocol.wanted,
+    }
+    return digest("shared", shared) + white_box
 
 
 def together(cells: Sequence[PlannedCell]) -> dict[str, list[PlannedCell]]:
@@ -351,4 +360,5 @@ def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64],
 def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
     """Return a first guess at the core seconds of cells whose photographs are crafted once."""
     targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
-    return crossing_seconds(len(trials(camera, setup.known, cells[0].split, targeted)), len(cells), size)
+    every = trials(camera, setup.known, cells[0].split, targeted, cells[0].protocol.wanted)
+    return crossing_seconds(len(every), len(cells), size)

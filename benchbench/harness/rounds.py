@@ -174,18 +174,20 @@ class Crossings:
         cells: tuple[PlannedCell, ...],
     ) -> _Group:
         targeted = is_targeted(attack, (view.protocol for view in views))
-        total = len(trials(self._camera, self.plan.setup.known, split, targeted))
+        each = views[0].protocol.wanted
+        total = len(trials(self._camera, self.plan.setup.known, split, targeted, each))
         self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
         return self._groups[key]
 
     def _share(self) -> int:
         """Return how many trials a job should have."""
-        trials_of: dict[tuple[bool, Split], int] = {}
+        trials_of: dict[tuple[Split, bool, int | None], int] = {}
         total = 0
         for mine in self._cells.values():
-            case = is_targeted(mine[0].attack, (cell.protocol for cell in mine)), mine[0].split
+            targeted = is_targeted(mine[0].attack, (cell.protocol for cell in mine))
+            case = mine[0].split, targeted, mine[0].protocol.wanted
             if case not in trials_of:
-                trials_of[case] = len(trials(self._camera, self.plan.setup.known, case[1], case[0]))
+                trials_of[case] = len(trials(self._camera, self.plan.setup.known, *case))
             total += trials_of[case]
         wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
         return max(math.ceil(total / wanted), 2 * self.options.batch)

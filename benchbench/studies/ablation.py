@@ -29,7 +29,7 @@ from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Trials
-from benchbench.data.chimera import TRACES, Chimeras
+from benchbench.data.chimera import TRACES, Chimeras, chimeras_of
 from benchbench.data.source import RecipeSource
 from benchbench.evaluate.craft import craft_trials
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
@@ -264,7 +264,7 @@ def jobs(
     for fit in (fit for thing in things for fit in thing.fits(setup).values()):
         if not cache.has(fit.fit_id(setup.data_id)):
             raise BenchError(f"'{fit.label}' has not been trained yet; bench run with this attack and target does it.")
-    chimeras = chimeras_of(source, options)
+    chimeras = chimeras_of(source)
     places: dict[int, list[int]] = {}
     for index, item in enumerate(chimeras.items()):
         if item.camera < setup.known:
@@ -281,18 +281,3 @@ def jobs(
             supply=supply,
         )
         yield Job(key=str(index), label=f"photograph {index}", call=look)
-
-
-def chimeras_of(source: RecipeSource, options: RunOptions) -> Chimeras:
-    """Return what takes chimeras of the test photographs of `source`.
-
-    Raises:
-        BenchError: as for `jobs`.
-    """
-    from benchbench.data.virtual.recipe import VirtualRecipe
-
-    if not isinstance(source.recipe, VirtualRecipe):
-        raise BenchError("traces can be switched in virtual cameras alone; use --data virtual.")
-    if source.recipe.neutral:
-        raise BenchError("the cameras of virtual-neutral are all alike; use --data virtual.")
-    return Chimeras(source.recipe, options.cache)

@@ -15,7 +15,7 @@ from benchbench.harness.options import RunOptions
 from benchbench.records.cells import CellStore
 from benchbench.records.reading import identify
 
-MOVES_NUMBERS = {"budget", "condition", "seed", "version"}
+MOVES_NUMBERS = {"budget", "condition", "seed", "version", "wanted"}
 MUST_NOT_MOVE_NUMBERS = {
     "device",
     "workers",
@@ -30,7 +30,7 @@ MUST_NOT_MOVE_NUMBERS = {
     "cpus",
     "gpus",
 }
-OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99}
+OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99, "wanted": 2}
 
 
 def test_every_field_is_classified() -> None:

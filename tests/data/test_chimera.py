@@ -22,10 +22,8 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chimeras(cache):
-    found = Chimeras(TINY, cache)
-    found.prepare(workers=1)
-    return found
+def chimeras():
+    return Chimeras(TINY)
 
 
 def test_traces_are_all_of_a_camera_and_none_twice():
@@ -48,7 +46,7 @@ def test_a_switch_changes_its_trace_and_no_other(chimeras):
     found = {trace: np.sqrt(np.square(chimeras.take(0, 1, (trace,)) - plain).mean()) for trace in TRACES}
     assert all(value > 0.3 for value in found.values()), found
     item, cameras = chimeras.items()[0], virtual.cameras(TINY)
-    view, scene = virtual.view_of(TINY, item, chimeras.scene_dir)
+    view, scene = virtual.seen(TINY, item)
     other = virtual.take(
         cameras[1],
         virtual.device(TINY, 1, item.device),

@@ -16,12 +16,12 @@ from benchbench.contracts.attack import ATTACKS, Attack, AttackCard, CraftContex
 from benchbench.contracts.fit import Setup, silent
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import Target, TargetCard
-from benchbench.data.chimera import TRACES, Chimeras
+from benchbench.data.chimera import TRACES, Chimeras, chimeras_of
 from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.evaluate.networks import to_tensor
 from benchbench.harness.options import RunOptions
-from benchbench.studies.ablation import BANDS, SWITCHES, Look, Reading, chimeras_of, jobs
+from benchbench.studies.ablation import BANDS, SWITCHES, Look, Reading, jobs
 from benchbench.studies.traces import Ablation
 
 SHARES = np.array([0.0, 0.1, 0.5, 1.0, 0.25, 0.75])
@@ -103,7 +103,7 @@ class Switch(Attack):
     cache: str
 
     def perturb(self, x: torch.Tensor, true: Any, wanted: torch.Tensor, context: CraftContext) -> torch.Tensor:
-        chimeras = Chimeras(TINY, Path(self.cache))
+        chimeras = Chimeras(TINY)
         index = STATE["index"]
         return torch.cat([to_tensor(chimeras.take(index, int(b), (self.trace,))[None], x.device) for b in wanted])
 
@@ -134,7 +134,6 @@ def test_an_attack_that_switches_a_trace_fakes_that_trace_alone(tmp_path: Path) 
     source = RecipeSource.of(TINY)
     options = RunOptions(workers=1, cache=tmp_path)
     source.build(tmp_path, 1, lambda *_: None, test_alone=True)
-    chimeras_of(source, options).prepare(1)
     setup = source.facts(tmp_path).setup(load_profile("smoke"), 0)
     for trace in ("sharpening and denoising", "color and tone"):
         attack = Switch(trace=trace, cache=str(tmp_path))
@@ -181,7 +180,7 @@ def test_two_attacks_of_one_name_and_untrained_networks_are_refused(tmp_path: Pa
         list(jobs(ATTACKS.resolve("cama"), [Bright()], *case, supply=False))
     neutral = RecipeSource.of(TINY.model_copy(update={"neutral": True}))
     with pytest.raises(BenchError, match="virtual-neutral are all alike"):
-        chimeras_of(neutral, case[3])
+        chimeras_of(neutral)
 
 
 @pytest.mark.slow
