@@ -9,7 +9,7 @@ import typer
 
 from benchbench import __version__
 from benchbench.base.errors import BenchError
-from benchbench.cli import ablate, cache, data, doctor, listing, plugin, results, run, show, tables, zoo
+from benchbench.cli import ablate, cache, ceiling, data, doctor, listing, plugin, results, run, show, tables, zoo
 
 app = typer.Typer(
     name="bench",
@@ -28,6 +28,7 @@ app.command()(doctor.doctor)
 app.command()(cache.gc)
 app.command()(show.curve)
 app.command()(ablate.ablate)
+app.command()(ceiling.ceiling)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")
