@@ -105,17 +105,18 @@ def check_attack(
         fools = fools or LinearTarget(known)
         nets.setdefault("target", fools)
 
-    def context(index: torch.Tensor) -> CraftContext:
+    def context(index: torch.Tensor, pixels: torch.Tensor = x) -> CraftContext:
         chosen = tuple(seeds[i] for i in index.tolist())
         made = CraftContext(device=x.device, known=known, networks=dict(nets), seeds=chosen)
         if attack.card.knowledge == "oracle":
             # A camera of these classes would see the scene darker or brighter.
-            made.retake = lambda classes: (x[index] * (0.8 + 0.3 * classes.view(-1, 1, 1, 1) / known)).clamp(0, 1)
+            made.retake = lambda classes: (pixels[index] * (0.8 + 0.3 * classes.view(-1, 1, 1, 1) / known)).clamp(0, 1)
         return made
 
     def crafted(rows: slice | list[int], pixels: torch.Tensor = x) -> torch.Tensor:
         index = torch.arange(len(x))[rows]
-        return craft(attack, pixels[index], source[index], target[index], context(index), "the conformance suite")
+        given = context(index, pixels)
+        return craft(attack, pixels[index], source[index], target[index], given, "the conformance suite")
 
     states = random.getstate(), str(np.random.get_state())
     whole = crafted(slice(None))

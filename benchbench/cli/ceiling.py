@@ -46,7 +46,8 @@ def ceiling(
 
     from benchbench.base.errors import BenchError
     from benchbench.base.files import file_name, write_atomic
-    from benchbench.cli.display import Quiet, display
+    from benchbench.base.progress import Quiet
+    from benchbench.cli.display import display
     from benchbench.contracts.protocol import Protocol
     from benchbench.harness.run import run
     from benchbench.records.cells import CellStore

@@ -171,18 +171,6 @@ def _build(
     shutil.rmtree(work, ignore_errors=True)
 
 
-def make_scenes(
-    recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path, workers: int, progress: Progress | None = None
-) -> None:
-    """Render the scenes that are missing in a folder; progress as in `build`, in its stage `scenes`."""
-    try:
-        scene_dir.mkdir(parents=True, exist_ok=True)
-        with _Crew(workers, progress or (lambda *_: None)) as crew:
-            _run_scenes(crew, recipe, scenes, scene_dir)
-    except OSError as error:
-        raise _unwritable(scene_dir, error) from error
-
-
 def _run_scenes(crew: _Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:
     missing = [s for s in scenes if not (scene_dir / f"{s.id}.npy").is_file()]
     calls: list[_Call] = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]

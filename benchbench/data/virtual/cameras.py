@@ -43,16 +43,12 @@ class SensorSpec(_Part):
 
 
 class ToneSpec(_Part):
-    """Tone curve: gamma, S-curve share, the 8-bit output levels of no light and of saturation per channel, and how
-    far into the picture these two reach: shares of the output range in which the foot and the shoulder fade to 1 / e.
-    """
+    """Tone curve: gamma, S-curve share, and the 8-bit output levels of no light and of saturation per channel."""
 
     gamma: Positive
     contrast: float
     black: Triple
     white: Triple
-    foot: Positive
-    shoulder: Positive
 
 
 class DenoiseSpec(_Part):

@@ -49,17 +49,13 @@ def color_matrix(linear: Float, camera: Camera) -> Float:
 
 
 def tone_curve(linear: Float, spec: ToneSpec) -> Float:
-    """Linear [0, 1] -> gray levels: gamma, then a share `contrast` of the S-curve 3 y^2 - 2 y^3, then a foot and a
-    shoulder, which lift black to `black` and pull saturation down to `white` and leave the middle alone.
-
-        255 y + black exp(-y / foot) - (255 - white) exp(-(1 - y) / shoulder)
+    """Linear [0, 1] -> gray levels: gamma, then a share `contrast` of the S-curve 3 y^2 - 2 y^3, then output
+    black and white.
     """
     y = np.power(linear, np.float32(1 / spec.gamma))
     y += spec.contrast * (y * y * (3 - 2 * y) - y)
     black, white = np.array(spec.black, np.float32), np.array(spec.white, np.float32)
-    foot, shoulder = np.float32(spec.foot), np.float32(spec.shoulder)
-    levels = 255 * y + black * np.exp(-y / foot) - (255 - white) * np.exp((y - 1) / shoulder)
-    return np.asarray(levels, np.float32)
+    return np.asarray(black + (white - black) * y, np.float32)
 
 
 def denoise(ycc: Float, spec: DenoiseSpec) -> None:

@@ -26,7 +26,7 @@ from benchbench.data.virtual.cameras import Camera, camera_table
 from benchbench.data.virtual.optics import calibration, lens_optics
 from benchbench.data.virtual.scenes import SceneSpec, Source, plan_scenes, render_scene
 
-RENDERING = 5  # raise when the code renders other pixels from the same recipe
+RENDERING = 4  # raise when the code renders other pixels from the same recipe
 _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
 BORDER = 8
 """Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can
@@ -39,16 +39,17 @@ Float = NDArray[np.float32]
 class VirtualRecipe(BaseModel):
     """All that moves the pixels of a virtual data set.
 
-    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: of q, and as many of p; every test
-    photograph shows a scene of its own. *_per_device, test_per_class: photographs. neutral: one camera for every class
-    (control). scenes_dir: the user's photographs, with scene_source `folder`. q_counts, p_counts: photographs of each
-    camera model over its devices of that role, in place of *_per_device.
+    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: dead-leaves scenes over all roles.
+    *_per_device, test_per_class: photographs. neutral: one camera for every class (control). photo_share: share
+    of photographs that show a packaged photograph when scene_source is `mixed`. scenes_dir: the user's
+    photographs, with scene_source `folder`. q_counts, p_counts: photographs of each camera model over its devices of
+    that role, in place of *_per_device.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: Annotated[int, Field(ge=32, multiple_of=8)] = 256
-    scenes: Annotated[int, Field(ge=1)] = 60
+    scenes: Annotated[int, Field(ge=3)] = 60
     q_per_device: Count = 50
     p_per_device: Count = 25
     test_per_class: Count = 25
@@ -59,6 +60,7 @@ class VirtualRecipe(BaseModel):
     neutral: bool = False
     scene_source: Source = "mixed"
     scenes_dir: str | None = None
+    photo_share: Annotated[float, Field(ge=0, le=1)] = 0.15
     known: Annotated[int, Field(ge=2, le=_MODELS_PER_GROUP)] = 6
     unknown: Annotated[int, Field(ge=0, le=_MODELS_PER_GROUP)] = 6
 
@@ -80,8 +82,8 @@ class VirtualRecipe(BaseModel):
 
     @property
     def scene_size(self) -> int:
-        """Side of a scene in px: room for windows of one to nearly two photographs."""
-        return 2 * self.size
+        """Side of a dead-leaves scene in px: room for crops of one to about two and a half photographs."""
+        return 3 * self.size
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,8 @@ def identity(recipe: VirtualRecipe) -> dict[str, Any]:
 
 
 def scenes(recipe: VirtualRecipe) -> tuple[SceneSpec, ...]:
-    """All scenes of the recipe, by role."""
-    test = recipe.test_per_class * len(labels(recipe))
-    return plan_scenes(recipe.scene_source, {"q": recipe.scenes, "p": recipe.scenes, "test": test}, recipe.scenes_dir)
+    """All scenes of the recipe."""
+    return plan_scenes(recipe.scene_source, recipe.scenes, recipe.scenes_dir)
 
 
 def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
@@ -181,10 +182,14 @@ def choose_view(
 ) -> View:
     """Draw the view of a photograph. `available`: the role's scenes; `shapes`: (height, width) of each scene by id."""
     rng = stream(recipe.seed, "view", item.camera, item.device, item.number)
-    scene = available[int(rng.integers(len(available)))]
+    leaves = [s for s in available if s.kind == "leaves"]
+    photographs = [s for s in available if s.kind == "photograph"]
+    use_photograph = bool(photographs) and (not leaves or rng.random() < recipe.photo_share)
+    pool = photographs if use_photograph else leaves
+    scene = pool[int(rng.integers(len(pool)))]
     height, width = shapes[scene.id]
-    # A window of one to 1.9 frames; never beyond the scene unless that is smaller than a frame (it is mirrored then).
-    side = min(recipe.size * 2 ** rng.uniform(0, 0.9), float(max(min(height, width), recipe.size)))
+    # A window of one to 2.4 frames; never beyond the scene unless that is smaller than a frame (it is mirrored then).
+    side = min(recipe.size * 1.15 * 2 ** rng.uniform(0, 1.1), float(max(min(height, width), recipe.size)))
     left, top = rng.uniform(0, max(width - side, 0)), rng.uniform(0, max(height - side, 0))
     warmth, tint = rng.normal(0, 0.15), rng.normal(0, 0.02)
     illuminant = (float(np.exp(warmth)), float(np.exp(-warmth + tint)))
@@ -271,25 +276,18 @@ class VirtualPhotographer:
 
 def view_of(recipe: VirtualRecipe, item: Item, scene_dir: Path) -> tuple[View, NDArray[np.float16]]:
     """Return the view of a photograph and the scene that it looks at, which lies rendered in `scene_dir`."""
-    available = available_scenes(recipe, item)
-    view = choose_view(recipe, item, available, {s.id: _load_scene(scene_dir, s.id).shape[:2] for s in available})
+    available = _scenes_of_role(recipe, item.role)
+    shapes = {s.id: _load_scene(scene_dir, s.id).shape[:2] for s in available}
+    view = choose_view(recipe, item, available, shapes)
     return view, _load_scene(scene_dir, view.scene)
 
 
 def seen(recipe: VirtualRecipe, item: Item) -> tuple[View, NDArray[np.float16]]:
-    """Return the view of a test photograph and its scene, rendered here."""
-    available = available_scenes(recipe, item)
+    """Return the view of a photograph and its scene, rendered here."""
+    available = _scenes_of_role(recipe, item.role)
     pictures = {s.id: _rendered(s, recipe.scene_size, recipe.seed) for s in available}
     view = choose_view(recipe, item, available, {key: picture.shape[:2] for key, picture in pictures.items()})
     return view, pictures[view.scene]
-
-
-def available_scenes(recipe: VirtualRecipe, item: Item) -> tuple[SceneSpec, ...]:
-    """The scenes that a photograph may show: any of q or p, but of test its own, so that no two show the same."""
-    every = _scenes_of_role(recipe, item.role)
-    if item.role != "test":
-        return every
-    return (every[(item.camera * recipe.test_per_class + item.number) % len(every)],)
 
 
 @lru_cache(maxsize=8)
@@ -303,7 +301,7 @@ def _load_scene(scene_dir: Path, scene: int) -> NDArray[np.float16]:
     return loaded
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=64)  # the scenes of test photographs
 def _rendered(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
     return render_scene(spec, size, seed)
 
