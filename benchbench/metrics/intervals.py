@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ Values = NDArray[np.float64]
 LEVEL = 0.95
 PRIOR = 2
 """Photographs' worth of belief that the trials of one photograph all agree."""
+FEW = 8
+"""Photographs whose own spread begins to count for more than that belief."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Sample:
     full: Values
     """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell."""
     trials: int
+    """Outcomes that the values sum up; of a mean over targets, those of all."""
 
 
 def contributions(cell: Cell, rate: Rate) -> Sample | None:
@@ -98,7 +101,7 @@ def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
         old = found.get(part.key)
         values, full, trials = weight * part.values, weight * part.full, part.trials
         if old is not None:
-            values, full, trials = values + old.values, full + old.full, max(trials, old.trials)
+            values, full, trials = values + old.values, full + old.full, trials + old.trials
         found[part.key] = Sample(part.key, part.stratum, values, full, trials)
     return [found[key] for key in sorted(found)]
 
@@ -156,6 +159,12 @@ def variance(samples: Sequence[Sample]) -> tuple[float, int]:
     return total, freedom
 
 
+def _leaning(spread: float, belief: float, seen: int) -> float:
+    """Return a variance that leans to `belief`, where that is larger, if few photographs were seen to tell it."""
+    weight = PRIOR * min(1.0, FEW / max(seen, 1)) ** 2
+    return (seen * spread + weight * max(spread, belief)) / (seen + weight)
+
+
 def wilson(p: float, n: float, z: float) -> tuple[float, float]:
     """Return Wilson's score interval of a share `p` of `n` independent trials (Wilson 1927)."""
     center = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -183,7 +192,7 @@ def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate |
         # With a handful of photographs off 0 or 1 their correlation cannot be told; lean to one trial a photograph.
         lost = value <= 0.5
         off = sum(int(np.sum(s.values > 0 if lost else s.values < s.full - 1e-12)) for s in samples)
-        spread = (off * spread + PRIOR * max(spread, value * (1 - value) / images)) / (off + PRIOR)
+        spread = _leaning(spread, value * (1 - value) / images, off)
         # Few photographs: the variance is itself uncertain, as Student's t allows for.
         ratio = z / student_quantile(level, freedom)
         independent = min(independent, value * (1 - value) / spread * ratio**2)
@@ -215,6 +224,39 @@ def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) ->
     return rate_interval(combine((1 / len(whole), part) for part in whole), level)
 
 
+def population_mean(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
+    """Return the mean of one rate over targets, with an interval for targets like these and not these alone.
+
+    Targets are taken for a sample, crossed with the photographs: the variance is that of the mean between photographs
+    and that between targets' rates together (Owen 2007, the pigeonhole bootstrap's, a little on the safe side), with
+    Satterthwaite's degrees of freedom.
+
+    Args:
+        samples: one a target and split; a target that has several splits has the mean of them.
+    """
+    if not samples:
+        return None
+    by_split: dict[tuple[str, str], list[float]] = {}
+    for one in samples:
+        by_split.setdefault(one.key, []).append(math.fsum(one.values))
+    targets = {len(found) for found in by_split.values()}
+    if len(targets) != 1 or min(targets) < 2:
+        return None
+    each = np.mean([found for _, found in sorted(by_split.items())], axis=0)
+    mean = combine((1 / len(samples), one) for one in samples)
+    spread, freedom = variance(mean)
+    if freedom < 1:
+        return None
+    between = float(np.var(each, ddof=1)) / len(each)
+    total = spread + between
+    value = math.fsum(v for s in mean for v in s.values)
+    if total == 0:
+        return rate_interval(mean, level)
+    parts = (spread**2 / freedom, between**2 / (len(each) - 1))
+    half = student_quantile(level, max(1, math.floor(total**2 / sum(parts)))) * math.sqrt(total)
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+
+
 def difference(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
     """Compare two rates photograph by photograph: first - second with its interval.
 
@@ -231,28 +273,65 @@ def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Est
     Samples of the same photographs are added photograph by photograph, so that what these share counts once; samples
     of different photographs are independent. None where there are too few photographs.
     """
-    samples = combine(parts)
-    spread, freedom = variance(samples)
-    if freedom < 1:
+    found = _contrast(list(parts))
+    if found is None:
         return None
-    value = math.fsum(v for s in samples for v in s.values)
+    value, spread, freedom = found
     half = student_quantile(level, freedom) * math.sqrt(spread)
     return Estimate(value, value - half, value + half)
 
 
-def ranks(samples: Sequence[Sequence[Sample] | None]) -> list[int | None]:
+def _contrast(parts: Sequence[tuple[float, Sample]]) -> tuple[float, float, int] | None:
+    """Return a weighted sum of rates, its variance and the degrees of freedom of that."""
+    samples = combine(parts)
+    spread, freedom = variance(samples)
+    if freedom < 1:
+        return None
+    # With a handful of photographs that differ their variance cannot be told: near 0 or 1 it comes out far too small,
+    # or as none. Lean to rates that are independent, of one trial a photograph, each a trial away from its end.
+    off = sum(int(np.sum(np.abs(s.values) > 1e-12)) for s in samples)
+    spread = _leaning(spread, _independent(parts), off)
+    return math.fsum(v for s in samples for v in s.values), spread, freedom
+
+
+def _independent(parts: Sequence[tuple[float, Sample]]) -> float:
+    """Return the variance that a weighted sum of rates would have if no two photographs or rates were alike.
+
+    Rates that come with the same weight are of one mean, over targets or splits, and count as that.
+    """
+    means: dict[float, list[Sample]] = {}
+    for weight, part in parts:
+        means.setdefault(weight, []).append(part)
+    total = 0.0
+    for weight, mine in means.items():
+        full = math.fsum(v for s in mine for v in s.full)
+        images = sum(len(values) for values in {s.key: s.values for s in mine}.values())
+        share = math.fsum(v for s in mine for v in s.values) / full if full > 0 else 0.0
+        share = (min(1.0, max(0.0, share)) * images + 1) / (images + 2)
+        total += (weight * full) ** 2 * share * (1 - share) / (images + 2)
+    return total
+
+
+def ranks(samples: Sequence[Sequence[Sample] | None], level: float = LEVEL) -> list[int | None]:
     """Return the rank of each attack: 1 and the number of those that are better by more than chance explains.
 
-    Attacks that a paired comparison does not separate may share a rank; None has none.
+    All pairs are compared, so that one of them would differ by chance: p values are Holm's (1979), and the chance that
+    equal attacks do not all rank first is 1 - level at most. Attacks that no comparison separates share a rank; None
+    has none.
     """
-    found: list[int | None] = []
-    for mine in samples:
-        if mine is None:
-            found.append(None)
+    pairs: list[tuple[float, int, int]] = []
+    for i, j in combinations([k for k, one in enumerate(samples) if one is not None], 2):
+        first, second = samples[i] or (), samples[j] or ()
+        if [s.key for s in first] != [s.key for s in second]:
             continue
-        rank = 1
-        for other in samples:
-            better = difference(other, mine) if other is not None and other is not mine else None
-            rank += better is not None and better.low > 0
-        found.append(rank)
-    return found
+        found = _contrast([*((1.0, s) for s in first), *((-1.0, s) for s in second)])
+        if found is not None:
+            value, spread, freedom = found
+            p = 2 * float(student.sf(abs(value) / math.sqrt(spread), freedom)) if spread > 0 else 1.0
+            pairs.append((p, i, j) if value > 0 else (p, j, i))
+    better: list[set[int]] = [set() for _ in samples]
+    for k, (p, winner, loser) in enumerate(sorted(pairs)):
+        if p > (1 - level) / (len(pairs) - k):
+            break
+        better[loser].add(winner)
+    return [None if one is None else 1 + len(better[k]) for k, one in enumerate(samples)]
