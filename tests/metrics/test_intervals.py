@@ -127,8 +127,8 @@ def test_contributions_add_up_to_the_rates(bench: Callable[..., Any], tmp_path: 
     assert both[0].values.sum() == pytest.approx(np.mean([rates.tsr(c) for c in ins]))
 
 
-# Without what these hold: means of independent targets covered 100 %, differences of 0 and 0.03 77 to 87 %, and six equal
-# attacks had a false rank in 36 % of runs.
+# Without what these hold: means of independent targets covered 100 %, differences of 0 and 0.03 77 to 87 %, and six
+# equal attacks had a false rank in 36 % of runs.
 
 
 @pytest.mark.parametrize("alike", [False, True])
