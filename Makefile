@@ -22,7 +22,8 @@ PYTHONS = $(eval PYTHONS := $$(shell sh tools/pythons | cut -d ' ' -f 2- | sed "
 OTHERS ?= $(PYTHONS)
 # The lowest torch that pyproject.toml allows: the last of these passes takes it.
 LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
-PIP := -m pip install --quiet --disable-pip-version-check
+# Not compiled at once: most modules of torch and its company are never imported, and take a minute.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 # An environment may hold this package as benchbench, or PyPI's of that name, another project's: both stand in the way.
 FORMER := -m pip uninstall --quiet --yes benchbench
 # Tests start many processes, and each would compile all sources again.
