@@ -52,13 +52,13 @@ def ceiling(
     from benchbench.harness.run import run
     from benchbench.records.cells import CellStore
     from benchbench.report.figures import save
-    from benchbench.studies.ceiling import figure, forgers, places, table
+    from benchbench.studies.ceiling import figure, forgers, oracle, places, table
 
     try:
         levels = [float(level) for level in budgets.split(",")]
     except ValueError:
         raise BenchError(f"--budgets '{budgets}'; numbers of dB with commas between are expected: 30,35,40") from None
-    asked = opt.request(["forger"], targets, profile, split, "virtual", None, None)
+    asked = opt.request([oracle()], targets, profile, split, "virtual", None, None)
     options = opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo)
     apart = replace(options, results=options.cache / "ceiling")
     summary = run(
@@ -86,7 +86,7 @@ def ceiling(
         and cell.split.name == split
         and cell.protocol.get("condition") == "uint8"
         and cell.protocol.get("budget") is None
-        and (cell.attack.name != "forger" or cell.attack.params.get("psnr") in levels)
+        and (cell.attack.knowledge != "oracle" or cell.attack.params.get("psnr") in levels)
     ]
     standing = places(found)
     folder = results / file_name(facts.name) / file_name(asked.profile.name)

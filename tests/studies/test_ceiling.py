@@ -8,7 +8,7 @@ import io
 import pytest
 
 from benchbench.metrics.intervals import Estimate
-from benchbench.studies.ceiling import ALL, Place, figure, forgers, reachable, table
+from benchbench.studies.ceiling import ALL, Place, figure, forgers, oracle, reachable, table
 
 
 def place(attack: str, psnr: float, tsr: float, budget: float | None = None, target: str = ALL) -> Place:
@@ -34,6 +34,7 @@ def test_the_table_gives_attacks_as_a_share_of_the_forger() -> None:
 
 def test_forgers_stand_at_their_budgets() -> None:
     assert [attack.psnr for attack in forgers([28, 35.5])] == [28, 35.5]
+    assert {attack.name for attack in forgers([30])} == {oracle()} == {"forger"}
 
 
 def test_a_panel_each_target() -> None:
