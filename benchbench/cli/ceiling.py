@@ -46,26 +46,29 @@ def ceiling(
 
     from benchbench.base.errors import BenchError
     from benchbench.base.files import file_name, write_atomic
+    from benchbench.base.identity import plain
     from benchbench.base.progress import Quiet
     from benchbench.cli.display import display
     from benchbench.contracts.protocol import Protocol
     from benchbench.harness.run import run
     from benchbench.records.cells import CellStore
     from benchbench.report.figures import save
-    from benchbench.studies.ceiling import figure, forgers, oracle, places, table
+    from benchbench.studies.ceiling import ALL, figure, forgers, oracle, places, table
 
-    try:
-        levels = [float(level) for level in budgets.split(",")]
-    except ValueError:
-        raise BenchError(f"--budgets '{budgets}'; numbers of dB with commas between are expected: 30,35,40") from None
+    levels = [protocol.budget for protocol in opt.protocols("uint8", budgets, 0)]
+    if None in levels:
+        raise BenchError(f"--budgets '{budgets}'; numbers of dB with commas between are expected: 30,35,40")
+    if len(opt.splits(split)) > 1:
+        raise BenchError(f"--split '{split}'; one split at a time is drawn: in or out.")
     asked = opt.request([oracle()], targets, profile, split, "virtual", None, None)
     options = opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo)
     apart = replace(options, results=options.cache / "ceiling")
+    protocol = Protocol(wanted=asked.profile.wanted)
     summary = run(
-        forgers(levels),
+        forgers([level for level in levels if level is not None]),
         asked.targets,
         asked.splits,
-        protocols=[Protocol()],
+        protocols=[protocol],
         profile=asked.profile,
         source=asked.source,
         options=apart,
@@ -76,24 +79,23 @@ def ceiling(
         raise BenchError(f"the forger could not be judged by '{cell.target.name}': {why}")
     facts = asked.source.facts(options.cache)
     names = {target.name for target in asked.targets}
-    found = [
-        cell
+    found = {
+        cell.cell_id: cell
         for store in (CellStore(apart.results), CellStore(results))
         for cell in store.cells()
         if cell.dataset.data_id == facts.data_id
         and cell.profile == asked.profile.name
         and cell.target.name in names
         and cell.split.name == split
-        and cell.protocol.get("condition") == "uint8"
-        and cell.protocol.get("budget") is None
+        and cell.protocol == plain(protocol)
         and (cell.attack.knowledge != "oracle" or cell.attack.params.get("psnr") in levels)
-    ]
-    standing = places(found)
+    }
+    standing = places(found.values())
     folder = results / file_name(facts.name) / file_name(asked.profile.name)
     write_atomic(folder / "ceiling.csv", table(standing).encode())
     save(figure(standing, f"{facts.name}, profile {asked.profile.name}, split {split}"), folder / "ceiling.png")
     if not quiet:
-        for place in (p for p in standing if p.target == standing[0].target):
+        for place in (p for p in standing if p.target == ALL):
             at = "" if place.budget is None else f" within {place.budget:g} dB"
             typer.echo(
                 f"{place.attack}{at}: TSR {100 * place.tsr.value:.1f} "
