@@ -66,26 +66,22 @@ class Chimeras:
         Returns:
             (H, W, 3) uint8; without traces, the photograph of the data set to the bit.
         """
-        return switched_photograph(self.recipe, self.items()[index], other, traces)
-
-
-def switched_photograph(recipe: VirtualRecipe, item: Item, other: int, traces: Collection[str]) -> NDArray[np.uint8]:
-    """Take a photograph of any role again, with these traces of camera model `other`; see `Chimeras.take`."""
-    cameras = virtual.cameras(recipe)
-    label = virtual.labels(recipe)[item.camera]
-    view, scene = virtual.seen(recipe, item)
-    # The other model's own device of this number: its PRNU and fixed pattern come with its sensor.
-    of = replace(item, camera=other) if "sensor" in traces else item
-    shot = virtual.take(
-        switched(cameras[item.camera], cameras[other], traces),
-        virtual.device(recipe, of.camera, of.device),
-        scene,
-        view,
-        stream(recipe.seed, "noise", item.camera, item.device, item.number),
-        make=label.make,
-        model=label.model,
-    )
-    return processing.center(shot.pixels, recipe.size)
+        recipe, item = self.recipe, self.items()[index]
+        cameras = virtual.cameras(recipe)
+        label = virtual.labels(recipe)[item.camera]
+        view, scene = virtual.seen(recipe, item)
+        # The other model's own device of this number: its PRNU and fixed pattern come with its sensor.
+        of = replace(item, camera=other) if "sensor" in traces else item
+        shot = virtual.take(
+            switched(cameras[item.camera], cameras[other], traces),
+            virtual.device(recipe, of.camera, of.device),
+            scene,
+            view,
+            stream(recipe.seed, "noise", item.camera, item.device, item.number),
+            make=label.make,
+            model=label.model,
+        )
+        return processing.center(shot.pixels, recipe.size)
 
 
 def chimeras_of(source: Source) -> Chimeras:
