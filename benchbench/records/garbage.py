@@ -60,10 +60,7 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
                 why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
     # A confusion matrix is small, and is kept with the networks that it is of.
-    for folder in sorted(cache.root.glob("scenes/*")):
-        if not cache.held(scenes_lock(folder.name)):
-            found.append(_item(folder, f"scenes {folder.name[:8]}", "made again when needed"))
-    loose = ("clean", "logs", "ablation") if everything or not fits else ("logs", "ablation")
+    loose = ("scenes", "logs", "ablation", *(("clean",) if everything or not fits else ()))
     for name in loose:
         if (cache.root / name).is_dir():
             found.append(_item(cache.root / name, name, "tracebacks" if name == "logs" else "made again when needed"))
@@ -112,11 +109,6 @@ def _label(cache: Cache, fit_id: str) -> str:
         return str(cache.record(fit_id)["label"])
     except (StoreError, KeyError):
         return f"damaged fit {fit_id[:8]}"
-
-
-def scenes_lock(data_id: str) -> str:
-    """Return what a process holds in the cache (`Cache.hold`) while it needs the rendered scenes of a data set."""
-    return f"scenes-{data_id}"
 
 
 def _item(path: Path, label: str, why: str) -> Item:
