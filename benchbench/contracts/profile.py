@@ -116,6 +116,32 @@ class CganRecipe(Section):
     precision: Precision = "float32"
 
 
+class DilatedShape(Section):
+    """A full-resolution network of dense, dilated convolutions; the defaults are those of Chen et al. 2020."""
+
+    stem: int = 16
+    squeeze: int = 64
+    branch: tuple[int, int] = (16, 8)
+    growth: int = 16
+    blocks: int = 8
+    skip: bool = False
+    """Add the input to the output instead of learning to copy it."""
+
+
+class ErasingRecipe(Section):
+    """How a network learns to take something away from photographs: traces (SiamTE) or noise."""
+
+    learning_rate: float = 1e-4
+    batch: int = 256
+    """Patches; for traces in groups of as many camera models as the attack says."""
+    patch: int = 336
+    epochs: int = 100
+    patches_per_epoch: int = 10_000
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    validate_every: int = 5
+    precision: Precision = "float32"
+
+
 class Profile(Section):
     """Everything that a benchmark's size depends on."""
 
@@ -138,6 +164,12 @@ class Profile(Section):
     residual_network: GeneratorShape = GeneratorShape()
     generator: GeneratorShape = GeneratorShape()
     cgan: CganRecipe = CganRecipe()
+    eraser: DilatedShape = DilatedShape()
+    erasing: ErasingRecipe = ErasingRecipe()
+    denoising: ErasingRecipe = ErasingRecipe()
+    examiner: Recipe = Recipe()
+    """How networks of the tasks vote and clustering are trained."""
+    examiner_patch: int = 224
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
 
