@@ -41,7 +41,7 @@ class Recipe(Section):
 
 
 class ResidualRecipe(Section):
-    """How E0 learns the Wiener residual: MSE, Adam."""
+    """How a network learns the Wiener residual: MSE, Adam; the defaults are E0's."""
 
     learning_rate: float = 1e-4
     weight_decay: float = 5e-4
@@ -97,7 +97,7 @@ class GeneratorShape(Section):
 
 
 class CganRecipe(Section):
-    """How the three cGAN attacks are trained; the defaults are those of `paper-short`."""
+    """How the cGAN attacks are trained; the defaults are those of `paper-short`."""
 
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -159,8 +159,10 @@ class Profile(Section):
     """Changes to `target` for target names that match a glob, in order, e.g. {"*/rgb/*": {"epochs": 20}}."""
     evaluator: Recipe = Recipe()
     evaluator_overrides: dict[str, dict[str, Any]] = {}
-    """Changes to `evaluator` by stream name: high, low, cc, rgb+fd."""
+    """Changes to `evaluator` by stream name, such as high, low, cc, rgb+fd."""
     residual: ResidualRecipe = ResidualRecipe()
+    residual_overrides: dict[str, dict[str, Any]] = {}
+    """Changes to `residual` by the name of the preprocessor that has the network."""
     residual_network: GeneratorShape = GeneratorShape()
     generator: GeneratorShape = GeneratorShape()
     cgan: CganRecipe = CganRecipe()
@@ -186,6 +188,10 @@ class Profile(Section):
     def evaluator_recipe(self, stream: str) -> Recipe:
         """Return the training recipe of the evaluator stream called `stream`."""
         return Recipe(**(self.evaluator.model_dump() | self.evaluator_overrides.get(stream, {})))
+
+    def residual_recipe(self, preprocessor: str) -> ResidualRecipe:
+        """Return how the network of the preprocessor called `preprocessor` learns the Wiener residual."""
+        return ResidualRecipe(**(self.residual.model_dump() | self.residual_overrides.get(preprocessor, {})))
 
 
 def profile_names() -> list[str]:
@@ -221,6 +227,8 @@ def load_profile(name: str) -> Profile:
             Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
         for stream in profile.evaluator_overrides:
             profile.evaluator_recipe(stream)
+        for preprocessor in profile.residual_overrides:
+            profile.residual_recipe(preprocessor)
         try:
             profile.backbones.check()
         except BenchError as error:
