@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.registry import Registry
 
 
-def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")) -> None:
+def doctor(cache: opt.CacheFolder = None, results: opt.Results = opt.RESULTS) -> None:
     """Say what is installed, which device there is, which plugins failed, and how full the disk is.
 
     Exit code 1 if a plugin failed, a name is registered twice, or another project's 'benchbench' is installed.

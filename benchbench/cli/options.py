@@ -12,6 +12,7 @@ import typer
 from benchbench.base.errors import BenchError, did_you_mean
 from benchbench.base.processes import cores
 from benchbench.contracts.protocol import Protocol
+from benchbench.harness.options import RESULTS as RESULTS
 from benchbench.harness.options import RunOptions, default_cache
 from benchbench.records.zoo import PACKAGED
 
@@ -79,6 +80,9 @@ Gpus = Annotated[
     float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
 ]
 Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
+Reference = Annotated[
+    bool, typer.Option("--reference", help="The reference results that come with benchbench, instead of --results.")
+]
 Data = Annotated[
     str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), FOLDER or LAYOUT:FOLDER.")
 ]
@@ -342,6 +346,21 @@ def same_options(context: typer.Context, command: str, leave_out: tuple[str, ...
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [parameter.opts[0], str(one)]
     return shlex.join(words)
+
+
+def place(results: Path, reference: bool) -> Path:
+    """Return the folder that --results and --reference name.
+
+    Raises:
+        BenchError: both are given, or the reference is not installed.
+    """
+    if not reference:
+        return results
+    if results != RESULTS:
+        raise BenchError(f"--results '{results}' and --reference name two folders; give one of them.")
+    from benchbench.records.reference import reference_results
+
+    return reference_results()
 
 
 def check_device(device: str) -> None:

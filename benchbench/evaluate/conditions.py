@@ -62,6 +62,10 @@ class _Jpeg(Condition):
         """Save each at this quality and read it back."""
         return jpeg(x, [{"quality": self.quality}] * len(x))
 
+    def files(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> list[tuple[str, bytes]]:
+        """Return the JPEG files."""
+        return [(".jpg", content) for content in jpeg_files(x, [{"quality": self.quality}] * len(x))]
+
 
 class Jpeg90(_Jpeg):
     """JPEG, quality 90."""
@@ -103,8 +107,15 @@ class JpegTarget(Condition):
 
     def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
         """Save each as its wanted camera model would, and read it back."""
+        return jpeg(x, self._options(wanted, prepared))
+
+    def files(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> list[tuple[str, bytes]]:
+        """Return the JPEG files."""
+        return [(".jpg", content) for content in jpeg_files(x, self._options(wanted, prepared))]
+
+    def _options(self, wanted: NDArray[np.int64], prepared: Any) -> list[dict[str, Any]]:
         tables: list[JpegTables] = [prepared[int(c)] for c in wanted]
-        return jpeg(x, [{"qtables": dict(t.tables), "subsampling": t.subsampling} for t in tables])
+        return [{"qtables": dict(t.tables), "subsampling": t.subsampling} for t in tables]
 
 
 def crafted(x: Tensor, changed: Tensor, protocol: Protocol, rounded: bool) -> Tensor:
@@ -121,8 +132,8 @@ def crafted(x: Tensor, changed: Tensor, protocol: Protocol, rounded: bool) -> Te
     return eight_bits(changed) if rounded else changed
 
 
-def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
-    """Save each photograph as a JPEG file and read it back.
+def jpeg_files(x: Tensor, options: list[dict[str, Any]]) -> list[bytes]:
+    """Return each photograph as a JPEG file.
 
     Args:
         x: (N, 3, H, W) in [0, 1].
@@ -136,7 +147,18 @@ def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
     for picture, choice in zip(levels, options, strict=True):
         file = BytesIO()
         Image.fromarray(picture).save(file, "JPEG", **choice)
-        with Image.open(file) as image:
+        found.append(file.getvalue())
+    return found
+
+
+def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
+    """Save each photograph as a JPEG file, see `jpeg_files`, and read it back."""
+    import torch
+    from PIL import Image
+
+    found = []
+    for content in jpeg_files(x, options):
+        with Image.open(BytesIO(content)) as image:
             found.append(np.asarray(image))
     return torch.from_numpy(np.stack(found)).to(x.device).permute(0, 3, 1, 2).to(x.dtype).div_(255)
 

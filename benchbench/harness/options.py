@@ -13,6 +13,8 @@ from benchbench.base.processes import cores
 from benchbench.records.zoo import PACKAGED
 
 Executor = Literal["local", "ray"]
+RESULTS = Path("runs")
+"""Where results go: a folder of the user's, and never the reference that comes with benchbench."""
 
 
 def default_cache() -> Path:
@@ -34,7 +36,7 @@ class RunOptions:
     """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""
     zoo: Path | None = PACKAGED
     """Where trained networks are before any is trained; None: train what the cache lacks."""
-    results: Path = Path("results")
+    results: Path = RESULTS
     measures: tuple[str, ...] = ()
     """Measures of each craft beside the built-in ones, by name. A craft that is there is not measured again."""
     executor: Executor = "local"

@@ -75,7 +75,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
     for group in alike:
         attacks |= {a.key: a for a in group.attacks if a.key not in attacks}
     rows = []
-    for attack in sorted(attacks.values(), key=lambda a: (a.control, a.baseline)):
+    for attack in sorted(attacks.values(), key=lambda a: a.apart):
         entries = [_mean(group, attack, shared) for group in alike]
         rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
     places = ", ".join(f"{name} ({split})" for name, split in shared)

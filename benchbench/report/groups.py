@@ -24,11 +24,18 @@ class AttackRow:
     label: str
     control: bool = False
     baseline: bool = False
+    white_box: bool = False
+    """It was given the target itself."""
 
     @property
     def ranked(self) -> bool:
-        """Say whether the attack competes: controls and plain filters do not."""
-        return not (self.control or self.baseline)
+        """Say whether the attack competes: controls, plain filters and attacks that were given the target do not."""
+        return not (self.control or self.baseline or self.white_box)
+
+    @property
+    def apart(self) -> tuple[bool, bool, bool]:
+        """What tables sort by first: attacks, those that were given the target, plain filters, controls."""
+        return self.control, self.baseline, self.white_box
 
     @property
     def key(self) -> str:
@@ -71,6 +78,11 @@ class Group:
         return int(self.settings.get("seed", 0))
 
     @property
+    def name(self) -> str:
+        """The group for people: 'virtual, quick, uint8, native'."""
+        return f"{self.dataset}, {self.profile}, {self.condition}, {self.track}"
+
+    @property
     def facts(self) -> dict[str, str]:
         """What tells this group apart, as text."""
         return {
@@ -84,7 +96,7 @@ class Group:
 
     @cached_property
     def attacks(self) -> tuple[AttackRow, ...]:
-        """The attacks that have cells: the paper's in its order, then others by name, then controls."""
+        """The attacks that have cells: the paper's in its order, others by name, white-box ones, controls."""
         rank = {name: i for i, name in enumerate(attack_order())}
         known = labels()
         seen: dict[tuple[str, str], Cell] = {}
@@ -94,8 +106,10 @@ class Group:
         for (name, params), cell in seen.items():
             same = [c.attack.params for (n, _), c in seen.items() if n == name]
             label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
-            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline))
-        return tuple(sorted(rows, key=lambda r: (r.control, r.baseline, rank.get(r.name, len(rank)), r.name, r.params)))
+            white_box = cell.attack.knowledge == "white-box"
+            label += " (white-box)" if white_box else ""
+            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline, white_box))
+        return tuple(sorted(rows, key=lambda r: (*r.apart, rank.get(r.name, len(rank)), r.name, r.params)))
 
     def without_baselines(self) -> Group:
         """Return the group without plain filters."""

@@ -12,6 +12,7 @@ import numpy as np
 from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
+from benchbench.report import means
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar, exact
 from benchbench.report.paper import settings
@@ -95,14 +96,8 @@ def _samples(group: Group, attack: AttackRow, rate: intervals.Rate) -> list[inte
         for split in SPLITS
         if rate == "tsr" or rates.usr_is_defined(setting.overlap, split)
     ]
-    parts = []
-    for cells in places:
-        for cell in cells:
-            sample = intervals.contributions(cell, rate) if cell is not None else None
-            if sample is None:
-                return None
-            parts.append((1 / (len(places) * len(cells)), sample))
-    return intervals.combine(parts)
+    whole = [cell for cells in places for cell in cells if cell is not None]
+    return means.samples(whole, rate) if len(whole) == sum(len(cells) for cells in places) else None
 
 
 def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, float, str, str]:

@@ -17,12 +17,12 @@ from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report import captions
+from benchbench.report import captions, means
 from benchbench.report.catalog import condition_order
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import show
-from benchbench.report.paper import papers, settings
+from benchbench.report.paper import papers
 from benchbench.report.tasks import tasks_table
 
 ANY = "all"
@@ -69,7 +69,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         {
             "key": a.key,
             "label": a.label,
-            "kind": "control" if a.control else "filter" if a.baseline else "attack",
+            "kind": "control" if a.control else "filter" if a.baseline else "white-box" if a.white_box else "attack",
             "distortion": {
                 split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
                 for split in ("in", "out")
@@ -126,15 +126,12 @@ def _views(group: Group) -> dict[str, list[list[Any]]]:
     """Return {"overlap|split|backbone|preprocessor": a row an attack}, for every combination that has cells.
 
     A row is [cells, tsr, low, high, usr, low, high, rank]; an attack that lacks a cell that another has is None,
-    since its mean would compare with nothing. As in leaderboard.csv, the paper's settings (the evaluators' architecture
-    or others, by overlap and split) weigh the same, however many targets they have.
+    since its mean would compare with nothing. The means are those of `benchbench.report.means`.
     """
-    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]] = {}
     places: dict[tuple[str, str], dict[str, Cell]] = {}
     for cell in group.cells:
         key = (cell.target.name, cell.split.name)
         places.setdefault(key, {})[_key(cell)] = cell
-        samples[_key(cell), cell.cell_id] = {rate: intervals.contributions(cell, rate) for rate in RATES}
     found: dict[str, list[list[Any]]] = {}
     where = {key: _place(next(iter(cells.values()))) for key, cells in places.items()}
     choices = [[ANY, *sorted({place[i] for place in where.values()})] for i in range(len(AXES))]
@@ -145,16 +142,11 @@ def _views(group: Group) -> dict[str, list[list[Any]]]:
             if all(want in (ANY, have) for want, have in zip(combination, place, strict=True))
         ]
         if chosen:
-            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen], samples)
+            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen])
     return found
 
 
-def _rows(
-    attacks: Sequence[AttackRow],
-    chosen: Sequence[dict[str, Cell]],
-    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]],
-) -> list[list[Any]]:
-    of_setting = {name: setting.name for setting in settings() for name in setting.targets}
+def _rows(attacks: Sequence[AttackRow], chosen: Sequence[dict[str, Cell]]) -> list[list[Any]]:
     made: list[list[Any]] = []
     rated: list[list[intervals.Sample] | None] = []
     for attack in attacks:
@@ -162,15 +154,7 @@ def _rows(
         row: list[Any] = [len(cells)]
         whole = len(cells) == len(chosen)
         for rate in RATES:
-            weighed_apart: dict[tuple[str, str, str], list[intervals.Sample]] = {}
-            for cell in cells:
-                part = samples[attack.key, cell.cell_id][rate]
-                if part is not None:
-                    key = (of_setting.get(cell.target.name, ""), cell.target.overlap, cell.split.name)
-                    weighed_apart.setdefault(key, []).append(part)
-            apart = weighed_apart.values()
-            weighed = [(1 / (len(apart) * len(parts)), part) for parts in apart for part in parts]
-            mine = intervals.combine(weighed) if weighed and whole else None
+            mine = means.samples(cells, rate) if whole else None
             if rate == "tsr":
                 rated.append(mine if attack.ranked else None)
             estimate = intervals.rate_interval(mine) if mine is not None else None

@@ -12,7 +12,7 @@ from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.paper import labels, papers
 
 NOT_RANKED = "not every one of the 48 targets and two splits has been scored"
-NO_RIVAL = "controls and plain filters have no rank"
+NO_RIVAL = "controls, plain filters and white-box attacks have no rank"
 
 
 def leaderboard_table(group: Group, *, show_published: bool) -> Table:
