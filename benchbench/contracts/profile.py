@@ -146,6 +146,14 @@ class ErasingRecipe(Section):
     precision: Precision = "float32"
 
 
+class NoisePairsShape(Section):
+    """Photographs with and without noise: how many of how many drawn camera models, and their side in px."""
+
+    cameras: int = 40
+    each: int = 25
+    size: int = 512
+
+
 class Profile(Section):
     """Everything that a benchmark's size depends on."""
 
@@ -173,6 +181,7 @@ class Profile(Section):
     eraser: DilatedShape = DilatedShape()
     erasing: ErasingRecipe = ErasingRecipe()
     denoising: ErasingRecipe = ErasingRecipe()
+    noise_pairs: NoisePairsShape = NoisePairsShape()
     examiner: Recipe = Recipe()
     """How networks of the tasks vote and clustering are trained."""
     examiner_patch: int = 224
