@@ -185,6 +185,10 @@ class Profile(Section):
     examiner: Recipe = Recipe()
     """How networks of the tasks vote and clustering are trained."""
     examiner_patch: int = 224
+    examiner_preprocessor: str = "rgb"
+    """What those networks, and the classifier that traces are erased against, see of a photograph."""
+    enrolled: int = 50
+    """Photographs that a test device's fingerprint is estimated from."""
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
     networks: dict[str, dict[str, Any]] = {}
