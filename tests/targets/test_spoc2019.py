@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from benchbench_targets._detectors import CentralCrop
 
 from benchbench.base.errors import UnknownNameError
 from benchbench.contracts.fit import FitContext, Setup, collect
@@ -17,6 +17,7 @@ from benchbench.contracts.task import Judged, TaskContext
 from benchbench.contracts.trials import Trials
 from benchbench.evaluate.tasks.detection import Detection, ranks
 from benchbench.synthesis.fits import Pictures
+from benchbench_targets._detectors import CentralCrop
 
 SETUP = Setup(profile=load_profile("smoke"), data_id="0" * 32, known=6, classes=12)
 NAMES = ["tuama2016", "bondi2017", "xception", "inceptionv3", "xception/detector", "spec/detector"]
@@ -55,10 +56,9 @@ def test_a_detector_learns_what_is_plain_to_see(tmp_path):
         photos=lambda role: SimpleNamespace(images=photos, camera=camera), labels=lambda role: labels, known=2
     )
     fit = TARGETS.create("spoc2019:spec/detector").fits(SETUP)["detector"]
-    recipe = fit.recipe.model_copy(update={"epochs": 6, "patches_per_epoch": 128, "learning_rate": 0.05})
-    from dataclasses import replace
-
-    fit = replace(fit, recipe=recipe, patch=64)
+    recipe = fit.recipe.model_copy(update={"epochs": 8, "patches_per_epoch": 256, "learning_rate": 0.05})
+    small = SETUP.profile.backbones.shape("resnet18")
+    fit = replace(fit, recipe=recipe, patch=64, backbone="resnet18", shape=small)
     pictures = Pictures(made, np.zeros(24, np.int64), ("grid",))
     context = FitContext(
         data=data, device=torch.device("cpu"), needs={"pictures": pictures}, folder=tmp_path, checkpoint=tmp_path / "c"
