@@ -11,7 +11,7 @@ bondi2017+xception  several of them: the mean of their log-probabilities, as Don
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,10 @@ from benchbench.contracts.fit import Fit, Setup
 from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.learn.training import ClassifierFit
 
-from ._evaluator import Evaluator, evaluator_fits, make_evaluator
+from ._evaluator import evaluator_fits, make_evaluator
 
 DEFAULT = "dual"
-EVALUATORS: tuple[Evaluator, ...] = get_args(Evaluator)
+EVALUATORS: tuple[Literal["dual", "cc", "rgb+fd"], ...] = ("dual", "cc", "rgb+fd")
 BEHIND = {"tuama2016": "hp"}
 """Preprocessors of backbones that are not meant for the photograph itself."""
 
