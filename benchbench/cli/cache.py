@@ -31,8 +31,7 @@ def gc(
 
       bench gc --all
     """
-    from benchbench.harness.options import default_cache
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
     from benchbench.records.cells import CellStore
     from benchbench.records.garbage import find, remove
 

@@ -26,9 +26,8 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = opt.RESULTS) ->
     """
     from benchbench.base.processes import cores
     from benchbench.base.provenance import commit, processor, versions
-    from benchbench.harness.options import default_cache
     from benchbench.learn.precision import instructions
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
     from benchbench_launch import sentence
 
     print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")

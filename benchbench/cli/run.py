@@ -93,7 +93,7 @@ def run(
 
       bench run --attack cama --dry-run
     """
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
     options = replace(options, measures=opt.measures(measures))
     from benchbench.harness.run import plan_run
@@ -165,7 +165,7 @@ def plan(
     from benchbench.harness.run import plan_run
     from benchbench.harness.worklist import record, worklist
 
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     # The device is for the jobs' commands; where this command runs, there may be none.
     options = opt.options("cpu", 1, 16, cache, results, zoo=zoo)
     found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
@@ -210,7 +210,7 @@ def status(
     """
     from benchbench.harness.run import plan_run
 
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
     plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
     from benchbench.harness.plan import STATES

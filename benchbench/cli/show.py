@@ -182,14 +182,13 @@ def _crafted(
 ) -> tuple[Dataset, list[Crafted], str]:
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
-    from benchbench.harness.options import default_cache
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
 
     chosen = load_profile(profile)
     instance = ATTACKS.create(attack, chosen.attacks)
     numbers = _numbers(images)
     opt.check_device(device)
-    source = opt.source(data, chosen, rule, scenes)
+    source = opt.source(data, chosen, rule, scenes, cache)
     place = cache or default_cache()
     dataset = source.open(place)
     setup = source.facts(place).setup(chosen, seed)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from benchbench.base.processes import cores
+from benchbench.records.cache import default_cache
 from benchbench.records.zoo import PACKAGED
 
 Executor = Literal["local", "ray"]
 RESULTS = Path("runs")
 """Where results go: a folder of the user's, and never the reference that comes with benchbench."""
-
-
-def default_cache() -> Path:
-    """Return the folder for networks and photographs: $BENCHBENCH_CACHE or the user's cache folder."""
-    given = os.environ.get("BENCHBENCH_CACHE")
-    return Path(given) if given else Path(platformdirs.user_cache_dir("benchbench"))
 
 
 @dataclass(frozen=True, kw_only=True)

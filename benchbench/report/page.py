@@ -87,6 +87,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "claims": _claims(group),
         **({"tasks": _tasks(group)} if group.others else {}),
         "provenance": _provenance(group),
+        **({"warning": summary.warning} if summary is not None and summary.warning else {}),
     }
 
 
