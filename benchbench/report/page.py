@@ -21,7 +21,7 @@ from benchbench.report import captions, means
 from benchbench.report.catalog import condition_order
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
-from benchbench.report.model import show
+from benchbench.report.model import Entry, show
 from benchbench.report.paper import papers
 from benchbench.report.tasks import tasks_table
 
@@ -69,7 +69,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         {
             "key": a.key,
             "label": a.label,
-            "kind": "control" if a.control else "filter" if a.baseline else "white-box" if a.white_box else "attack",
+            "kind": _kind(a),
             "distortion": {
                 split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
                 for split in ("in", "out")
@@ -91,6 +91,12 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
     }
 
 
+def _kind(attack: AttackRow) -> str:
+    """Return what the page calls an attack beside its name, unless it competes."""
+    kinds = (("limit", attack.limit), ("control", attack.control), ("filter", attack.baseline))
+    return next((kind for kind, so in (*kinds, ("white-box", attack.white_box)) if so), "attack")
+
+
 def _tasks(group: Group) -> list[list[str]]:
     """Return what targets of other tasks answered, as texts: target, attack, its numbers."""
     table = tasks_table(group)
@@ -109,18 +115,24 @@ def _tasks(group: Group) -> list[list[str]]:
 
 
 def _claims(group: Group) -> list[list[str]]:
-    """Return the papers' sentences as texts: the sentence, its figures, ours, the difference, the verdict."""
+    """Return the sentences as texts: each, its figures, ours, the difference, the verdict, both for other targets."""
     found = []
     for table in (table for paper in papers() if (table := paper.claims(group)) is not None):
         for row in table.rows:
-            paper_first, against, _, here, other, gap, verdict = row.entries
-            between = f" [{show(gap.interval[0], 'rate')}, {show(gap.interval[1], 'rate')}]" if gap.interval else ""
+            paper_first, against, _, here, other, gap, verdict, *population = row.entries
             pairs = [
                 " / ".join(t for t in (show(a.value, "rate"), show(b.value, "rate")) if t)
                 for a, b in ((paper_first, against), (here, other))
             ]
-            found.append([row.label, *pairs, show(gap.value, "rate") + between, show(verdict.value, "text")])
+            wider = [_ranged(population[0]), show(population[1].value, "text")] if population else ["", ""]
+            found.append([row.label, *pairs, _ranged(gap), show(verdict.value, "text"), *wider])
     return found
+
+
+def _ranged(entry: Entry) -> str:
+    """Return a rate with its interval as text."""
+    between = f" [{show(entry.interval[0], 'rate')}, {show(entry.interval[1], 'rate')}]" if entry.interval else ""
+    return show(entry.value, "rate") + between
 
 
 def _views(group: Group) -> dict[str, list[list[Any]]]:
