@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.fit import Fit, FitContext, Setup
     from benchbench.contracts.layout import LAYOUTS, Layout, PathLayout, PhotoFile
     from benchbench.contracts.measure import MEASURES, Measure
+    from benchbench.contracts.network import NETWORKS, Network, networks
     from benchbench.contracts.preprocessor import PREPROCESSORS, Preprocessor
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
@@ -67,6 +68,8 @@ _HOME = {
     "MEASURES": "contracts.measure",
     "Measure": "contracts.measure",
     "Metric": "contracts.task",
+    "NETWORKS": "contracts.network",
+    "Network": "contracts.network",
     "PAPERS": "report.paper",
     "PREPROCESSORS": "contracts.preprocessor",
     "Paper": "report.paper",
@@ -96,6 +99,7 @@ _HOME = {
     "check_attack": "authoring.conformance",
     "check_target": "authoring.conformance",
     "load_profile": "contracts.profile",
+    "networks": "contracts.network",
     "plan_run": "harness.run",
     "profile_names": "contracts.profile",
     "psnr_mean": "metrics.rates",
@@ -138,6 +142,9 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "TARGETS",
     "PREPROCESSORS",
     "BACKBONES",
+    "NETWORKS",
+    "Network",
+    "networks",
     "LAYOUTS",
     "Registry",
     "Preprocessor",

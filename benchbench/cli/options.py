@@ -32,7 +32,11 @@ _SECONDS_A_PHOTOGRAPH = 0.1
 """To decode twelve megapixels on one core, for the first estimate."""
 Attacks = Annotated[
     list[str],
-    typer.Option("--attack", "-a", help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters."),
+    typer.Option(
+        "--attack",
+        "-a",
+        help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters. Or a file: ./mine.py",
+    ),
 ]
 Targets = Annotated[
     list[str],
@@ -104,6 +108,10 @@ Rule = Annotated[
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Networks = Annotated[
     bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Attack so many test photographs of each camera model; default: all."),
 ]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
 
@@ -192,7 +200,7 @@ def splits(text: str) -> list[Split]:
     return [split for split in SPLITS if split in asked]
 
 
-def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
+def protocols(conditions: str, budgets: str, seed: int, limit: int | None = None) -> list[Protocol]:
     """Return every condition under every budget.
 
     Raises:
@@ -205,7 +213,7 @@ def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
     levels = [_budget(word) for word in _words(budgets)]
     if not levels:
         raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
-    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]
+    found = [Protocol(condition=name, budget=level, seed=seed, limit=limit) for level in levels for name in names]
     return list(dict.fromkeys(found))
 
 
