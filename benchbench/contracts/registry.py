@@ -204,7 +204,9 @@ class Registry(Generic[T]):
                 if isinstance(text, str)
                 else [text]
             )
-            found += [instance for instance in named if instance not in found]
+            for instance in named:
+                if instance not in found:
+                    found.append(instance)
         if not found:
             raise UnknownNameError(f"{self.option} names no {self.kind}.  See: bench list {self.kind}s")
         return found
