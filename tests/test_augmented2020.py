@@ -16,11 +16,12 @@ TARGETS = "augmented2020:densenet40/wdf,augmented2020:resnet12/pef,augmented2020
 @pytest.mark.slow
 def test_the_whole_chain_runs(tiny: str, tmp_path: Path, bench_here: Bench) -> None:
     results = tmp_path / "r"
-    command = ["run", "--attack", "augmented2020:img+wdf+pef,mislgan", "--targets", TARGETS, "--workers", "2"]
+    # Re-mosaiced, so that photographs change although the generators have hardly trained.
+    command = ["run", "--attack", "augmented-cgan[scfa=true],mislgan", "--targets", TARGETS, "--workers", "2"]
     command += ["--profile", tiny, "--cache", str(tmp_path / "c"), "--results", str(results), "--no-zoo"]
     done = bench_here(*command)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 computed, 0 already there, 0 skipped, 0 failed" in done.stdout
+    # Gates may fail, which is an exit code too: networks that are this small name one class whatever they see.
+    assert "12 computed, 0 already there, 0 skipped, 0 failed" in done.stdout, done.stdout + done.stderr
     cells = [json.loads(path.read_text()) for path in results.rglob("cells/*/*.json")]
     fits = {(c["target"]["name"], tuple(sorted(c["target"]["fits"]))) for c in cells}
     assert fits == {
