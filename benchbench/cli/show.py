@@ -91,6 +91,113 @@ def spectra(
 
 
 @app.command()
+def traces(
+    attack: Name,
+    images: Images = "0,10,20,30,40",
+    output: Output = None,
+    gain: Annotated[float, typer.Option(help="Factor on the traces.")] = 30.0,
+    profile: opt.ProfileName = "quick",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CacheFolder = None,
+) -> None:
+    """Draw what an attack that erases takes away, in space and in frequency, of a few photographs' smoothest patches.
+
+    How well a network names the camera model from that alone: `bench run --targets 'siamte2020:trace/*'`.
+
+    Example: bench show traces siamte -o traces.png
+    """
+    from benchbench.report.figures import save
+    from benchbench.studies.erased import traces as draw
+
+    dataset, made, title = _crafted(attack, images, profile, data, rule, scenes, seed, device, cache)
+    path = output or Path(f"{_file(attack)}-traces.png")
+    save(draw(made, dataset.camera_models, title, gain), path)
+    print(path)
+
+
+@app.command()
+def erased(
+    attacks: Annotated[list[str], typer.Argument(help="Attacks; NAME[parameter=value] sets parameters.")],
+    target: Annotated[str, typer.Option("--target", "-t", help="An examiner whose answers are drawn as bars.")],
+    image: Annotated[int, typer.Option(help="Number of a test photograph, from 0.")] = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
+        "erased.png"
+    ),
+    profile: opt.ProfileName = "quick",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CacheFolder = None,
+) -> None:
+    """Draw a photograph, what attacks make of it, and what an examiner of camera models then says, in bars.
+
+    Example: bench show erased median-3 dn-e siamte --target siamte2020:vote/resnet50 --image 3
+    """
+    import torch
+
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.target import TARGETS
+    from benchbench.evaluate.networks import networks
+    from benchbench.records.cache import Cache, default_cache
+    from benchbench.records.zoo import Zoo
+    from benchbench.report.figures import save
+    from benchbench.studies.erased import comparison, said
+
+    made: dict[str, Crafted] = {}
+    models: tuple[str, ...] = ()
+    for attack in attacks:
+        dataset, (one,), _ = _crafted(attack, str(image), profile, data, rule, scenes, seed, device, cache)
+        made[attack], models = one, dataset.camera_models
+    place = cache or default_cache()
+    setup = opt.source(data, load_profile(profile), rule, scenes, cache).facts(place).setup(load_profile(profile), seed)
+    examiner = TARGETS.create(target)
+    fits = examiner.fits(setup)
+    Zoo().adopt((fit.fit_id(setup.data_id) for fit in fits.values()), Cache(place))
+    lacking = [fit.label for fit in fits.values() if not Cache(place).has(fit.fit_id(setup.data_id))]
+    if lacking:
+        raise BenchError(f"'{lacking[0]}' has not been trained yet; bench run --targets {target} does it.")
+    where = torch.device(device)
+    module = examiner.load(networks(fits, setup, place, where), where)
+    first = next(iter(made.values()))
+    bars = {"": said(module, first.x, image)} | {name: said(module, one.y[:1], image) for name, one in made.items()}
+    save(comparison(made, bars, models, f"{first.name}: what {examiner.name} says"), output)
+    print(output)
+
+
+@app.command()
+def erasing(
+    condition: Condition = "uint8",
+    budget: Annotated[str, typer.Option(help="native, or a number of dB.")] = "native",
+    dataset: Dataset_ = None,
+    profile: ProfileOnly = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
+        "erasing.png"
+    ),
+    results: opt.Results = opt.RESULTS,
+) -> None:
+    """Plot the accuracy that examiners keep against how much attacks change; one run at several strengths is a curve.
+
+    Example: bench show erasing -o erasing.png
+    """
+    from benchbench.report.figures import erasing_curve, erasing_curves, save
+
+    place = opt.condition(condition), opt.track(budget)
+    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == place and g.others]
+    if len(found) != 1:
+        raise BenchError(f"{len(found)} results match; name one with --dataset and --profile.")
+    for name, points in erasing_curves(found[0]).items():
+        print(f"{name}: " + ", ".join(f"{100 * e.value:.1f} % at L1 {x:.2f}" for x, e in points))
+    save(erasing_curve(found[0]), output)
+    print(output)
+
+
+@app.command()
 def confusion(
     attack: Annotated[str, typer.Argument(help="An attack that has cells, by name.")],
     target: Annotated[str, typer.Argument(help="A target that has cells, e.g. resnet18/rgb/complete.")],

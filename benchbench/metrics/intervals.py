@@ -10,7 +10,7 @@ photograph is a cluster of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -306,12 +306,16 @@ def ratio(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVE
     return Estimate(value, value * math.exp(-half / value), value * math.exp(half / value))
 
 
-def ranks(samples: Sequence[Sequence[Sample] | None], level: float = LEVEL) -> list[int | None]:
+def ranks(
+    samples: Sequence[Sequence[Sample] | None],
+    level: float = LEVEL,
+    outranks: Callable[[int, int], bool] = lambda winner, loser: True,
+) -> list[int | None]:
     """Return the rank of each attack: 1 and the number of those that are better by more than chance explains.
 
     All pairs are compared, so that one of them would differ by chance: p values are Holm's (1979), and the chance that
     equal attacks do not all rank first is 1 - level at most. Attacks that no comparison separates share a rank; None
-    has none.
+    has none. `outranks` says whether the place of the one that is better may cost the other a rank.
     """
     pairs: list[tuple[float, int, int]] = []
     for i, j in combinations([k for k, one in enumerate(samples) if one is not None], 2):
@@ -327,5 +331,6 @@ def ranks(samples: Sequence[Sequence[Sample] | None], level: float = LEVEL) -> l
     for k, (p, winner, loser) in enumerate(sorted(pairs)):
         if p > (1 - level) / (len(pairs) - k):
             break
-        better[loser].add(winner)
+        if outranks(winner, loser):
+            better[loser].add(winner)
     return [None if one is None else 1 + len(better[k]) for k, one in enumerate(samples)]

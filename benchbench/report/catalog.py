@@ -11,9 +11,10 @@ from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report.captions import clusters, condition_texts
 from benchbench.report.comparisons import conditions_table, distortion_table
+from benchbench.report.erasing import erasing_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
-from benchbench.report.model import Table
+from benchbench.report.model import Entry, Table
 from benchbench.report.other import other_table
 from benchbench.report.paper import Paper, papers
 from benchbench.report.ranking import leaderboard_table
@@ -21,8 +22,8 @@ from benchbench.report.tasks import tasks_table
 
 EXTRA = ("leaderboard", "distortion", "conditions", "claims", "gates", "other")
 """Tables beside the papers'."""
-TASKS_TABLE = "tasks"
-"""The table of tasks beside classification; shown with all others where there are cells of such."""
+TASK_TABLES = ("tasks", "erasing")
+"""Tables of tasks beside classification; shown with all others where there are cells of such."""
 
 
 @cache
@@ -35,7 +36,7 @@ def owners() -> dict[str, Paper]:
     found: dict[str, Paper] = {}
     for paper in papers():
         for number in paper.tables():
-            if number in found or number in (*EXTRA, TASKS_TABLE):
+            if number in found or number in (*EXTRA, *TASK_TABLES):
                 other = found[number].name if number in found else "benchbench"
                 raise BenchError(
                     f"table '{number}' is of '{other}' and of '{paper.name}'; one of them needs another name."
@@ -62,7 +63,7 @@ def expand(number: str) -> list[str]:
     Raises:
         UnknownNameError: there is no such table.
     """
-    known = [*table_numbers(), TASKS_TABLE]
+    known = [*table_numbers(), *TASK_TABLES]
     asked = str(number).strip().lower()
     if asked in known:
         return [asked]
@@ -98,7 +99,8 @@ def build(
         baselines: show plain filters in the tables of success rates.
         alike: for the table of conditions, the groups of the same photographs, profile and seed.
     """
-    if not baselines and number not in ("distortion", "gates"):
+    theirs = number in owners() and owners()[number].shows_filters(number)
+    if not (baselines or theirs) and number not in ("distortion", "gates", "erasing", "claims"):
         group = group.without_baselines()
         alike = [other.without_baselines() for other in alike]
     made = _build(number, group, published, summary, alike)
@@ -111,8 +113,10 @@ def build(
 def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:
     if number in owners():
         return owners()[number].table(number, group, summary, show_published=published)
-    if number == TASKS_TABLE:
+    if number == "tasks":
         return tasks_table(group)
+    if number == "erasing":
+        return erasing_table(group)
     if number == "distortion":
         return distortion_table(group)
     if number == "leaderboard":
@@ -131,14 +135,22 @@ def _claims(group: Group) -> Table:
     found = [table for paper in papers() if (table := paper.claims(group)) is not None]
     if not found:
         raise UnknownNameError("no paper that is installed here makes a claim.")
+    # A paper may say nothing of what others have columns for, such as targets like these.
+    widest = max(found, key=lambda table: len(table.columns))
+    width = len(widest.columns)
+    rows = [
+        replace(row, entries=(*row.entries, *[Entry("")] * (width - len(row.entries))))
+        for table in found
+        for row in table.rows
+    ]
     if len(found) == 1:
         return found[0]
     return replace(
-        found[0],
+        widest,
         title="What the papers claim",
         caption=tuple(dict.fromkeys(sentence for table in found for sentence in table.caption)),
         remarks=tuple(dict.fromkeys(remark for table in found for remark in table.remarks)),
-        rows=tuple(row for table in found for row in table.rows),
+        rows=tuple(rows),
     )
 
 

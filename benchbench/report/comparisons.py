@@ -26,7 +26,7 @@ def distortion_table(group: Group) -> Table:
         columns += [Column(f"{key}_{split}", f"{title} {split}", kind) for split in ("in", "out")]  # type: ignore[arg-type]
     others = sorted({name for c in group.cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
     columns += [
-        Column(f"{n}_{split}", f"{_measure_title(n)} {split}", "number") for n in others for split in ("in", "out")
+        Column(f"{n}_{split}", f"{measure_title(n)} {split}", "number") for n in others for split in ("in", "out")
     ]
     columns += [Column(f"own_{split}", f"Own evaluator {split}") for split in ("in", "out")]
     columns += [Column(f"own_{n}_{split}", f"{n} {split}") for n in group.streams for split in ("in", "out")]
@@ -66,7 +66,8 @@ def distortion_table(group: Group) -> Table:
     )
 
 
-def _measure_title(name: str) -> str:
+def measure_title(name: str) -> str:
+    """Return what tables call a measure."""
     return MEASURES.get(name).title if name in MEASURES else name
 
 

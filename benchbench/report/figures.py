@@ -12,6 +12,7 @@ import numpy as np
 from benchbench.base.errors import BenchError, StoreError
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
+from benchbench.report.erasing import erasing_table
 from benchbench.report.groups import AttackRow, Group
 
 if TYPE_CHECKING:
@@ -140,4 +141,45 @@ def curve(found: Sequence[Group], condition: str = "uint8") -> Figure:
     )
     axis.grid(alpha=0.3)
     axis.legend()
+    return figure
+
+
+def erasing_curves(group: Group) -> dict[str, list[tuple[float, intervals.Estimate]]]:
+    """Return (L1, accuracy of the examiners) of each attack, one point for each set of its parameters, by L1.
+
+    An attack with a strength that was run at several of them is a curve; the ranking's own mean is drawn.
+    """
+    table = erasing_table(group)
+    names = {row.key: row.name for row in group.judged_attacks if not row.control}
+    made: dict[str, list[tuple[float, intervals.Estimate]]] = {}
+    for row in table.rows:
+        value, between = table.entry(row.key, "accuracy").value, table.entry(row.key, "accuracy").interval
+        changes = [e.value for c, e in zip(table.columns, row.entries, strict=True) if c.key in ("l1_in", "l1_out")]
+        known = [float(v) for v in changes if isinstance(v, (int, float))]
+        if row.key in names and isinstance(value, (int, float)) and between is not None and known:
+            point = (float(np.mean(known)), intervals.Estimate(float(value), *between))
+            made.setdefault(names[row.key], []).append(point)
+    return {name: sorted(points, key=lambda point: point[0]) for name, points in made.items()}
+
+
+def erasing_curve(group: Group) -> Figure:
+    """Draw what accuracy examiners keep against how much was changed: the lower and the further left, the better.
+
+    Raises:
+        BenchError: no examiner of traces has judged an attack.
+    """
+    made = erasing_curves(group)
+    if not made:
+        raise BenchError("no attack has been judged by all examiners of traces; `bench table erasing` says what lacks.")
+    figure, (axis,) = new_figure(7, 4.6)
+    for name, points in made.items():
+        x, y = [p[0] for p in points], [100 * p[1].value for p in points]
+        below, above = ([100 * abs(p[1].value - getattr(p[1], end)) for p in points] for end in ("low", "high"))
+        axis.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, linewidth=1, label=name)
+    axis.set_xlabel("mean absolute difference, gray levels")
+    axis.set_ylabel("accuracy of examiners, %")
+    axis.set_ylim(0, 100)
+    axis.set_title(f"{group.dataset}, profile {group.profile}, condition {group.condition}", fontsize=9)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -250,3 +250,13 @@ def render(table: Table, format: str = "md") -> str:
             f"unknown format '{format}'.{did_you_mean(format, FORMATS)}\n  available: {', '.join(FORMATS)}"
         )
     return FORMATS[format](table)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Scalar]]) -> str:
+    """Return rows as CSV at full precision; what a row lacks is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([exact(row.get(c)) for c in columns])
+    return out.getvalue()

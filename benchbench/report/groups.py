@@ -32,6 +32,7 @@ class AttackRow:
     """It was given the target itself."""
     limit: bool = False
     """It knows the scene: what it scores is what could be reached, and no result."""
+    goal: str = "forge"
 
     @property
     def ranked(self) -> bool:
@@ -107,10 +108,18 @@ class Group:
     @cached_property
     def attacks(self) -> tuple[AttackRow, ...]:
         """The attacks that have cells: the paper's in its order, others by name, white-box ones, controls."""
+        return self._rows(self.cells)
+
+    @cached_property
+    def judged_attacks(self) -> tuple[AttackRow, ...]:
+        """The attacks that have cells of other tasks than classification, whatever their goal, in the same order."""
+        return self._rows(self.others)
+
+    def _rows(self, cells: Sequence[Cell]) -> tuple[AttackRow, ...]:
         rank = {name: i for i, name in enumerate(attack_order())}
         known = labels()
         seen: dict[tuple[str, str], Cell] = {}
-        for cell in self.cells:
+        for cell in cells:
             seen.setdefault(attack_key(cell), cell)
         rows = []
         for (name, params), cell in seen.items():
@@ -119,7 +128,8 @@ class Group:
             label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
             white_box = cell.attack.knowledge == "white-box"
             label += " (white-box)" if white_box else " (limit)" if limit else ""
-            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline, white_box, limit))
+            made = cell.attack
+            rows.append(AttackRow(name, params, label, made.control, made.baseline, white_box, limit, made.goal))
         return tuple(sorted(rows, key=lambda r: (*r.apart, rank.get(r.name, len(rank)), r.name, r.params)))
 
     @cached_property

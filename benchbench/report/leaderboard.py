@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -13,8 +11,9 @@ from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.report import means
+from benchbench.report.formats import csv_text
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
-from benchbench.report.model import Scalar, exact
+from benchbench.report.model import Scalar
 from benchbench.report.paper import settings
 
 SPLITS = ("in", "out")
@@ -170,7 +169,7 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
 
 def leaderboard_csv(cells: Iterable[Cell]) -> str:
     """Return the leaderboard of all cells as CSV: rates are fractions at full precision, empty is missing."""
-    return _csv(leaderboard_columns(), all_rows(groups(cells)))
+    return csv_text(leaderboard_columns(), all_rows(groups(cells)))
 
 
 def all_rows(found: Iterable[Group]) -> list[dict[str, Scalar]]:
@@ -287,13 +286,4 @@ def cells_csv(cells: Iterable[Cell]) -> str:
     cells = list(cells)
     others = sorted({name for c in cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
     rows = [cell_row(c) | {name: rates.measure_mean(c, name) for name in others} for c in cells]
-    return _csv([*CELL_COLUMNS, *others], sorted(rows, key=lambda r: tuple(str(r[k]) for k in _CELL_ORDER)))
-
-
-def _csv(columns: Sequence[str], rows: Iterable[dict[str, Scalar]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([exact(row[c]) for c in columns])
-    return out.getvalue()
+    return csv_text([*CELL_COLUMNS, *others], sorted(rows, key=lambda r: tuple(str(r[k]) for k in _CELL_ORDER)))

@@ -19,6 +19,7 @@ from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions, means
 from benchbench.report.catalog import condition_order
+from benchbench.report.erasing import erasing_table
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Entry, show
@@ -85,7 +86,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "cells": [_cell(cell) for cell in group.cells],
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
         "claims": _claims(group),
-        **({"tasks": _tasks(group)} if group.others else {}),
+        **({"tasks": _tasks(group), "erasing": _erasing(group)} if group.others else {}),
         "provenance": _provenance(group),
         **({"warning": summary.warning} if summary is not None and summary.warning else {}),
     }
@@ -112,6 +113,24 @@ def _tasks(group: Group) -> list[list[str]]:
         ]
         for row in table.rows
     ]
+
+
+def _erasing(group: Group) -> dict[str, Any]:
+    """Return the leaderboard of what erases, as texts: its columns, its rows, and what it shows."""
+    table = erasing_table(group)
+    rows = [
+        {
+            "label": row.label,
+            "ranked": row.ranked,
+            "values": [
+                show(entry.value, column.kind)
+                + (f" [{show(entry.interval[0], 'rate')}, {show(entry.interval[1], 'rate')}]" if entry.interval else "")
+                for column, entry in zip(table.columns, row.entries, strict=True)
+            ],
+        }
+        for row in table.rows
+    ]
+    return {"columns": [column.title for column in table.columns], "rows": rows, "caption": table.caption[0]}
 
 
 def _claims(group: Group) -> list[list[str]]:

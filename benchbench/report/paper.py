@@ -85,6 +85,16 @@ class Paper(ABC):
         """Return the targets that the leaderboard averages over, if it is this paper's."""
         return ()
 
+    def shows_filters(self, number: str) -> bool:
+        """Say whether plain filters are rows of one of its tables; of others they are left out unless asked for."""
+        return False
+
+    def examiners(self) -> Sequence[str]:
+        """Return the targets of other tasks that the leaderboard of what erases averages over, if it is this paper's;
+        the first metric of their tasks is an accuracy.
+        """
+        return ()
+
     def rate(self, attack: str, rate: Literal["tsr", "usr"]) -> float | None:
         """Return its published mean over its settings, in [0, 1]."""
         return None
@@ -125,3 +135,8 @@ def attack_order() -> list[str]:
 def settings() -> tuple[Setting, ...]:
     """Return the settings of all papers that have some."""
     return tuple(setting for paper in papers() for setting in paper.settings())
+
+
+def examiners() -> tuple[str, ...]:
+    """Return the targets that the leaderboard of what erases averages over, of all papers that have some."""
+    return tuple(dict.fromkeys(name for paper in papers() for name in paper.examiners()))

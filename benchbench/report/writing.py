@@ -9,11 +9,12 @@ from pathlib import Path
 
 from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
-from benchbench.records.cell import Cell
+from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import read_summary
-from benchbench.report.catalog import TASKS_TABLE, alike, build, shown
+from benchbench.report.catalog import TASK_TABLES, alike, build, shown
 from benchbench.report.documents import filled
+from benchbench.report.erasing import erasing_csv
 from benchbench.report.formats import render
 from benchbench.report.gates import gates
 from benchbench.report.groups import Group, groups
@@ -104,7 +105,8 @@ def views(
 ) -> Views:
     """Return the text of every view of the cells under `results`.
 
-    <results>/leaderboard.csv, cells.csv and leaderboard.html hold all cells; <results>/<dataset>/<profile>/tables/
+    <results>/leaderboard.csv, cells.csv and leaderboard.html hold all cells, erasing.csv those of other tasks;
+    <results>/<dataset>/<profile>/tables/
     holds a README.md that shows all tables, and each in the forms asked for. What has not been computed is missing
     there, with the reason. Equal cells give equal bytes.
 
@@ -124,12 +126,14 @@ def views(
             raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
+    if any(cell.target.task != CLASSIFICATION for cell in cells):
+        files[results / "erasing.csv"] = erasing_csv(cells)
     texts: dict[Path, str] = {}
     found = groups(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = read_summary(folder.parent / "dataset.json")
-        numbers = [*shown(group), *([TASKS_TABLE] if group.others else [])]
+        numbers = [*shown(group), *(TASK_TABLES if group.others else ())]
         tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
         for table in tables:
             texts[folder / f"{table_file(table.number)}.md"] = render(table, "md")

@@ -119,14 +119,14 @@ def panels(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
         axis.set_axis_off()
     for row, one in enumerate(made):
         first = 2 * row * columns
-        axes[first].imshow(_levels(one.x[0]))
+        axes[first].imshow(levels(one.x[0]))
         axes[first].set_title(models[one.true], fontsize=8)
         cost = one.psnr
         for k, wanted in enumerate(one.wanted):
-            axes[first + 1 + k].imshow(_levels(one.y[k]))
+            axes[first + 1 + k].imshow(levels(one.y[k]))
             axes[first + 1 + k].set_title(f"to {models[wanted]}\n{cost[k]:.1f} dB", fontsize=8)
             difference = 0.5 + gain * (one.y[k] - one.x[0])
-            axes[first + columns + 1 + k].imshow(_levels(difference.clamp(0, 1)))
+            axes[first + columns + 1 + k].imshow(levels(difference.clamp(0, 1)))
         axes[first + columns].text(0.5, 0.5, f"difference\nx {gain:g}", ha="center", va="center", fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
@@ -143,9 +143,9 @@ def pairs(made: Sequence[Crafted], models: Sequence[str], title: str, seed: int 
         axis.set_axis_off()
     for k, one in enumerate(made):
         chosen = int(rng.integers(len(one.wanted)))
-        axes[k].imshow(_levels(one.x[0]))
+        axes[k].imshow(levels(one.x[0]))
         axes[k].set_title(models[one.true], fontsize=8)
-        axes[len(made) + k].imshow(_levels(one.y[chosen]))
+        axes[len(made) + k].imshow(levels(one.y[chosen]))
         axes[len(made) + k].set_title(f"to {models[one.wanted[chosen]]}", fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
@@ -160,11 +160,11 @@ def differences(one: Crafted, models: Sequence[str], title: str) -> Figure:
     figure, axes = new_figure(1.9 * columns, 4.4, 2, columns)
     for axis in axes:
         axis.set_axis_off()
-    axes[0].imshow(_levels(one.x[0]))
+    axes[0].imshow(levels(one.x[0]))
     axes[0].set_title(models[one.true], fontsize=8)
     axes[columns].text(0.5, 0.5, "l2 difference,\nmean ± 1 sd", ha="center", va="center", fontsize=8)
     for k, wanted in enumerate(one.wanted, start=1):
-        axes[k].imshow(_levels(one.y[k - 1]))
+        axes[k].imshow(levels(one.y[k - 1]))
         axes[k].set_title(f"to {models[wanted]}", fontsize=8)
         axes[columns + k].imshow(clamped_difference(one.x[0], one.y[k - 1]), vmin=0, vmax=1, cmap="gray")
     figure.suptitle(title, fontsize=10)
@@ -222,6 +222,7 @@ def _spectrum(x: torch.Tensor) -> NDArray[np.float64]:
     return found
 
 
-def _levels(x: torch.Tensor) -> NDArray[np.uint8]:
+def levels(x: torch.Tensor) -> NDArray[np.uint8]:
+    """Return a picture (3, H, W) in [0, 1] as gray levels (H, W, 3)."""
     found: NDArray[np.uint8] = (x * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     return found

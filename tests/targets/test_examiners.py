@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchbench.base.errors import UnknownNameError
 from benchbench.contracts.fit import FitContext, Setup
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import load_profile
@@ -22,8 +23,9 @@ from benchbench.data.virtual.recipe import BORDER, VirtualRecipe, device
 from benchbench.learn.backbones.densenet import DeepDenseNetShape, DenseNet201
 from benchbench.records.cells import CellStore
 from benchbench_attacks.siamte import Siamte
-from benchbench_targets.fingerprints import FingerprintsFit, Verifier
-from benchbench_targets.traces import GAIN, OnTraces, trace
+from benchbench_targets._fingerprints import FingerprintsFit, Verifier
+from benchbench_targets._traces import GAIN, trace
+from benchbench_targets.siamte2020 import OnTraces
 
 CPU = torch.device("cpu")
 RECIPE = VirtualRecipe(size=96, scenes=5, q_per_device=1, p_per_device=2, test_per_class=2, known=2, unknown=1)
@@ -38,6 +40,15 @@ def setup() -> Setup:
     return Setup(load_profile("smoke"), "d" * 32, 6, 12)
 
 
+def test_nine_targets_behind_a_prefix() -> None:
+    named = [target.name for target in TARGETS.resolve("siamte2020:*")]
+    assert len(named) == 9 and {name.split("/")[0] for name in named} == {"vote", "clustering", "verification", "trace"}
+    assert not set(named) & {target.name for target in TARGETS.resolve("all")}
+    for wrong in ("siamte2020:vote/vgg", "siamte2020:vote/resnet50[attack=siamte]"):
+        with pytest.raises(UnknownNameError):
+            TARGETS.create(wrong)
+
+
 def test_densenet201_is_the_published_one() -> None:
     from torchvision.models import densenet201
 
@@ -48,7 +59,7 @@ def test_densenet201_is_the_published_one() -> None:
 
 def test_examiners_end_in_three_linear_layers() -> None:
     for backbone in ("resnet50", "densenet201"):
-        vote, clustering = (TARGETS.create(f"{task}/{backbone}") for task in ("vote", "clustering"))
+        vote, clustering = (TARGETS.create(f"siamte2020:{task}/{backbone}") for task in ("vote", "clustering"))
         fit = vote.fits(setup())["examiner"]
         assert fit.fit_id("d") == clustering.fits(setup())["examiner"].fit_id("d"), "one network for both"
         network = fit.build()  # type: ignore[attr-defined]
@@ -117,7 +128,7 @@ def test_all_erasers_before_all_tasks(
     tiny: str, tmp_path: Path, bench_here: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     names = "siamte,ad-1,deblock,dn-i,dn-e,identity"
-    targets = "vote/*,clustering/*,verification/*,trace/densenet201"
+    targets = "siamte2020:vote/*,siamte2020:clustering/*,siamte2020:verification/*,siamte2020:trace/densenet201"
     where = ["--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r"), "--workers", "1"]
     ran = bench_here("run", "--attack", names, "--targets", targets, "--profile", tiny, *where)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -126,3 +137,16 @@ def test_all_erasers_before_all_tasks(
     assert {c.attack.goal for c in cells if c.attack.name != "identity"} == {"erase"}
     by_task = {c.target.task: c for c in cells}
     assert set(by_task) == {"vote", "clustering", "verification"}
+    there = [*where[:2], "--profile", tiny]
+    picture = tmp_path / "traces.png"
+    drawn = bench_here("show", "traces", "siamte", *there, "--images", "0,2", "-o", str(picture))
+    assert drawn.returncode == 0 and picture.stat().st_size > 1000, drawn.stderr
+    picture = tmp_path / "erased.png"
+    examiner = ["--target", "siamte2020:vote/resnet50", "-o", str(picture)]
+    drawn = bench_here("show", "erased", "siamte", "deblock", *examiner, *there)
+    assert drawn.returncode == 0 and picture.stat().st_size > 1000, drawn.stderr
+    lacking = bench_here("show", "erased", "deblock", "--target", "siamte2020:trace/resnet50", *there)
+    assert lacking.returncode == 2 and "has not been trained yet" in lacking.stderr
+    picture = tmp_path / "erasing.png"
+    drawn = bench_here("show", "erasing", *where[2:4], "-o", str(picture))
+    assert drawn.returncode == 0 and "siamte: " in drawn.stdout and picture.stat().st_size > 1000, drawn.stderr

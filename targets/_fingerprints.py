@@ -1,22 +1,17 @@
-"""Targets of the task verification: photographs against fingerprints of devices, of models, and of the sensors."""
+"""Fingerprints of devices, of camera models and of sensors, and what scores photographs against them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchbench.contracts.fit import Fit, FitContext
-from benchbench.contracts.target import Target, TargetCard
 from benchbench.forensics import FingerprintEstimate, pce_with
-
-if TYPE_CHECKING:
-    from benchbench.contracts.fit import Setup
 
 Of = Literal["device", "model", "sensor"]
 BATCH = 8
@@ -51,7 +46,7 @@ class FingerprintsFit(Fit):
     devices' true PRNU, which virtual cameras can tell.
     """
 
-    kind: ClassVar[str] = "benchbench_targets.fingerprints.FingerprintsFit"
+    kind: ClassVar[str] = "benchbench_targets._fingerprints.FingerprintsFit"
     stands_alone: ClassVar[bool] = True
 
     of: Of
@@ -110,33 +105,3 @@ class FingerprintsFit(Fit):
             f"{camera}:{device}" if device >= 0 else str(camera) for camera, device in state["places"].tolist()
         )
         return Verifier(state["fingerprints"].float(), names).eval()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fingerprints(Target):
-    """Scores photographs against fingerprints of test devices, of camera models, or against the sensors' true PRNU."""
-
-    of: Of
-
-    @property
-    def card(self) -> TargetCard:
-        """The card, from the fields."""
-        return TargetCard(
-            name=f"verification/{self.of}", backbone="", preprocessor="", overlap="partial", task="verification"
-        )
-
-    def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return the fingerprints."""
-        each = setup.profile.enrolled if self.of == "device" else 0
-        return {"fingerprints": FingerprintsFit(of=self.of, each=each, seed=setup.seed)}
-
-    def load(self, networks: Mapping[str, Any], device: torch.device) -> nn.Module:
-        """Return what scores photographs."""
-        module: nn.Module = networks["fingerprints"]
-        return module.to(device)
-
-
-def fingerprints() -> Mapping[str, Callable[..., Fingerprints]]:
-    """Return the three by name."""
-    kinds: tuple[Of, ...] = ("device", "model", "sensor")
-    return {f"verification/{of}": partial(Fingerprints, of=of) for of in kinds}

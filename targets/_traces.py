@@ -1,28 +1,21 @@
-"""A target that sees nothing but what an attack takes away, x - F(x), and names the camera model from that."""
+"""Classifiers of what an attack takes away, x - F(x)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchbench.base.identity import plain
-from benchbench.contracts.attack import ATTACKS, Attack, CraftContext
+from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext
-from benchbench.contracts.target import Target, TargetCard
 from benchbench.learn.arrays import Role, write_stack
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.examiner import ExaminerFit
-
-from .examiners import BACKBONES
-
-if TYPE_CHECKING:
-    from benchbench.contracts.fit import Setup
 
 GAIN = 32.0
 """Factor on traces, which are a few gray levels, so that they are as large as photographs in [-1, 1]."""
@@ -40,7 +33,7 @@ def trace(attack: Attack, x: Tensor, known: int, networks: Mapping[str, Any]) ->
 class TraceStack(Fit):
     """The traces of all photographs of a role, float16 (N, H, W, 3)."""
 
-    kind: ClassVar[str] = "benchbench_targets.traces.TraceStack"
+    kind: ClassVar[str] = "benchbench_targets._traces.TraceStack"
     stands_alone: ClassVar[bool] = True
 
     attack: Attack
@@ -98,7 +91,7 @@ class TraceExaminerFit(ExaminerFit):
     The copy keeps it whole by itself, and apart from what the attack crafts with.
     """
 
-    kind: ClassVar[str] = "benchbench_targets.traces.TraceExaminerFit"
+    kind: ClassVar[str] = "benchbench_targets._traces.TraceExaminerFit"
 
     stack: TraceStack
 
@@ -125,64 +118,3 @@ class TraceExaminerFit(ExaminerFit):
         classifier = super().load(below("classifier/"), arrays, needs)
         networks = {name: fit.load(below(f"attack/{name}/"), {}, {}) for name, fit in self.stack.fits}
         return OfTraces(self.stack.attack, networks, classifier, self.classes).eval()
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnTraces(Target):
-    """A classifier trained on p's traces alone. Source: Chen et al. 2020 (SiamTE), section 4.5.
-
-    Attributes:
-        attack: takes the traces away; one that reads no labels and wants no model.
-    """
-
-    backbone: str
-    attack: str = "siamte"
-
-    @property
-    def card(self) -> TargetCard:
-        """The card, from the fields."""
-        name = f"trace/{self.backbone}" + ("" if self.attack == "siamte" else f"/{self.attack}")
-        return TargetCard(name=name, backbone=self.backbone, preprocessor="trace", overlap="complete", task="vote")
-
-    def eraser(self) -> Attack:
-        """Return the attack.
-
-        Raises:
-            ValueError: it reads labels, or what it takes away hangs on a wanted model.
-        """
-        found = ATTACKS.create(self.attack)
-        if found.card.targeted or found.card.reads_source:
-            raise ValueError(f"attack '{self.attack}' needs labels; traces are of attacks that need none")
-        return found
-
-    def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return the classifier with its copy of the attack."""
-        profile, attack = setup.profile, self.eraser()
-        stack = TraceStack(attack=attack, fits=tuple(attack.fits(setup).items()), seed=setup.seed)
-        return {
-            "examiner": TraceExaminerFit(
-                role="p",
-                backbone=self.backbone,
-                preprocessor="rgb",
-                classes=setup.known,
-                shape=profile.backbones.shape(self.backbone),
-                dropout=0.0,
-                recipe=profile.examiner,
-                patch=profile.examiner_patch,
-                name=f"examiner/trace/{self.backbone}",
-                band="high",
-                residuals=stack,
-                stack=stack,
-                seed=setup.seed,
-            )
-        }
-
-    def load(self, networks: Mapping[str, Any], device: torch.device) -> nn.Module:
-        """Return the classifier behind the attack."""
-        module: nn.Module = networks["examiner"]
-        return module.to(device)
-
-
-def on_traces() -> Mapping[str, Callable[..., OnTraces]]:
-    """Return one for each examiner's backbone, by name."""
-    return {f"trace/{backbone}": partial(OnTraces, backbone=backbone) for backbone in BACKBONES}

@@ -1,0 +1,1 @@
+"""Chen et al. 2020, Camera trace erasing (SiamTE)."""

@@ -1,0 +1,108 @@
+"""The leaderboard of what erases: means by hand, ranks at equal change, and forging kept apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbench.evaluate.tasks.vote import COLUMNS
+from benchbench.records.cell import Cell, MeasurePart
+from benchbench.report import paper
+from benchbench.report.erasing import erasing_csv, erasing_table
+from benchbench.report.groups import groups
+from benchbench.report.leaderboard import cells_csv, leaderboard_csv
+from benchbench.report.page import page
+
+MakeCell = Callable[..., Cell]
+
+
+@pytest.fixture(autouse=True)
+def two_examiners(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.report import erasing
+
+    monkeypatch.setattr(erasing, "examiners", lambda: ("vote/one", "vote/two"))
+
+
+def voted(make_cell: MakeCell, attack: str, target: str, accuracy: float, l1: float = 2.0, **kind: Any) -> Cell:
+    """Return a cell of the task vote in which this share of each model's photographs is named correctly."""
+    goal = kind.pop("goal", "erase")
+    base = make_cell(attack, "a/b/complete", "in", control=kind.get("control", False))
+    photograph = np.array(base.craft.trials.photograph)
+    true = np.array(base.split.true)[photograph]
+    right = photograph % 100 < round(100 * accuracy)  # 100 photographs a model
+    named = tuple(int(v) for v in np.where(right, true, (true + 1) % 6))
+    measures = {**base.craft.measures, "l1": MeasurePart(sums=(l1 * 500,) * 6, images=(500,) * 6)}
+    return base.model_copy(
+        update={
+            "attack": base.attack.model_copy(update={"goal": goal}),
+            "target": base.target.model_copy(update={"name": target, "task": "vote", "clean": ()}),
+            "outcomes": {name: named for name in COLUMNS},
+            "craft": base.craft.model_copy(update={"measures": measures, "craft_id": f"{attack}-{l1}"}),
+            "cell_id": f"{attack}-{target}",
+        }
+    )
+
+
+def some(make_cell: MakeCell) -> list[Cell]:
+    cells = []
+    for attack, accuracy, l1 in (("strong", 0.2, 2.0), ("weak", 0.8, 2.0), ("loud", 0.05, 8.0), ("quiet", 0.5, 1.0)):
+        cells += [voted(make_cell, attack, f"vote/{name}", accuracy, l1) for name in ("one", "two")]
+    cells += [voted(make_cell, "forger", f"vote/{name}", 0.0, goal="forge") for name in ("one", "two")]
+    cells += [
+        voted(make_cell, "identity", f"vote/{name}", 1.0, 0.0, goal="forge", control=True) for name in ("one", "two")
+    ]
+    return cells
+
+
+def test_less_accuracy_ranks_first_at_equal_change(make_cell: MakeCell) -> None:
+    (group,) = groups(some(make_cell))
+    table = erasing_table(group)
+    assert [row.key for row in table.rows] == ["loud", "strong", "quiet", "weak", "forger", "identity"]
+    assert table.entry("strong", "accuracy").value == pytest.approx(0.2)
+    low, high = table.entry("strong", "accuracy").interval or (1.0, 0.0)
+    assert low < 0.2 < high
+    ranks = {row.key: row.entries[0].value for row in table.rows}
+    # Behind 'weak' stand in accuracy all others, and none of them but 'loud' changes more; 'loud' costs nobody a rank.
+    assert ranks == {"loud": 1, "strong": 1, "quiet": 1, "weak": 3, "forger": None, "identity": None}
+
+
+def test_a_missing_examiner_is_no_mean_of_the_rest(make_cell: MakeCell) -> None:
+    cells = [c for c in some(make_cell) if (c.attack.name, c.target.name) != ("strong", "vote/two")]
+    (group,) = groups(cells)
+    entry = erasing_table(group).entry("strong", "accuracy")
+    assert entry.value is None and entry.missing
+
+
+def test_erasers_are_in_no_table_of_forging_and_forgers_keep_theirs(make_cell: MakeCell) -> None:
+    eraser = make_cell("eraser", "resnet18/rgb/complete", tsr=0.9)
+    eraser = eraser.model_copy(update={"attack": eraser.attack.model_copy(update={"goal": "erase"})})
+    cells = [make_cell("cama"), eraser, *some(make_cell)]
+    assert [row["attack"] for row in csv.DictReader(io.StringIO(leaderboard_csv(cells)))] == ["cama"]
+    tidy = {row["attack"]: row for row in csv.DictReader(io.StringIO(cells_csv([cells[0], eraser])))}
+    assert tidy["eraser"]["goal"] == "erase" and tidy["eraser"]["tsr"] == "" and tidy["eraser"]["usr"] != ""
+    assert tidy["cama"]["tsr"] != ""
+
+
+def test_the_page_has_a_tab_and_the_file_a_row_an_attack(make_cell: MakeCell) -> None:
+    cells = some(make_cell)
+    rows = {row["attack"]: row for row in csv.DictReader(io.StringIO(erasing_csv(cells)))}
+    assert float(rows["weak"]["accuracy"]) == pytest.approx(0.8) and rows["weak"]["rank"] == "3"
+    assert float(rows["strong"]["l1_in"]) == pytest.approx(2.0)
+    (group,) = groups(cells)
+    text = page([(group, None)])
+    assert 'id="tab-erase"' in text and 'id="goal-erase"' in text
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    board = json.loads(found[1])["groups"][0]["erasing"]
+    assert board["rows"][0]["label"] == "Loud" and board["columns"][:2] == ["Rank", "Accuracy"]
+
+
+def test_papers_name_the_examiners() -> None:
+    assert set(paper.examiners()) <= {f"{t}/{b}" for t in ("vote", "clustering") for b in ("resnet50", "densenet201")}
