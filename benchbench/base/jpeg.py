@@ -41,6 +41,15 @@ class JpegCoding:
 
 
 @dataclass(frozen=True)
+class CameraFile:
+    """How a camera model writes its files. make, model: as its EXIF says, or nothing."""
+
+    coding: JpegCoding
+    make: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
 class JpegHeader:
     """What stands before the picture of a JPEG file.
 

@@ -16,6 +16,7 @@ from benchbench.cli import (
     data,
     doctor,
     listing,
+    photograph,
     plugin,
     results,
     run,
@@ -45,6 +46,8 @@ app.command()(cache.gc)
 app.command()(show.curve)
 app.command()(ablate.ablate)
 app.command()(ceiling.ceiling)
+app.command()(photograph.anonymize)
+app.command()(photograph.identify)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

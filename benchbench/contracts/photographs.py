@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
-from benchbench.base.jpeg import JpegCoding, jpeg_header
+from benchbench.base.jpeg import MAKE, MODEL, CameraFile, JpegCoding, exif_text, jpeg_header
 from benchbench.contracts.roles import Part, Role
 
 FORMAT = 1
@@ -149,22 +149,28 @@ class Dataset:
             file.seek(start)
             return file.read(stop - start)
 
-    def jpeg_codings(self) -> dict[int, JpegCoding]:
-        """How each known camera model compresses, by class; one of which q has no JPEG file is left out."""
+    def camera_files(self) -> dict[int, CameraFile]:
+        """How each known camera model writes its files, by class; one of which q has no JPEG file is left out."""
         kept = self.meta.get("jpeg")
         if kept is not None:
-            return {
-                int(c): JpegCoding(tuple((int(h), int(v)) for h, v in j["sampling"]), tuple(map(tuple, j["tables"])))
-                for c, j in kept.items()
-            }
+            found = {}
+            for c, facts in kept.items():
+                sampling = tuple((int(h), int(v)) for h, v in facts["sampling"])
+                coding = JpegCoding(sampling, tuple(tuple(table) for table in facts["tables"]))
+                found[int(c)] = CameraFile(coding, facts["make"], facts["model"])
+            return found
         camera = self.labels("q")["camera"]
         found = {}
         for c in range(self.known):
             rows = np.flatnonzero(camera == c)
             header = jpeg_header(self.jpeg("q", int(rows[0])) or b"") if len(rows) else None
             if header is not None:
-                found[c] = header.coding
+                found[c] = CameraFile(header.coding, *exif_text(header.exif, MAKE, MODEL))
         return found
+
+    def jpeg_codings(self) -> dict[int, JpegCoding]:
+        """How each known camera model compresses, by class; see `camera_files`."""
+        return {c: file.coding for c, file in self.camera_files().items()}
 
     def fingerprint(self, role: Role) -> str:
         """sha256 over the pixels and labels of a role, taken when it was built."""

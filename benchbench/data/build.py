@@ -19,7 +19,7 @@ import numpy as np
 from benchbench.base.errors import DataError
 from benchbench.base.files import locked, replace_file, sync_folder
 from benchbench.base.identity import digest
-from benchbench.base.jpeg import jpeg_header
+from benchbench.base.jpeg import MAKE, MODEL, exif_text, jpeg_header
 from benchbench.base.processes import cores
 from benchbench.contracts.photographs import FORMAT, Dataset
 from benchbench.contracts.roles import ROLES, TEST_ALONE, Role, check_disjoint
@@ -232,7 +232,9 @@ def camera_jpegs(root: Path, items: Sequence[Item], known: int) -> dict[str, Any
         if item.camera < known and str(item.camera) not in found:
             header = jpeg_header((root / item.name).read_bytes())
             if header is not None:
-                found[str(item.camera)] = {"sampling": header.coding.sampling, "tables": header.coding.tables}
+                make, model = exif_text(header.exif, MAKE, MODEL)
+                coding = {"sampling": header.coding.sampling, "tables": header.coding.tables}
+                found[str(item.camera)] = {**coding, "make": make, "model": model}
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
+from benchbench.base.jpeg import CameraFile, JpegCoding
 from benchbench.contracts.source import BuildProgress, Facts
 from benchbench.records.cache import default_cache
 
@@ -101,6 +102,20 @@ class RecipeSource:
         if self._real:
             dataset.name = Path(getattr(self.recipe, "path")).resolve().name  # noqa: B009
         return dataset
+
+    def camera_file(self, c: int, cache: Path) -> CameraFile | None:
+        """How a known camera model writes its files, as far as that is known; nothing is rendered for it."""
+        from benchbench.data.virtual.recipe import VirtualRecipe
+
+        if not isinstance(self.recipe, VirtualRecipe):
+            return self.open(cache).camera_files().get(c)
+        from benchbench.data.virtual import recipe as virtual
+        from benchbench.data.virtual.processing import quantization_tables
+
+        camera = virtual.labels(self.recipe)[c]
+        first, second = (tuple(table) for table in quantization_tables(camera.jpeg))
+        finer = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2)}[str(camera.jpeg.subsampling)]
+        return CameraFile(JpegCoding((finer, (1, 1), (1, 1)), (first, second, second)), camera.make, camera.model)
 
     def retake(self, index: int, wanted: int) -> NDArray[np.uint8]:
         """Take a test photograph again with another camera; see `Source.retake`."""
