@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from benchbench.harness.options import RunOptions
     from benchbench.harness.run import plan_run
     from benchbench.harness.summary import RunSummary
+    from benchbench.learn.external import ExternalTarget
     from benchbench.metrics.rates import psnr_mean, tsr, usr
     from benchbench.records.cache import Cache
     from benchbench.records.cell import Cell
@@ -64,6 +65,7 @@ _HOME = {
     "CraftContext": "contracts.attack",
     "DataError": "base.errors",
     "Entry": "report.model",
+    "ExternalTarget": "learn.external",
     "Fit": "contracts.fit",
     "FitContext": "contracts.fit",
     "Judged": "contracts.task",
@@ -167,6 +169,7 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "CellStore",
     "Target",
     "TargetCard",
+    "ExternalTarget",
     "check_attack",
     "check_target",
     "sample_images",

@@ -17,6 +17,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from benchbench.base.errors import BenchError
+from benchbench.base.files import file_digest
+
 IDENTITY_VERSION = 1
 _PLAIN = frozenset({int, str, bool, type(None)})
 
@@ -24,7 +27,10 @@ _PLAIN = frozenset({int, str, bool, type(None)})
 def plain(value: Any) -> Any:
     """Turn dataclasses, pydantic models, mappings, sets of names and tuples into JSON's own types.
 
+    A path stands for what lies there: its digest, so that a file may move and may not change unnoticed.
+
     Raises:
+        BenchError: a path where nothing lies.
         TypeError: for a value that has no canonical text (an array, a function, NaN).
     """
     if type(value) in _PLAIN:  # nearly everything in a cell is a count
@@ -33,6 +39,8 @@ def plain(value: Any) -> Any:
         raise TypeError(f"the class {value.__name__} has no canonical JSON")
     if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):
         return plain_fields(value)
+    if isinstance(value, Path):
+        return {"content": content_digest(value)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -45,6 +53,21 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     raise TypeError(f"a {type(value).__name__} has no canonical JSON")
+
+
+def content_digest(path: Path) -> str:
+    """Return 32 hexadecimal digits over a file, or over the files of a folder and their names in it.
+
+    Raises:
+        BenchError: neither is there, or it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.is_file())
+            return digest("folder content", [[p.relative_to(path).as_posix(), file_digest(p)] for p in files])
+        return file_digest(path)[:32]
+    except OSError as error:
+        raise BenchError(f"'{path}' cannot be read ({error.strerror or error}).") from error
 
 
 def since(version: str) -> dict[str, Any]:

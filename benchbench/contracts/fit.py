@@ -41,6 +41,8 @@ class Setup:
     classes: int
     """Camera models in all."""
     seed: int = 0
+    camera_models: tuple[str, ...] = ()
+    """Their names, in class order; for targets whose own order has to be brought into this one."""
 
 
 @dataclass

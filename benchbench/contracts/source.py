@@ -42,7 +42,12 @@ class Facts:
     def setup(self, profile: Profile, seed: int) -> Setup:
         """Return what attacks and targets are told before they name their fits."""
         return Setup(
-            profile=profile, data_id=self.data_id, known=self.known, classes=len(self.camera_models), seed=seed
+            profile=profile,
+            data_id=self.data_id,
+            known=self.known,
+            classes=len(self.camera_models),
+            seed=seed,
+            camera_models=tuple(self.camera_models),
         )
 
 
