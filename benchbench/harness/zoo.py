@@ -112,6 +112,9 @@ def build(
     photographs = {
         **{k: v for k, v in provenance(options.device, 0).items() if k not in ("commit", "seconds", "utc")},
         "name": dataset.name,
+        "camera_models": dataset.camera_models,
+        # By which a folder of the same photographs finds these networks.
+        "content": dataset.meta.get("content"),
         "fingerprints": {"test": dataset.fingerprint("test")},
         "shared": shared_with_test(dataset),
         "clean": matrices,
