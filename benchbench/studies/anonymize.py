@@ -16,7 +16,7 @@ from PIL import Image
 from benchbench.base.errors import BenchError, DataError, did_you_mean
 from benchbench.base.files import replace_file
 from benchbench.base.jpeg import CameraFile, JpegHeader
-from benchbench.contracts.attack import WHOLE, Attack, CraftContext
+from benchbench.contracts.attack import WHOLE, Attack, CraftContext, evaluators
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.data.folder.pixels import UnusableError, read_photo
 from benchbench.evaluate.craft import craft, image_seed
@@ -187,11 +187,10 @@ def how_sure(pixels: NDArray[np.uint8], with_: Forger) -> Sure | None:
     named, total, crops = 0, 0.0, _crops(pixels, with_.crop)
     for crop in crops:
         with torch.no_grad():
-            answer = with_.attack.surrogate(to_tensor(crop[None], with_.context.device), with_.context)
-        if answer is None:
+            answer = evaluators(with_.attack, to_tensor(crop[None], with_.context.device), with_.context)
+        if not answer:
             return None
-        logits = answer if isinstance(answer, torch.Tensor) else answer[WHOLE]
-        probability = torch.softmax(logits[0].float(), 0)
+        probability = torch.softmax(answer[WHOLE][0].float(), 0)
         named += int(probability.argmax()) == with_.wanted
         total += float(probability[with_.wanted])
     return Sure(named, len(crops), total / len(crops))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from benchbench.contracts.layout import Folder, PathLayout, Reading
+from benchbench.contracts.layout import Folder, PathLayout, Reading, stem
 
 _SAME_MODEL = {"Nikon_D70s": "Nikon_D70"}  # one camera, two names [R]
 _MOST_DIGITS = 3
@@ -24,7 +24,7 @@ class Dresden(PathLayout):
 
     def place(self, path: str) -> tuple[str, str, str | None] | None:
         """See `PathLayout.place`. Parsed from the right: makes and models hold underscores; scenes are not said."""
-        parts = PurePosixPath(path).stem.rsplit("_", 2)
+        parts = stem(path).rsplit("_", 2)
         if len(parts) != 3 or not parts[1].isdecimal() or not parts[2].isdecimal():
             return None
         make, underscore, rest = parts[0].strip("_").partition("_")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
-from benchbench.contracts.layout import PathLayout, folders
+from benchbench.contracts.layout import PathLayout, folders, stem
 
 _DEVICE = re.compile(r"(D\d\d)_(.+)_\d+")
 _NAME = re.compile(r"D\d\d_img_[a-zA-Z]+_(\d+)")
@@ -20,7 +19,7 @@ class Forchheim(PathLayout):
     def place(self, path: str) -> tuple[str, str, str | None] | None:
         """See `PathLayout.place`; the number is the scene, which all devices took."""
         parts = folders(path)
-        name = _NAME.fullmatch(PurePosixPath(path).stem)
+        name = _NAME.fullmatch(stem(path))
         match = _DEVICE.fullmatch(parts[-2]) if len(parts) > 1 else None
         return (match[2], match[1], name[1]) if match and name and parts[-1] == "orig" else None
 

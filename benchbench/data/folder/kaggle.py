@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
-from benchbench.contracts.layout import PathLayout, folders
+from benchbench.contracts.layout import PathLayout, folders, stem
 
 _NAME = re.compile(r"\((.+)\)\d+")
 _TEST = re.compile(r"img_[0-9a-f]+_(manip|unalt)")
@@ -18,9 +17,9 @@ class Kaggle(PathLayout):
 
     def place(self, path: str) -> tuple[str, str, str | None] | None:
         """See `PathLayout.place`; every photograph of a model is of one device."""
-        parts, name = folders(path), _NAME.fullmatch(PurePosixPath(path).stem)
+        parts, name = folders(path), _NAME.fullmatch(stem(path))
         return (parts[-1], "0", None) if parts and name and name[1] == parts[-1] else None
 
     def leave(self, path: str) -> str:
         """See `PathLayout.leave`."""
-        return "carry no label, as all of test/" if _TEST.fullmatch(PurePosixPath(path).stem) else ""
+        return "carry no label, as all of test/" if _TEST.fullmatch(stem(path)) else ""

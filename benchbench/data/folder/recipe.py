@@ -21,7 +21,7 @@ from benchbench.base.errors import DataError
 from benchbench.base.files import file_digest, replace_file
 from benchbench.base.identity import digest
 from benchbench.base.processes import cores
-from benchbench.contracts.layout import LAYOUTS, SUFFIXES, Folder, Reading, natural
+from benchbench.contracts.layout import LAYOUTS, SUFFIXES, Folder, Reading
 from benchbench.contracts.roles import ROLES, FolderRule, Role
 from benchbench.data.folder.look import look, shown
 from benchbench.data.folder.pixels import UnusableError, read_photo
@@ -120,7 +120,8 @@ def read_folder(root: Path, layout: str | None = None) -> tuple[Folder, str, Rea
     aside = {reason: list(paths) for reason, paths in folder.aside.items()}
     for reason, paths in found.aside.items():
         aside.setdefault(reason, []).extend(paths)
-    entries = sorted(found.entries, key=lambda e: natural(e.path))
+    place = {path: k for k, path in enumerate(folder.files)}  # which lie in natural order
+    entries = sorted(found.entries, key=lambda e: place[e.path])
     return folder, name, Reading(entries, {shown(p): fault for p, fault in found.wrong.items()}, aside)
 
 

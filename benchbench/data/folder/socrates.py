@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
 from benchbench.base.errors import DataError
-from benchbench.contracts.layout import Folder, Layout, PhotoFile, Reading
+from benchbench.contracts.layout import Folder, Layout, PhotoFile, Reading, stem
 from benchbench.data.folder.table import read_table
 
 MODELS = "devices.csv"
@@ -18,7 +17,7 @@ class Socrates(Layout):
 
     def matches(self, folder: Folder) -> float:
         """See `Layout.matches`."""
-        names = [_NAME.fullmatch(PurePosixPath(path).stem) for path in folder.photographs]
+        names = [_NAME.fullmatch(stem(path)) for path in folder.photographs]
         return sum(name is not None for name in names) / max(1, len(names))
 
     def read(self, folder: Folder) -> Reading:
@@ -36,7 +35,7 @@ class Socrates(Layout):
         models = {row["device"]: row["camera_model"] for _, row in read_table(file, ("device", "camera_model"))}
         found = Reading([])
         for path in folder.photographs:
-            name = _NAME.fullmatch(PurePosixPath(path).stem)
+            name = _NAME.fullmatch(stem(path))
             if name is None:
                 found.wrong[path] = "is not named Eurecom_<device>_picFG_<n>.jpg"
             elif name[2].upper() == "BG":
