@@ -58,6 +58,8 @@ def _grouped(findings: Iterable[Finding]) -> list[str]:
         if len(found) > 1 and len(files) == len(found) - 1:
             line += f" So it is, or alike, with {len(files)} more: {_some(files, _NAMED)}"
             lines.append(line)
+        elif len(found) > _NAMED:
+            lines.append(f"{line} So it is, or alike, in {len(found) - 1} more cases (--all names them).")
         else:
             lines += [str(f) for f in found]
     return lines
