@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from functools import cache
+from typing import Any, cast
 
+import numpy as np
 import torch
 import torchattacks
 from torch import Tensor
@@ -17,10 +21,21 @@ from benchbench.contracts.fit import Fit, Setup
 
 from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
+REFUSED = {
+    "JSMA": "it holds a number for each pair of values of a photograph: 154 GB at 256 px",
+    "LGV": "it trains networks of its own on a data loader, which a fit would do",
+    "MultiAttack": "it is made of other attacks, not of a model; name them one by one",
+}
+"""What cannot work here, and why."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TorchAttack(Attack):
-    """One attack of torchattacks, targeted where it can be.
+    """One attack of torchattacks on Cama's evaluator.
+
+    One that can be targeted gets the wanted class. One that cannot gets the true class and wants it to be named no
+    more: its goal is `erase`. Of a camera model that the evaluator does not know, it gets what the evaluator takes it
+    for.
 
     Attributes:
         attack: class name in torchattacks.
@@ -30,20 +45,24 @@ class TorchAttack(Attack):
     attack: str
     arguments: tuple[tuple[str, Any], ...] = ()
 
-    card: ClassVar[AttackCard] = AttackCard(
-        name="torchattacks",
-        title="torchattacks",
-        version=1,
-        knowledge="surrogate",
-        needs_fit=True,
-        paper="Kim, Torchattacks: a PyTorch repository for adversarial attacks, 2020",
-        licence="MIT",
-    )
-
     @property
-    def name(self) -> str:
-        """The name in tables: 'torchattacks:MIFGSM'."""
-        return f"torchattacks:{self.attack}"
+    def card(self) -> AttackCard:  # type: ignore[override]  # it depends on the attack
+        """The card."""
+        targeted = is_targeted(self.attack)
+        # Version 2: untargeted ones are given true classes; classes are those that there are; NumPy is seeded.
+        moved = not targeted or self.attack in _MOVED
+        return AttackCard(
+            name=f"torchattacks:{self.attack}",
+            title=self.attack,
+            version=2 if moved else 1,
+            knowledge="surrogate",
+            needs_fit=True,
+            targeted=targeted,
+            reads_source=not targeted,
+            goal="forge" if targeted else "erase",
+            paper="Kim, Torchattacks: a PyTorch repository for adversarial attacks, 2020",
+            licence="MIT",
+        )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return Cama's evaluator."""
@@ -51,45 +70,90 @@ class TorchAttack(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Run the attack image by image, each with its own random state, so that batches cannot matter."""
-        attack = getattr(torchattacks, self.attack)(surrogate_of(DEFAULT, context), **dict(self.arguments))
-        if "targeted" in attack.supported_mode:
+        evaluator = surrogate_of(DEFAULT, context)
+        arguments = dict(self.arguments)
+        if "n_classes" in _parameters(self.attack):
+            arguments.setdefault("n_classes", context.known)
+        attack = getattr(torchattacks, self.attack)(evaluator, **arguments)
+        labels = wanted
+        if self.card.targeted:
             attack.set_mode_targeted_by_label(quiet=True)
+        else:
+            assert true is not None
+            with torch.no_grad():
+                labels = torch.where(true < context.known, true, evaluator(x).argmax(dim=1))
         results = []
         with torch.enable_grad():
             for i, seed in enumerate(context.seeds):
-                with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-                    torch.manual_seed(seed)
-                    results.append(attack(x[i : i + 1].clone(), wanted[i : i + 1]))
-        return torch.cat(results).clamp(0, 1)
+                with _seeded(seed, x):
+                    results.append(attack(x[i : i + 1].clone(), labels[i : i + 1]).detach())
+        return torch.cat(results).float().clamp(0, 1)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
         """Return what Cama's evaluator says."""
         return cast(Tensor, surrogate_of(DEFAULT, context)(x))
 
 
+_MOVED = ("FAB", "OnePixel", "Pixle", "Square")
+"""Targeted attacks that number classes themselves, or draw from NumPy."""
+
+
+@cache
+def is_targeted(name: str) -> bool:
+    """Say whether an attack of torchattacks can be aimed at a class."""
+    attack = getattr(torchattacks, name)(torch.nn.Linear(1, 1))
+    return "targeted" in attack.supported_mode
+
+
+def _parameters(name: str) -> list[str]:
+    return [p for p in inspect.signature(getattr(torchattacks, name)).parameters if p != "model"]
+
+
+@contextmanager
+def _seeded(seed: int, x: Tensor) -> Iterator[None]:
+    """Seed every random state that an attack may draw from, and put the old ones back."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def all_names() -> list[str]:
+    """Return the names of all attacks of torchattacks."""
+    base = torchattacks.attack.Attack
+    return sorted(
+        n for n, c in vars(torchattacks).items() if inspect.isclass(c) and issubclass(c, base) and c is not base
+    )
+
+
 class Bridge:
     """Makes `TorchAttack`s by name for the registry."""
 
     def names(self) -> list[str]:
-        """Return the names of torchattacks' attacks."""
-        base = torchattacks.attack.Attack
-        return sorted(
-            n for n, c in vars(torchattacks).items() if inspect.isclass(c) and issubclass(c, base) and c is not base
-        )
+        """Return the names of torchattacks' attacks that work here."""
+        return [name for name in all_names() if name not in REFUSED]
 
     def create(self, name: str, params: Mapping[str, Any]) -> TorchAttack:
         """Return the attack called `name` with `params` as its keyword arguments.
 
         Raises:
             UnknownNameError: torchattacks has no such attack.
-            BenchError: it takes no such argument.
+            BenchError: it takes no such argument, or cannot work here.
         """
+        if name in REFUSED:
+            raise BenchError(f"attack 'torchattacks:{name}' cannot be used here: {REFUSED[name]}.")
         if name not in self.names():
             raise UnknownNameError(
                 f"unknown attack 'torchattacks:{name}'.{did_you_mean(name, self.names())}\n  available: "
                 + ", ".join(self.names())
             )
-        known = [p for p in inspect.signature(getattr(torchattacks, name)).parameters if p != "model"]
+        known = _parameters(name)
         for param in params:
             if param not in known:
                 raise BenchError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from benchbench.base.errors import BenchError
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns
 from benchbench.records.cache import default_cache
@@ -30,16 +31,21 @@ def attacks() -> None:
     from benchbench.contracts.attack import ATTACKS
 
     rows: list[tuple[str, ...]] = []
+    notes: list[str] = []
     for name in ATTACKS.names():
-        attack = ATTACKS.create(name)
+        try:
+            attack = ATTACKS.create(name)
+        except BenchError as error:
+            rows.append((name, "", str(error), ATTACKS.origin(name), ""))
+            continue
         rows.append((name, attack.card.knowledge, attack.card.title, ATTACKS.origin(name), _parameters(attack)))
+        notes += [f"\n{name}: {attack.card.note}"] if attack.card.note else []
     for prefix, names in ATTACKS.bridges().items():
         rows.append((f"{prefix}:NAME", "", f"{len(names)} attacks by name", ATTACKS.origin(f"{prefix}:"), ""))
     print(columns(("name", "knows", "title", "from", "parameters"), rows))
     _print_bridges(ATTACKS)
-    for name in ATTACKS.names():
-        if note := ATTACKS.create(name).card.note:
-            print(f"\n{name}: {note}")
+    for note in notes:
+        print(note)
     _print_failures(ATTACKS)
 
 

@@ -237,6 +237,8 @@ def _print_plan(plan: Plan, facts: Facts, options: RunOptions) -> None:
         f"{facts.name}, profile {plan.setup.profile.name}, {facts.size} px, {len(facts.camera)} test photographs of "
         f"{len(facts.camera_models)} camera models, {facts.known} known to the attacker"
     )
+    for sentence in plan.broken.values():
+        print(f"bench: {sentence}", file=sys.stderr)
     print("cells: " + ", ".join(f"{count[state]} {state}" for state in STATES))
     _print_reasons(plan, "stale", "skipped")
     for note, cells in Counter(cell.note for cell in plan.having("present") if cell.note).items():

@@ -20,7 +20,8 @@ def table(
     number: Annotated[
         str,
         typer.Argument(
-            help="1 to 10, with or without a or b; leaderboard, clean, claims, distortion, conditions, gates; all."
+            help="1 to 10, with or without a or b; leaderboard, targets, robustness, clean, claims, distortion,"
+            " conditions, gates; all."
         ),
     ],
     published: Published = False,

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
@@ -170,12 +171,22 @@ class Registry(Generic[T]):
         instance = None if isinstance(factory, type) else factory()
         kind = factory if isinstance(factory, type) else type(instance)
         values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
-        if instance is None:
-            return factory(**values)
-        if not values:
-            return instance
-        changed: T = dataclasses.replace(cast(Any, instance), **values)
-        return changed
+        try:
+            if instance is None:
+                instance = factory(**values)
+            elif values:
+                instance = cast(T, dataclasses.replace(cast(Any, instance), **values))
+            getattr(instance, "name", None)  # of attacks and targets it is on the card, which may be what fails
+        except BenchError:
+            raise
+        except Exception as error:  # a stranger's class may raise anything
+            raise BenchError(f"{what}{self._whose(spec.name)} cannot be made: {_told(error)}.") from error
+        return instance
+
+    def _whose(self, name: str) -> str:
+        """Return ' (distribution version)' for messages; nothing for what is no plugin's."""
+        origin = "" if is_file(name) else self.origin(name)
+        return f" ({origin})" if origin else ""
 
     def resolve(
         self, texts: str | T | Iterable[str | T], defaults: Mapping[str, Mapping[str, Any]] | None = None
@@ -195,21 +206,24 @@ class Registry(Generic[T]):
                     f"{self.option}: {text!r} is a {type(text).__name__}; a name, or an instance of "
                     f"{self.base.__name__}, is expected."
                 )
-            named = (
-                (
-                    self.create(Spec(name, spec.params), defaults)
-                    for spec in parse_many(text)
-                    for name in self._expand(spec)
-                )
-                if isinstance(text, str)
-                else [text]
-            )
+            named = self._named(text, defaults) if isinstance(text, str) else [text]
             for instance in named:
                 if instance not in found:
                     found.append(instance)
         if not found:
             raise UnknownNameError(f"{self.option} names no {self.kind}.  See: bench list {self.kind}s")
         return found
+
+    def _named(self, text: str, defaults: Mapping[str, Mapping[str, Any]] | None) -> Iterator[T]:
+        """Yield the instances of a comma list; those of 'all' or a glob that cannot be made are named and left out."""
+        for spec in parse_many(text):
+            for name in self._expand(spec):
+                try:
+                    yield self.create(Spec(name, spec.params), defaults)
+                except BenchError as error:
+                    if spec.params or not (spec.is_glob or spec.name == "all") or isinstance(error, UnknownNameError):
+                        raise
+                    logging.getLogger("benchbench").warning("left out: %s", error)
 
     def _expand(self, spec: Spec) -> Sequence[str]:
         names = self.names()

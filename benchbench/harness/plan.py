@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.errors import BenchError, StoreError, UnknownNameError
 from benchbench.base.identity import cell_id, craft_id, digest, plain, source_digest
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
@@ -32,6 +32,8 @@ SECONDS_PER_COST = 1 / 1200
 """One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
 _TELLING = 2.0
 """A shorter fit is mostly overhead and says nothing of the pace."""
+_ALIKE = 8.0
+"""How many times larger or smaller a fit may be that tells the pace of another."""
 SECONDS_PER_CRAFT = 0.2
 SECONDS_PER_SCORE = 0.006
 """One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
@@ -74,6 +76,8 @@ class Plan:
     seconds_crossing: float = 0.0
     costs: Mapping[str, float] = field(default_factory=dict)
     """Estimated seconds by fit_id, of the missing fits."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Attacks and targets that cannot say what they need, with the reason; they have no cell here."""
 
     def needed(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
         """Return what must be there before `fits` can be used, these included, without what finished networks grew on.
@@ -148,6 +152,11 @@ def make_plan(
     """
     for thing in (*attacks, *targets):
         stamp(thing)
+    broken: dict[str, str] = {}
+    attacks = _working("attack", attacks, setup, broken)
+    targets = _working("target", targets, setup, broken)
+    if not attacks or not targets:
+        raise BenchError(next(iter(broken.values()), "no attack or no target is asked for."))
     _check(attacks, targets, splits)
     ids_attack = [attack_fits(a, setup) for a in attacks]
     ids_target = [target_fits(t, setup) for t in targets]
@@ -191,8 +200,8 @@ def make_plan(
 
     fits = _fits_of(missing, setup, there)
     absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
-    rate = measured_rate(cache) if absent else SECONDS_PER_COST
-    costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
+    known = measured_fits(cache) if absent else []
+    costs = {fit_id: fit.cost * rate(fit.cost, known) for fit_id, fit in absent.items()}
     return Plan(
         setup=setup,
         cells=tuple(cells),
@@ -201,17 +210,29 @@ def make_plan(
         seconds_fits=sum(costs.values()),
         seconds_crossing=_crossing_seconds(missing, facts.camera, setup, facts.size),
         costs=costs,
+        broken=broken,
     )
 
 
-def measured_rate(cache: Cache) -> float:
-    """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
-    cost = seconds = 0.0
-    for _, record in cache.records():
-        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record:  # trained elsewhere
-            cost += record["cost"]
-            seconds += record["seconds"]
-    return seconds / cost if cost and seconds else SECONDS_PER_COST
+def measured_fits(cache: Cache) -> list[tuple[float, float]]:
+    """Return (`Fit.cost`, seconds) of the fits that were computed into this cache."""
+    return [
+        (record["cost"], record["seconds"])
+        for _, record in cache.records()
+        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record  # trained elsewhere
+    ]
+
+
+def rate(cost: float, known: Sequence[tuple[float, float]]) -> float:
+    """Return the seconds that a unit of cost takes in a fit of this cost: as in fits of about its size, or a constant.
+
+    A fit of another profile says little: of a small one most time is overhead, which a large one does not have.
+
+    Args:
+        known: see `measured_fits`.
+    """
+    near = [(c, s) for c, s in known if cost / _ALIKE <= c <= cost * _ALIKE]
+    return sum(s for _, s in near) / sum(c for c, _ in near) if near else SECONDS_PER_COST
 
 
 def crossing_seconds(images: int, targets: int, size: int) -> float:
@@ -231,6 +252,27 @@ def check_names(attacks: Sequence[Attack]) -> None:
             raise BenchError(
                 f"attack '{name}' is asked for {names.count(name)} times; here one set of parameters at a time."
             )
+
+
+Thing = TypeVar("Thing", Attack, Target)
+
+
+def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str, str]) -> list[Thing]:
+    """Return what can say what it needs; put a sentence for each of the others into `broken`."""
+    found = []
+    for thing in things:
+        try:
+            collect(thing.fits(setup), setup.data_id)
+            thing.spec()
+        except UnknownNameError:
+            raise  # what the user wrote, such as a backbone that is not installed
+        except Exception as error:  # a stranger's code may raise anything; it is named, and the others are planned
+            own = isinstance(error, BenchError)
+            told = str(error) if own else f"{type(error).__name__}: {error}."
+            broken[thing.name] = f"{kind} '{thing.name}' cannot say what it needs: {told}"
+        else:
+            found.append(thing)
+    return found
 
 
 def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:

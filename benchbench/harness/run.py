@@ -117,7 +117,9 @@ def run(
     if only:
         plan = part_of(plan, facts, only)
     summary = RunSummary(
-        present=plan.having("present"), skipped=[(cell, cell.reason) for cell in plan.having("skipped")]
+        present=plan.having("present"),
+        skipped=[(cell, cell.reason) for cell in plan.having("skipped")],
+        failures=dict(plan.broken),
     )
     if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only:
         return summary

@@ -18,9 +18,10 @@ from benchbench.report.model import Entry, Table
 from benchbench.report.other import other_table
 from benchbench.report.paper import Paper, papers
 from benchbench.report.ranking import leaderboard_table
+from benchbench.report.robustness import robustness_table, targets_table
 from benchbench.report.tasks import tasks_table
 
-EXTRA = ("leaderboard", "distortion", "conditions", "claims", "gates", "other")
+EXTRA = ("leaderboard", "targets", "robustness", "distortion", "conditions", "claims", "gates", "other")
 """Tables beside the papers'."""
 TASK_TABLES = ("tasks", "erasing")
 """Tables of tasks beside classification; shown with all others where there are cells of such."""
@@ -106,7 +107,7 @@ def build(
     made = _build(number, group, published, summary, alike)
     if summary is not None and summary.warning and summary.data_id == group.data_id:
         made = replace(made, caption=(*made.caption, summary.warning))
-    shown = intervals or number in ("claims", "leaderboard")  # verdicts and ranks rest on them
+    shown = intervals or number in ("claims", "leaderboard", "robustness")  # verdicts and ranks rest on them
     return replace(made, intervals=shown, remarks=(*made.remarks, *(clusters(group) if shown else ())))
 
 
@@ -119,6 +120,10 @@ def _build(number: str, group: Group, published: bool, summary: DatasetSummary |
         return erasing_table(group)
     if number == "distortion":
         return distortion_table(group)
+    if number == "targets":
+        return targets_table(group)
+    if number == "robustness":
+        return robustness_table(group)
     if number == "leaderboard":
         return leaderboard_table(group, show_published=published)
     if number == "claims":

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from benchbench.contracts.measure import MEASURES
 from benchbench.metrics import rates
-from benchbench.report import captions
-from benchbench.report.entries import NO_PSNR, UNCHANGED, interval
-from benchbench.report.groups import AttackRow, Group, mean_or_none
+from benchbench.report import captions, means
+from benchbench.report.entries import NO_PSNR, UNCHANGED
+from benchbench.report.groups import AttackRow, Group
 from benchbench.report.model import Column, Entry, Row, Table
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
@@ -100,7 +100,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
         number="conditions",
         title="Success under each condition",
         caption=(
-            "Mean TSR (USR) in percent over the targets and splits that every column has, and that have a USR: "
+            "Mean TSR (mean USR) in percent over the targets and splits that every column has, and that have a USR: "
             f"{places or 'none'}.",
             f"Data set {first.dataset} ({first.data_id[:8]}), profile {first.profile}."
             if first.dataset
@@ -140,9 +140,10 @@ def _mean(group: Group, attack: AttackRow, places: Sequence[tuple[str, str]]) ->
         return Entry(None, NOT_SHARED)
     if len(whole) < len(cells):
         return Entry(None, captions.NO_CELL)
+    tsr, usr = means.mean_rate(whole, "tsr"), means.mean_rate(whole, "usr")
     return Entry(
-        mean_or_none([rates.tsr(c) for c in whole]),
-        second=mean_or_none([rates.usr(c) for c in whole]),
-        interval=interval(whole, "tsr"),
-        second_interval=interval(whole, "usr"),
+        tsr.value if tsr else None,
+        second=usr.value if usr else None,
+        interval=(tsr.low, tsr.high) if tsr else None,
+        second_interval=(usr.low, usr.high) if usr else None,
     )

@@ -43,7 +43,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
         entries += [Entry(group.surrogate(attack, split), NO_EVALUATOR) for split in SPLITS]
         rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
     what = (
-        "TSR and USR in percent, means over the paper's eight settings (the evaluators' architecture or others,"
+        "Mean TSR and mean USR in percent, over the paper's eight settings (the evaluators' architecture or others,"
         " complete or partial overlap, both splits), each weighing the same; mean PSNR in dB; TSR on the attack's own"
         " evaluator. Attacks that photographs do not tell apart share a rank."
     )
@@ -54,8 +54,8 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
         corner="Attack",
         columns=(
             Column("rank", "Rank", "count"),
-            Column("tsr", "TSR", better="higher"),
-            Column("usr", "USR", better="higher"),
+            Column("tsr", "Mean TSR", better="higher"),
+            Column("usr", "Mean USR", better="higher"),
             *([Column("share_of_limit", f"TSR by {group.limit.label}'s")] if group.limit is not None else []),
             Column("psnr_in", "PSNR in", "decibel"),
             Column("psnr_out", "PSNR out", "decibel"),
