@@ -5,6 +5,8 @@
 #   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
 # and one draws the rooms of the code from its imports, for docs/architecture.md:
 #   make docs
+# and one the pictures of README and docs, from the reference results:
+#   make pictures
 
 # A path, or a name such as python3.12; without one the newest that is there and fits (`sh tools/pythons` lists them).
 PYTHON ?=
@@ -31,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark docs test about lint types tests tests-avx2 tests-others clean asked
+.PHONY: bench benchmark docs pictures test about lint types tests tests-avx2 tests-others clean asked
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
@@ -92,6 +94,13 @@ benchmark: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python tools/draw_house.py
+
+# The pictures of README and docs, drawn from the reference results and from what `make bench` leaves in the cache.
+pictures: $(VENV)/.installed
+	$(BIN)/python tools/draw_results.py
+	$(BIN)/python tools/draw_attack.py
+	$(BIN)/python tools/draw_cameras.py
+	-$(BIN)/bench curve --reference --output docs/pictures/curves.png
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

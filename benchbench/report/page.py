@@ -24,6 +24,7 @@ from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Entry, show
 from benchbench.report.paper import papers
+from benchbench.report.robustness import robustness_table
 from benchbench.report.tasks import tasks_table
 
 ANY = "all"
@@ -86,6 +87,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "cells": [_cell(cell) for cell in group.cells],
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
         "claims": _claims(group),
+        "robustness": _robustness(group),
         **({"tasks": _tasks(group), "erasing": _erasing(group)} if group.others else {}),
         "provenance": _provenance(group),
         **({"warning": summary.warning} if summary is not None and summary.warning else {}),
@@ -131,6 +133,24 @@ def _erasing(group: Group) -> dict[str, Any]:
         for row in table.rows
     ]
     return {"columns": [column.title for column in table.columns], "rows": rows, "caption": table.caption[0]}
+
+
+def _robustness(group: Group) -> list[list[str]]:
+    """Return preprocessors and backbones as texts: what, rank, by all with its interval, by the strongest, which is."""
+    found = []
+    for row in robustness_table(group).rows:
+        rank, mean, top, by = row.entries[:4]
+        between = f" [{show(mean.interval[0], 'rate')}, {show(mean.interval[1], 'rate')}]" if mean.interval else ""
+        found.append(
+            [
+                f"{row.label} ({row.block.lower()})",
+                show(rank.value, "count"),
+                show(mean.value, "rate") + between,
+                show(top.value, "rate"),
+                show(by.value, "text"),
+            ]
+        )
+    return found
 
 
 def _claims(group: Group) -> list[list[str]]:

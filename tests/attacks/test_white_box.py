@@ -108,6 +108,33 @@ def test_bridge_names_what_it_does_not_know():
     assert {"FGSM", "PGD", "MIFGSM", "CW"} <= set(bridge.names())
 
 
+@pytest.mark.parametrize("name", ["JSMA", "LGV", "MultiAttack"])
+def test_bridge_refuses_what_cannot_work(name):
+    with pytest.raises(BenchError, match=f"attack 'torchattacks:{name}' cannot be used here: it "):
+        bridge.create(name, {})
+    assert name not in bridge.names() and len(bridge.names()) == 36
+
+
+def test_bridge_tells_targeted_from_untargeted():
+    aimed, away = bridge.create("MIFGSM", {}).card, bridge.create("TPGD", {}).card
+    assert (aimed.targeted, aimed.reads_source, aimed.goal, aimed.version) == (True, False, "forge", 1)
+    assert (away.targeted, away.reads_source, away.goal, away.version) == (False, True, "erase", 2)
+
+
+def test_bridge_gives_an_untargeted_attack_the_true_class(batch, monkeypatch):
+    """Where the evaluator knows it; otherwise what the evaluator takes the photograph for."""
+    x, source, target = batch
+    evaluator = LinearEvaluator()
+    monkeypatch.setattr("benchbench_attacks.bridge.surrogate_of", lambda name, context: evaluator)
+    known = 6
+    true = torch.where(torch.arange(len(x)) % 2 == 0, source, source + known)
+    context = CraftContext(device=x.device, known=known, seeds=tuple(range(len(x))))
+    changed = craft(bridge.create("PIFGSM", {"max_epsilon": 8 / 255}), x, true, target, context)
+    labels = torch.where(true < known, true, evaluator(x).argmax(1))
+    before, after = (torch.log_softmax(evaluator(v), 1).gather(1, labels[:, None]) for v in (x, changed))
+    assert (after < before).all(), "each is moved away from its label"
+
+
 @pytest.mark.parametrize(("goal", "missed"), [(35.0, False), (80.0, True)])
 def test_a_calibration_that_misses_its_goal_says_so(
     goal: float, missed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

@@ -155,3 +155,48 @@ def test_what_a_script_defines_is_known_by_its_methods(tmp_path):
         done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout.splitlines()[0])["file"])
     assert found[0] == found[1] != found[2]
+
+
+BROKEN = """
+    from dataclasses import dataclass
+    from typing import ClassVar
+
+    from benchbench import Attack, AttackCard
+
+
+    @dataclass(frozen=True, kw_only=True)
+    class Broken(Attack):
+        size: int = 3
+        card: ClassVar[AttackCard] = AttackCard(name="broken", title="Broken", version=1, knowledge="none")
+
+        def __post_init__(self):
+            if self.size == 4:
+                raise ValueError("size is 4; an odd number is expected")
+
+        def fits(self, setup):
+            raise RuntimeError("no weights")
+
+        def perturb(self, x, true, wanted, context):
+            return x
+"""
+
+
+def test_what_an_attack_raises_is_a_sentence_and_the_others_finish(tmp_path, tiny, bench_here):
+    path = tmp_path / "broken.py"
+    path.write_text(textwrap.dedent(BROKEN))
+    place = ["--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r"), "--workers", "1", "--quiet"]
+    place += ["--targets", "resnet18/hp/complete", "--profile", tiny, "--no-report"]
+    done = bench_here("run", "--attack", f"{path}[size=4]", *place)
+    assert done.returncode == 2
+    assert f"attack '{path}' cannot be made: ValueError: size is 4; an odd number is expected." in done.stderr
+    done = bench_here("run", "--attack", f"{path},identity", *place)
+    assert done.returncode == 1
+    assert done.stdout.startswith("2 computed"), "identity"
+    assert done.stderr == "bench: attack 'broken' cannot say what it needs: RuntimeError: no weights.\n"
+
+
+def test_a_fit_tells_the_pace_of_its_like_alone():
+    from benchbench.harness.plan import SECONDS_PER_COST, rate
+
+    assert rate(100.0, [(50.0, 10.0), (200.0, 40.0)]) == 0.2
+    assert rate(60_000.0, [(500.0, 20.0)]) == SECONDS_PER_COST, "a small one says nothing of a large one"

@@ -128,7 +128,8 @@ def claims_table(group: Group) -> Table:
     rows.append(_wins(group))
     what = (
         "Each sentence compares TSR over cells, in percent: of all 48 targets and both splits unless it names some,"
-        f' each cell weighing the same (not the mean TSR of the leaderboard, where settings do); "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 %'
+        f" each cell weighing the same, where in the mean TSR settings do;"
+        f' "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 %'
         " interval of the difference, over scenes, says so. The last two columns take the targets for a sample as well:"
         " what holds there holds of other targets like these."
     )
