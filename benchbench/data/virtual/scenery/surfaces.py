@@ -1,0 +1,103 @@
+"""Surfaces from near: fabric in folds, and skin."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from .sketch import Float, color, fractal, grid, lit, mix, overlap, pigments, slopes, step, wide_blur
+
+
+def fabric(n: int, rng: np.random.Generator) -> Float:
+    """Cloth in folds: woven, striped, checked or printed; folds throw shade."""
+    x, y = grid(n)
+    turn = rng.uniform(0, np.pi)
+    along, across = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+    drape = fractal(n, rng, 2.2)
+    wave = np.sin(2 * np.pi * (rng.uniform(1.0, 3.0) * across + 0.35 * drape) + 0.5 * along)
+    height = 0.055 * wave + 0.045 * drape + 0.012 * (1 - np.abs(fractal(n, rng, 1.8))) + 0.0012 * fractal(n, rng, 0.8)
+    gx, gy = slopes(np.asarray(height, np.float32))
+    # The pattern is printed on the cloth: it bends with the folds.
+    s, t = along + 0.6 * height, across + 1.1 * height + 0.02 * drape
+    dyes = pigments(4, rng, accents=0.3)
+    albedo = np.broadcast_to(dyes[0], (n, n, 3))
+    what, pitch = rng.integers(4), float(rng.uniform(5, 16))
+    if what == 0:
+        albedo = mix(dyes[0], dyes[1], step(0.5, np.abs((t * pitch) % 1 - 0.5) * 2, 0.12))
+        albedo = mix(albedo, dyes[2], 0.8 * step(0.86, np.abs((t * pitch + 0.3) % 1 - 0.5) * 2, 0.08))
+    elif what == 1:
+        warp_, weft = step(0.55, np.abs((t * pitch) % 1 - 0.5) * 2, 0.1), step(0.55, np.abs((s * pitch) % 1 - 0.5) * 2, 0.1)
+        albedo = mix(mix(dyes[0], dyes[1], 0.5 * warp_ + 0.5 * weft * warp_), dyes[2], 0.45 * weft)
+        line = step(0.93, np.abs((s * pitch + 0.5) % 1 - 0.5) * 2, 0.06)
+        albedo = mix(albedo, dyes[3], 0.6 * line)
+    elif what == 2:
+        row = np.floor(t * pitch)
+        dot = np.hypot((t * pitch) % 1 - 0.5, (s * pitch + 0.5 * (row % 2)) % 1 - 0.5)
+        albedo = mix(dyes[0], dyes[1], 1 - step(rng.uniform(0.2, 0.36), dot, 0.08))
+    threads = n / rng.uniform(3.5, 6.5)  # each a few px wide
+    weave = np.cos(2 * np.pi * threads * s) * np.cos(2 * np.pi * threads * t)
+    yarn = fractal(n, rng, 0.5) + 0.7 * weave * rng.uniform(0.3, 1.2)
+    light = rng.uniform(0, 2 * np.pi)
+    facing = 0.75 + 1.0 * (gx * np.cos(light) + gy * np.sin(light)) + 0.0 * gx
+    shade = np.exp(-14 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
+    sun = np.maximum(facing, 0.02) * np.exp(rng.uniform(0.08, 0.22) * yarn) * np.exp(0.35 * fractal(n, rng, 2.2))
+    picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.2 * shade, np.float32))
+    silk = rng.choice([0.0, 0.05, 0.5])
+    sheen = silk * np.exp(-np.square((facing - 1.25) * 4)) * shade * (1 + 0.15 * yarn)
+    return np.asarray(picture + sheen[..., None].astype(np.float32), np.float32)
+
+
+def skin(n: int, rng: np.random.Generator) -> Float:
+    """Skin from near, in light from one side: pores, freckles, sheen, and hair before it."""
+    x, y = grid(n)
+    turn = rng.uniform(0, 2 * np.pi)
+    across = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5)
+    form = 0.35 * np.sin(2.4 * across + 0.4 * fractal(n, rng, 2.6)) + 0.03 * fractal(n, rng, 2.2)
+    pores = fractal(n, rng, 0.45, coarsest=24)
+    creases = -np.abs(fractal(n, rng, 1.5, coarsest=8, stretch=rng.choice([0.3, 1.0, 3.0])))
+    height = np.asarray(form + 0.0025 * pores + 0.006 * creases, np.float32)
+    gx, gy = slopes(height)
+    light = turn + rng.normal(0, 0.7)
+    facing = (0.62 + 0.62 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
+    melanin = float(rng.beta(1.3, 1.5))
+    pale, deep = np.array((0.62, 0.36, 0.26), np.float32), np.array((0.075, 0.035, 0.02), np.float32)
+    tone = pale ** (1 - melanin) * deep**melanin
+    flush = np.array((1.10, 0.90, 0.92), np.float32) ** (1.2 * fractal(n, rng, 1.7))[..., None]
+    spots = np.clip(fractal(n, rng, 1.0, coarsest=14) - rng.uniform(1.3, 2.6), 0, 1)
+    albedo = tone * flush * np.exp(0.05 * pores)[..., None] * np.exp(-0.9 * spots)[..., None]
+    sun = np.maximum(facing, 0.015)
+    picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.10, np.float32))
+    # Light that goes under the skin comes out red where light turns to shade.
+    picture += (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
+    oil = rng.uniform(0.05, 0.7)
+    gleam = oil * np.exp(-np.square((facing - 0.95) * 5)) * np.clip(0.6 + 0.5 * pores, 0, 2.5)
+    picture = picture + gleam[..., None].astype(np.float32) * color(1.0, -0.03)
+    if rng.random() < 0.75:
+        cover, gloss = _hair(n, rng)
+        strand = color(float(np.exp(rng.normal(-4.0, 0.6))), rng.uniform(0.1, 0.5))
+        hair = strand * (0.35 + 1.0 * sun)[..., None] * (1 + 4 * gloss)[..., None]
+        picture = picture * np.exp(-1.1 * wide_blur(cover, 0.02 * n))[..., None]
+        picture = mix(picture, hair, cover)
+    return np.asarray(picture, np.float32)
+
+
+def _hair(n: int, rng: np.random.Generator) -> tuple[Float, Float]:
+    """Return how much hair hides (n, n) and how bright each strand is: bundles of strands from beyond one side."""
+    side, m = rng.uniform(0, 2 * np.pi), 2 * n
+    cover, gloss = Image.new("L", (m, m), 0), Image.new("L", (m, m), 0)
+    draw, draw_gloss = ImageDraw.Draw(cover), ImageDraw.Draw(gloss)
+    s = np.linspace(0, 1, 14)
+    for _ in range(int(rng.integers(2, 6))):
+        start, bend, reach = rng.normal(0, 0.3), rng.normal(0, 0.9), rng.uniform(0.4, 1.0)
+        for _ in range(int(rng.integers(20, 70))):
+            off, curl = start + rng.normal(0, 0.06), bend + rng.normal(0, 0.1)
+            along = -0.75 + reach * (0.8 + 0.4 * rng.random()) * s * 1.4
+            across = off + 0.35 * curl * s**2 + 0.008 * np.sin(9 * s + 6 * rng.random())
+            px = (0.5 + np.cos(side) * along - np.sin(side) * across) * m
+            py = (0.5 + np.sin(side) * along + np.cos(side) * across) * m
+            points = [(float(p), float(q)) for p, q in zip(px, py, strict=True)]
+            width = max(round(m / 170 * rng.uniform(0.6, 1.4)), 1)
+            draw.line(points, 255, width)
+            draw_gloss.line(points, int(rng.integers(0, 160)), width)
+    planes = [np.asarray(p, np.float32).reshape(n, 2, n, 2).mean(axis=(1, 3)) / 255 for p in (cover, gloss)]
+    return planes[0], planes[1]
