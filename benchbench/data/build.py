@@ -129,7 +129,10 @@ def _build(
             items, scene_dir = virtual.plan(recipe), work / "scenes"
             scene_dir.mkdir(exist_ok=True)
             photographer = VirtualPhotographer(recipe, scene_dir)
-            _run_scenes(crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles], scene_dir)
+            # A test scene is seen once, and rendered by whoever takes that photograph.
+            _run_scenes(
+                crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles and s.role != "test"], scene_dir
+            )
             models = tuple(camera.name for camera in virtual.labels(recipe))
             about = {"name": "virtual-neutral" if recipe.neutral else "virtual", "known": recipe.known}
         else:

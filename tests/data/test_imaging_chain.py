@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import lensfunpy
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.cameras import camera_table
 from benchbench.data.virtual.optics import calibration, lens_optics
-from benchbench.data.virtual.scenes import dead_leaves
+from benchbench.data.virtual.scenery import draw
 
 CAMERAS = camera_table().camera
 EVERY = pytest.mark.parametrize("camera", [*CAMERAS, camera_table().neutral], ids=lambda c: c.make)
@@ -199,7 +197,7 @@ def test_a_device_is_found_by_its_prnu():
 
 def test_the_neutral_camera_hides_the_class():
     recipe = virtual.VirtualRecipe(size=64, scenes=3, neutral=True)
-    scene = dead_leaves(recipe.scene_size, stream(0, "scene"))
+    scene = draw("objects", recipe.scene_size, stream(0, "scene"))
     shots = [
         virtual.take(
             virtual.cameras(recipe)[c], virtual.device(recipe, c, d), scene, view(), stream(0, "n"), make="a", model="b"
@@ -213,7 +211,7 @@ def test_the_neutral_camera_hides_the_class():
 
 
 def test_every_view_of_the_dihedral_group_is_another_picture():
-    scene = dead_leaves(192, stream(0, "scene"))
+    scene = draw("objects", 192, stream(0, "scene"))
     seen = {
         virtual.look(scene, virtual.View(0, (3.0, 5.0, 150.0), k, 0, (1, 1), (1, 1)), 64, 3).tobytes() for k in range(8)
     }
@@ -224,14 +222,3 @@ def test_a_scene_smaller_than_the_frame_is_mirrored():
     scene = np.random.default_rng(0).random((40, 50, 3)).astype(np.float16)
     picture = virtual.look(scene, view(64.0), 64, 4)
     assert picture.shape == (72, 72, 3) and np.isfinite(picture).all()
-
-
-def test_dead_leaves_have_the_spectrum_of_natural_images():
-    image = np.log(dead_leaves(256, stream(1, "scene")).mean(axis=2) + 1e-3)
-    window = np.hanning(256)[:, None] * np.hanning(256)[None, :]
-    power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
-    f = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)[None, :])
-    edges = np.geomspace(0.02, 0.25, 9)
-    radial = [power[(f >= lo) & (f < hi)].mean() for lo, hi in itertools.pairwise(edges)]
-    slope = np.polyfit(np.log(np.sqrt(edges[:-1] * edges[1:])), np.log(radial), 1)[0]
-    assert -3.5 < slope < -1.5  # power ~ f^-2 (Ruderman 1997); near edges of leaves up to f^-3

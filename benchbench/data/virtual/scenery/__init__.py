@@ -30,6 +30,8 @@ KINDS: dict[str, Draw] = {
     "bokeh": bokeh,
     "night": night,
 }
+__all__ = ["KINDS", "SOFTNESS", "Float", "blur", "draw", "resize"]
+
 SOFTNESS = (2.4, 3.6)
 """Gaussian blur of a scene, sigma in scene px, drawn from this range: lenses and photographers are never perfect."""
 

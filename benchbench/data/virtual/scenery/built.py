@@ -50,7 +50,9 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
         drips = _tile(fractal(n, rng, 1.0, stretch=5.0), m)
         wall = stone[face % 2] * np.exp(0.16 * worn + 0.12 * drips - 0.25 * joint)[..., None]
         exposed = 1.0 if face == towards else 0.12
-        cast = step(shadow_at + slant * (x - 0.5), y + 0.0 * x, 0.012) if face == towards else np.zeros((m, m), np.float32)
+        cast = (
+            step(shadow_at + slant * (x - 0.5), y + 0.0 * x, 0.012) if face == towards else np.zeros((m, m), np.float32)
+        )
         sun = exposed * (1 - 0.92 * cast)
         # A recess: the reveal over and beside the glass lies in shade.
         reveal = glass & ((fv < 0.5 - high + 0.07) | (fu < 0.5 - wide + 0.04))

@@ -13,11 +13,17 @@ def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tupl
     x = grid(n)[0]
     up = np.clip((horizon - y) / max(horizon, 0.2), 0, 1)
     low_sun = rng.random() < 0.35
-    sun = (float(rng.uniform(-0.1, 1.1)), float(horizon - rng.uniform(0.02, 0.15) if low_sun else rng.uniform(-0.4, 0.3)))
+    sun = (
+        float(rng.uniform(-0.1, 1.1)),
+        float(horizon - rng.uniform(0.02, 0.15) if low_sun else rng.uniform(-0.4, 0.3)),
+    )
     if low_sun:
         zenith, rim, beam = color(0.10, -0.45, -0.05), color(0.9, 0.45, -0.02), color(1.0, 0.5, 0.05)
     else:
-        zenith, rim = color(rng.uniform(0.18, 0.4), rng.uniform(-0.55, -0.2), 0.04), color(0.85, rng.uniform(-0.15, 0.05))
+        zenith, rim = (
+            color(rng.uniform(0.18, 0.4), rng.uniform(-0.55, -0.2), 0.04),
+            color(0.85, rng.uniform(-0.15, 0.05)),
+        )
         beam = color(1.0, 0.06)
     bend = np.broadcast_to(up ** rng.uniform(0.45, 0.8), (n, n))
     dome = np.exp(mix(np.log(rim), np.log(zenith), np.asarray(bend, np.float32)))
@@ -28,7 +34,9 @@ def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tupl
     return np.asarray(dome, np.float32), sun, beam
 
 
-def _clouds(n: int, rng: np.random.Generator, dome: Float, sun: tuple[float, float], beam: Float, horizon: float) -> Float:
+def _clouds(
+    n: int, rng: np.random.Generator, dome: Float, sun: tuple[float, float], beam: Float, horizon: float
+) -> Float:
     """Lay clouds over a sky: heaps that shade themselves on the side away from the sun, flatter towards the horizon."""
     x, y = grid(n)
     near = np.clip((horizon - y) / max(horizon, 0.2), 0.02, 1)
@@ -87,7 +95,9 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
         relief = fractal(n, rng, 1.4) + 0.6 * near * fractal(n, rng, 0.7, coarsest=20)
         gx, gy = slopes(relief / n * 4)
         light = np.exp(np.clip(0.35 * (from_left * -gx + 0.4 * gy), -2.2, 1.2) + 0.25 * relief)
-        albedo = mix(color(0.06, hue, 0.22), color(0.13, hue + 0.2, 0.05), np.clip(0.5 + 0.4 * fractal(n, rng, 1.2), 0, 1))
+        albedo = mix(
+            color(0.06, hue, 0.22), color(0.13, hue + 0.2, 0.05), np.clip(0.5 + 0.4 * fractal(n, rng, 1.2), 0, 1)
+        )
         if snow and k == 0:
             above = step(0.05 * relief + 0.03, edge[None, :] + 0.16 - y, 0.05)
             albedo = mix(albedo, color(0.75, -0.03), above)

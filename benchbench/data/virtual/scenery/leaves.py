@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from .sketch import BOX, ELLIPSE, LEAF, Float, color, fractal, front, halved, lit, mix, overlap, pigments, shapes, wide_blur
+from .sketch import (
+    BOX,
+    ELLIPSE,
+    LEAF,
+    Float,
+    color,
+    fractal,
+    front,
+    halved,
+    lit,
+    mix,
+    overlap,
+    pigments,
+    shapes,
+    wide_blur,
+)
 
 
 def power_law(count: int, smallest: float, largest: float, rng: np.random.Generator) -> Float:
@@ -30,7 +45,9 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     seen = index >= 0
     k = np.maximum(index, 0)
 
-    bulge = np.where(rng.random(count) < 0.6, rng.uniform(0.5, 1.0, count), rng.uniform(0.0, 0.3, count)).astype(np.float32)
+    bulge = np.where(rng.random(count) < 0.6, rng.uniform(0.5, 1.0, count), rng.uniform(0.0, 0.3, count)).astype(
+        np.float32
+    )
     gloss = np.where(rng.random(count) < 0.3, np.exp(rng.normal(0.7, 0.8, count)), 0.03).astype(np.float32)
     rough = np.where(rng.random(count) < 0.5, rng.uniform(0.15, 0.45, count), 0.05).astype(np.float32)
     towards, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.0)

@@ -5,7 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from .leaves import foliage, objects
-from .sketch import LEAF, Float, color, defocus, fractal, front, glow, grid, halved, lit, mix, resize, rough_line, shapes, step
+from .sketch import (
+    LEAF,
+    Float,
+    color,
+    defocus,
+    fractal,
+    front,
+    glow,
+    grid,
+    halved,
+    lit,
+    mix,
+    resize,
+    rough_line,
+    shapes,
+    step,
+)
 
 
 def bokeh(n: int, rng: np.random.Generator) -> Float:
@@ -76,6 +92,10 @@ def night(n: int, rng: np.random.Generator) -> Float:
     mirror = 2 * ground - y + (0.01 + 0.12 * np.clip(y - ground, 0, 1)) * ripple
     reflected = picture[np.clip(mirror * n, 0, n - 1).astype(np.int64), np.arange(n)[None, :]]
     wet = np.clip(0.45 + 0.35 * fractal(n, rng, 1.5, stretch=0.5), 0.08, 1)
-    asphalt = lit(color(0.05, 0.05), np.asarray(0.25 * pools * np.exp(0.35 * ripple), np.float32), np.full((n, n), 0.05, np.float32))
+    asphalt = lit(
+        color(0.05, 0.05),
+        np.asarray(0.25 * pools * np.exp(0.35 * ripple), np.float32),
+        np.full((n, n), 0.05, np.float32),
+    )
     below = step(ground + 0.004 * rough_line(n, rng)[None, :], y, 3.0 / n)
     return mix(picture, asphalt + 0.6 * wet[..., None] * reflected, below)

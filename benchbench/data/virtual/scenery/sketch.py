@@ -111,12 +111,13 @@ def wide_blur(image: Float, sigma: float) -> Float:
     return resize(blur(resize(image, side), sigma * side / n), n)
 
 
-def resize(image: Float, side: int) -> Float:
-    """Return a plane or picture at another size: the mean of what a pixel covers, or a smooth enlargement."""
+def resize(image: Float, side: int | tuple[int, int]) -> Float:
+    """Return a plane or picture at another size (side or height, width): means if smaller, smooth if larger."""
     if image.ndim == 3:
         return np.stack([resize(np.ascontiguousarray(image[:, :, c]), side) for c in range(3)], axis=2)
-    how = Image.Resampling.BOX if side < image.shape[0] else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(image).resize((side, side), how), np.float32)
+    height, width = (side, side) if isinstance(side, int) else side
+    how = Image.Resampling.BOX if height < image.shape[0] else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(image).resize((width, height), how), np.float32)
 
 
 def halved(image: Float) -> Float:

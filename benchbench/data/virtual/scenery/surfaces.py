@@ -26,7 +26,10 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
         albedo = mix(dyes[0], dyes[1], step(0.5, np.abs((t * pitch) % 1 - 0.5) * 2, 0.12))
         albedo = mix(albedo, dyes[2], 0.8 * step(0.86, np.abs((t * pitch + 0.3) % 1 - 0.5) * 2, 0.08))
     elif what == 1:
-        warp_, weft = step(0.55, np.abs((t * pitch) % 1 - 0.5) * 2, 0.1), step(0.55, np.abs((s * pitch) % 1 - 0.5) * 2, 0.1)
+        warp_, weft = (
+            step(0.55, np.abs((t * pitch) % 1 - 0.5) * 2, 0.1),
+            step(0.55, np.abs((s * pitch) % 1 - 0.5) * 2, 0.1),
+        )
         albedo = mix(mix(dyes[0], dyes[1], 0.5 * warp_ + 0.5 * weft * warp_), dyes[2], 0.45 * weft)
         line = step(0.93, np.abs((s * pitch + 0.5) % 1 - 0.5) * 2, 0.06)
         albedo = mix(albedo, dyes[3], 0.6 * line)
@@ -68,7 +71,9 @@ def skin(n: int, rng: np.random.Generator) -> Float:
     sun = np.maximum(facing, 0.015)
     picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.10, np.float32))
     # Light that goes under the skin comes out red where light turns to shade.
-    picture += (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
+    picture += (
+        (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
+    )
     oil = rng.uniform(0.05, 0.7)
     gleam = oil * np.exp(-np.square((facing - 0.95) * 5)) * np.clip(0.6 + 0.5 * pores, 0, 2.5)
     picture = picture + gleam[..., None].astype(np.float32) * color(1.0, -0.03)
