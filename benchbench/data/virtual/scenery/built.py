@@ -7,11 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .landscape import clear_or_cloudy
-from .sketch import Float, color, fractal, grid, lit, mix, pigments, rough_line, step, wide_blur
+from .sketch import Float, color, fractal, grid, lit, mix, pigments, step, wide_blur
 
 _FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneral")
 
@@ -149,7 +148,11 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _words(rng: np.random.Generator, count: int) -> str:
     """Return words of no language."""
-    starts, vowels, ends = "b c d f g h l m n p r s t v st tr pl".split(), list("aeiou"), ["", "n", "r", "s", "t", "l"]
+    starts, vowels, ends = (
+        ["b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "v", "st", "tr", "pl"],
+        list("aeiou"),
+        ["", "n", "r", "s", "t", "l"],
+    )
     parts: list[str] = []
     for _ in range(max(count, 1)):
         syllables = int(rng.integers(1, 4))
