@@ -24,9 +24,9 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
     turn = rng.uniform(0.15, 1.1, 2)
     picture = np.repeat(np.repeat(clear_or_cloudy(n, rng, 1.2), 2, axis=0), 2, axis=1)
     towards = rng.integers(2)
-    stone = pigments(2, rng, accents=0.05) ** 0.7
+    stone = np.clip(1.6 * pigments(2, rng, accents=0.05), 0.05, 0.7)
     windows = float(rng.uniform(4, 9))
-    night = color(0.02, 0.1)
+    night = color(0.008, 0.1)
     slant, shadow_at = rng.normal(0, 0.8), rng.uniform(-0.2, 1.0)
     for face in range(2):
         sign = -1.0 if face == 0 else 1.0
@@ -49,7 +49,7 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
         worn = _tile(fractal(n, rng, 1.1), m)
         drips = _tile(fractal(n, rng, 1.0, stretch=5.0), m)
         wall = stone[face % 2] * np.exp(0.16 * worn + 0.12 * drips - 0.25 * joint)[..., None]
-        exposed = 1.0 if face == towards else 0.12
+        exposed = 1.0 if face == towards else 0.06
         cast = (
             step(shadow_at + slant * (x - 0.5), y + 0.0 * x, 0.012) if face == towards else np.zeros((m, m), np.float32)
         )
@@ -60,7 +60,7 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
         body = lit(wall, lightness, np.asarray(np.where(under, 0.12, 0.3), np.float32) * np.ones((m, m), np.float32))
         trim = lit(color(0.6, 0.05), np.asarray(sun, np.float32), np.full((m, m), 0.3, np.float32))
         body = np.where((frame | sill)[..., None], trim, body)
-        table = np.exp(rng.normal(-1.2, 1.1, (64, 64))).astype(np.float32)
+        table = np.minimum(np.exp(rng.normal(-2.2, 1.1, (64, 64))), 1.5).astype(np.float32)
         reflect = table[iv % 64, iu % 64] * np.exp(0.5 * _tile(fractal(n, rng, 1.8), m)) * (0.35 + 0.65 * (1 - fv))
         pane = night + reflect[..., None] * color(0.5, -0.15)
         pane = np.where(reveal[..., None], 0.25 * pane, pane)
@@ -103,8 +103,8 @@ def text(n: int, rng: np.random.Generator) -> Float:
         page = lit(sheet[rows, columns], np.asarray(curl, np.float32), np.full((n, n), 0.25, np.float32))
         picture = mix(picture, page, np.asarray(step(0, -outside, 1.5 / n), np.float32))
     picture = picture * pool[..., None]
-    dark = step(rng.uniform(0.2, 1.4), fractal(n, rng, 2.2), 0.25)
-    return np.asarray(picture * (1 - 0.85 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
+    dark = step(rng.uniform(0.0, 1.0), fractal(n, rng, 3.0), 0.5)
+    return np.asarray(picture * (1 - 0.9 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
 
 
 def _sheet(n: int, rng: np.random.Generator) -> Float:

@@ -43,7 +43,7 @@ def bokeh(n: int, rng: np.random.Generator) -> Float:
     x, y = rng.uniform(0.1, 0.9) + rng.normal(0, 0.25, count), rng.uniform(0.1, 0.9) + rng.normal(0, 0.25, count)
     index, u, v = front(m, shapes(x, y, a, a * rng.uniform(0.2, 0.5), stem + rng.normal(0, 0.7, count), LEAF))
     seen, k = index >= 0, np.maximum(index, 0)
-    lean, level = rng.normal(0, 0.6, count).astype(np.float32), np.exp(rng.normal(-2.2, 0.7, count)).astype(np.float32)
+    lean, level = rng.normal(0, 0.6, count).astype(np.float32), np.exp(rng.normal(-1.5, 0.6, count)).astype(np.float32)
     side = np.exp(np.tanh(8 * v) * 0.35 * lean[k] + 0.5 * u * lean[k])
     vein = np.exp(-np.square(v * 25)) + 0.4 * np.exp(-np.square(np.sin(16 * (u + 0.7 * np.abs(v))) * 4))
     tone = color(1.0, float(rng.choice([0.1, 0.1, 0.45])), float(rng.uniform(0.05, 0.35)))
@@ -88,10 +88,10 @@ def night(n: int, rng: np.random.Generator) -> Float:
     pools = wide = glow(n, float(rng.uniform(0, 1)), ground, 0.4, 1.5)
     picture = picture + light + picture * 3 * wide[..., None]
     # The wet ground shows all of it upside down, drawn out.
-    ripple = fractal(n, rng, 0.9, stretch=0.35)
+    ripple = fractal(n, rng, 0.9, stretch=6.0)
     mirror = 2 * ground - y + (0.01 + 0.12 * np.clip(y - ground, 0, 1)) * ripple
     reflected = picture[np.clip(mirror * n, 0, n - 1).astype(np.int64), np.arange(n)[None, :]]
-    wet = np.clip(0.45 + 0.35 * fractal(n, rng, 1.5, stretch=0.5), 0.08, 1)
+    wet = np.clip(0.45 + 0.35 * fractal(n, rng, 1.5, stretch=2.5), 0.08, 1)
     asphalt = lit(
         color(0.05, 0.05),
         np.asarray(0.25 * pools * np.exp(0.35 * ripple), np.float32),

@@ -13,9 +13,9 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, np.pi)
     along, across = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-    drape = fractal(n, rng, 2.2)
+    drape = fractal(n, rng, 2.8)
     wave = np.sin(2 * np.pi * (rng.uniform(1.0, 3.0) * across + 0.35 * drape) + 0.5 * along)
-    height = 0.055 * wave + 0.045 * drape + 0.012 * (1 - np.abs(fractal(n, rng, 1.8))) + 0.0012 * fractal(n, rng, 0.8)
+    height = 0.055 * wave + 0.045 * drape - 0.006 * np.abs(fractal(n, rng, 2.4))
     gx, gy = slopes(np.asarray(height, np.float32))
     # The pattern is printed on the cloth: it bends with the folds.
     s, t = along + 0.6 * height, across + 1.1 * height + 0.02 * drape
@@ -41,10 +41,10 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     weave = np.cos(2 * np.pi * threads * s) * np.cos(2 * np.pi * threads * t)
     yarn = fractal(n, rng, 0.5) + 0.7 * weave * rng.uniform(0.3, 1.2)
     light = rng.uniform(0, 2 * np.pi)
-    facing = 0.75 + 1.0 * (gx * np.cos(light) + gy * np.sin(light)) + 0.0 * gx
+    facing = 0.6 + 1.3 * (gx * np.cos(light) + gy * np.sin(light))
     shade = np.exp(-14 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
-    sun = np.maximum(facing, 0.02) * np.exp(rng.uniform(0.08, 0.22) * yarn) * np.exp(0.35 * fractal(n, rng, 2.2))
-    picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.2 * shade, np.float32))
+    sun = np.maximum(facing, 0.01) * np.exp(rng.uniform(0.08, 0.22) * yarn) * np.exp(0.35 * fractal(n, rng, 2.2))
+    picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.09 * shade * shade, np.float32))
     silk = rng.choice([0.0, 0.05, 0.5])
     sheen = silk * np.exp(-np.square((facing - 1.25) * 4)) * shade * (1 + 0.15 * yarn)
     return np.asarray(picture + sheen[..., None].astype(np.float32), np.float32)
@@ -55,21 +55,21 @@ def skin(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, 2 * np.pi)
     across = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5)
-    form = 0.35 * np.sin(2.4 * across + 0.4 * fractal(n, rng, 2.6)) + 0.03 * fractal(n, rng, 2.2)
+    form = 0.35 * np.sin(2.4 * across + 0.4 * fractal(n, rng, 3.0)) + 0.02 * fractal(n, rng, 3.0)
     pores = fractal(n, rng, 0.45, coarsest=24)
-    creases = -np.abs(fractal(n, rng, 1.5, coarsest=8, stretch=rng.choice([0.3, 1.0, 3.0])))
-    height = np.asarray(form + 0.0025 * pores + 0.006 * creases, np.float32)
+    creases = -np.abs(fractal(n, rng, 2.2, coarsest=5, stretch=rng.choice([0.3, 1.0, 3.0])))
+    height = np.asarray(form + 0.0005 * pores + 0.0035 * creases, np.float32)
     gx, gy = slopes(height)
     light = turn + rng.normal(0, 0.7)
-    facing = (0.62 + 0.62 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
+    facing = (0.55 + 0.75 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
     melanin = float(rng.beta(1.3, 1.5))
     pale, deep = np.array((0.62, 0.36, 0.26), np.float32), np.array((0.075, 0.035, 0.02), np.float32)
     tone = pale ** (1 - melanin) * deep**melanin
-    flush = np.array((1.10, 0.90, 0.92), np.float32) ** (1.2 * fractal(n, rng, 1.7))[..., None]
+    flush = np.array((1.10, 0.90, 0.92), np.float32) ** (0.7 * fractal(n, rng, 2.0))[..., None]
     spots = np.clip(fractal(n, rng, 1.0, coarsest=14) - rng.uniform(1.3, 2.6), 0, 1)
     albedo = tone * flush * np.exp(0.05 * pores)[..., None] * np.exp(-0.9 * spots)[..., None]
     sun = np.maximum(facing, 0.015)
-    picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.10, np.float32))
+    picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.04, np.float32))
     # Light that goes under the skin comes out red where light turns to shade.
     picture += (
         (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
