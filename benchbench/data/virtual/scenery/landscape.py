@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
 
-from .sketch import Float, color, fractal, glow, grid, lit, mix, rough_line, slopes, step, wide_blur
+from .sketch import Float, color, fractal, glow, grid, halved, lit, mix, rough_line, slopes, step, wide_blur
 
 
 def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tuple[float, float], Float]:
@@ -17,7 +18,7 @@ def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tupl
     if low_sun:
         zenith, rim, beam = color(0.08, -0.75, -0.05), color(0.8, rng.uniform(0.25, 0.7), -0.02), color(1.0, 0.5, 0.05)
     else:
-        zenith = color(rng.uniform(0.15, 0.35), rng.uniform(-0.95, -0.45), 0.02)
+        zenith = color(rng.uniform(0.15, 0.35), rng.uniform(-0.8, -0.35), 0.02)
         rim, beam = color(0.75, rng.uniform(-0.35, -0.02)), color(1.0, 0.08)
     bend = np.broadcast_to(up ** rng.uniform(0.4, 0.8), (n, n))
     dome = np.exp(mix(np.log(rim), np.log(zenith), np.asarray(bend, np.float32)))
@@ -26,7 +27,9 @@ def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tupl
     return np.asarray(dome + corona[..., None] * beam, np.float32), sun, beam
 
 
-def _clouds(n: int, rng: np.random.Generator, dome: Float, sun: tuple[float, float], beam: Float, horizon: float) -> Float:
+def _clouds(
+    n: int, rng: np.random.Generator, dome: Float, sun: tuple[float, float], beam: Float, horizon: float
+) -> Float:
     """Lay clouds over a sky: heaps that shade themselves on the side away from the sun, flatter towards the horizon."""
     x, y = grid(n)
     near = np.clip((horizon - y) / max(horizon, 0.2), 0.0, 1)
@@ -71,13 +74,40 @@ def sky(n: int, rng: np.random.Generator) -> Float:
         tone = mix(color(0.015, 0.1, 0.2), color(0.16, -0.15, 0.05), np.full((n, n), far, np.float32))
         tone = tone * np.exp(0.8 * fractal(n, rng, 0.9))[..., None] * 0.6
         picture = mix(picture, tone, land)
-    if rng.random() < 0.5:  # twigs of a near tree
-        web = np.abs(fractal(n, rng, 1.3, coarsest=3))
-        near = step(rng.uniform(0.6, 1.4), fractal(n, rng, 2.2), 1.2)
-        leaf = step(0.9, fractal(n, rng, 0.7, coarsest=10), 0.5)
-        cover = near * np.maximum(step(-0.12, -web, 0.08), 0.9 * leaf)
-        picture = mix(picture, color(0.012, 0.2, 0.15) * np.exp(0.5 * fractal(n, rng, 1.0))[..., None], cover)
+    if rng.random() < 0.5:
+        bark = color(0.012, 0.25, 0.1) * np.exp(0.5 * fractal(n, rng, 1.0))[..., None]
+        picture = mix(picture, bark, _branches(n, rng))
     return picture
+
+
+def _branches(n: int, rng: np.random.Generator) -> Float:
+    """Return how much the branches of a near tree hide (n, n); they grow in from one side and fork."""
+    m = 2 * n
+    image = Image.new("L", (m, m), 0)
+    pen = ImageDraw.Draw(image)
+    right = rng.random() < 0.5
+    bare = rng.random() < 0.5
+    growing = [
+        (float(right), float(rng.uniform(-0.1, 0.6)), np.pi * right + rng.normal(0, 0.4), rng.uniform(0.012, 0.022))
+        for _ in range(int(rng.integers(1, 4)))
+    ]
+    while growing:
+        x, y, heading, width = growing.pop()
+        points = [(x * m, y * m)]
+        for _ in range(4):
+            heading += rng.normal(0, 0.16)
+            x, y = x + 0.7 * width**0.6 * np.cos(heading), y + 0.7 * width**0.6 * np.sin(heading)
+            points.append((x * m, y * m))
+        pen.line(points, 255, max(round(width * m), 1), "curve")
+        if width > 0.003:
+            forks = rng.normal(0, 0.55, 2 if rng.random() < 0.8 else 3)
+            growing += [(x, y, heading + fork, width * rng.uniform(0.55, 0.8)) for fork in forks.tolist()]
+        if not bare and width < 0.008:
+            for _ in range(5):
+                (px, py), r = points[int(rng.integers(5))], m * rng.uniform(0.006, 0.014)
+                px, py = px + rng.normal(0, r), py + rng.normal(0, r)
+                pen.ellipse((px - r, py - 0.6 * r, px + r, py + 0.6 * r), 235)
+    return halved(np.asarray(image, np.float32) / 255)
 
 
 def landscape(n: int, rng: np.random.Generator) -> Float:
@@ -89,7 +119,7 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
     haze = picture[max(int(horizon * n) - 2, 0)].mean(axis=0)
     layers = int(rng.integers(2, 6))
     snow = rng.random() < 0.35
-    hue = rng.normal(0.12, 0.15)
+    hue = rng.normal(0.06, 0.12)
     from_left = 1.0 if sun[0] < 0.5 else -1.0
     thick = rng.uniform(0.5, 0.9)
     for k in range(layers):
@@ -97,11 +127,11 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
         edge = horizon + 0.16 * (near - 0.5) + (0.11 * (1.1 - near) + 0.03) * rough_line(n, rng, 1.8 - 0.5 * near)
         wood = 0.002 + 0.016 * near**2
         land = step(edge[None, :] + wood * fractal(n, rng, 0.9, coarsest=12), y, 2.0 / n)
-        relief = fractal(n, rng, 1.7) + 0.5 * near * fractal(n, rng, 0.8, coarsest=16)
+        relief = fractal(n, rng, 2.0) + 0.3 * near * fractal(n, rng, 1.0, coarsest=12)
         gx, gy = slopes(relief)
-        light = np.exp(np.clip(0.022 * (from_left * -gx + 0.5 * gy), -2.5, 0.9) + 0.2 * relief)
+        light = np.exp(np.clip(0.03 * (from_left * -gx + 0.5 * gy), -2.5, 0.9) + 0.2 * relief)
         dye = np.clip(0.5 + 0.4 * fractal(n, rng, 1.4), 0, 1)
-        albedo = mix(color(0.045, hue, 0.25), color(0.12, hue + 0.25, 0.08), dye)
+        albedo = mix(color(0.045, hue, 0.25), color(0.11, hue + 0.18, 0.14), dye)
         if snow and k == 0:
             albedo = mix(albedo, color(0.75, -0.03), step(0.05 * relief + 0.03, edge[None, :] + 0.16 - y, 0.05))
         ground = lit(albedo, 1.3 * light, np.full((n, n), 0.14, np.float32), beam * 1.2)
@@ -117,14 +147,16 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
         ripple = fractal(n, rng, 1.0, coarsest=6, stretch=8.0)
         depth = np.clip((y - shore) / (1 - shore), 0, 1)
         mirror = 2 * shore - y - 0.05 * (y - shore) + (0.003 + 0.03 * depth) * ripple
-        rows = np.clip(mirror * n, 0, n - 1).astype(np.int64)
+        rows = np.clip(np.abs(mirror) * n, 0, n - 1).astype(np.int64)
         water = picture[rows, np.arange(n)[None, :]] * np.array((0.42, 0.48, 0.52), np.float32)
         water = water * np.exp(0.2 * ripple)[..., None] + color(0.008, -0.2, 0.1)
         picture = mix(picture, water, step(shore + 0.03 + 0.004 * rough_line(n, rng)[None, :], y, 2.5 / n))
     return picture
 
 
-def _meadow(n: int, rng: np.random.Generator, picture: Float, shore: float, haze: Float, beam: Float, hue: float) -> Float:
+def _meadow(
+    n: int, rng: np.random.Generator, picture: Float, shore: float, haze: Float, beam: Float, hue: float
+) -> Float:
     """Lay grass in perspective below `shore`: the same all over, larger the nearer it is."""
     x, y = grid(n)
     near = np.asarray(np.broadcast_to(np.clip((y - shore) / (1 - shore), 0.0, 1), (n, n)), np.float32)

@@ -30,7 +30,7 @@ def power_law(count: int, smallest: float, largest: float, rng: np.random.Genera
 
 def objects(n: int, rng: np.random.Generator) -> Float:
     """A heap of round and flat things, matt and glossy, plain, rough and striped, in light from one side."""
-    m, largest, smallest = 2 * n, rng.uniform(0.16, 0.4), rng.uniform(0.010, 0.03)
+    m, largest, smallest = 2 * n, rng.uniform(0.2, 0.45), rng.uniform(0.012, 0.035)
     count = int(2.2 / (2 * np.pi * smallest**2 * np.log(largest / smallest)))
     radius = power_law(count, smallest, largest, rng)
     order = np.argsort(-np.log(radius) + rng.normal(0, 0.9, count))  # small things lie on large ones
@@ -76,7 +76,7 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     low = np.ascontiguousarray(height[::2, ::2])
     toward = (float(light[0]) * 0.012, float(light[1]) * 0.012)
     contact = overlap(low, toward, 0.010 * n) + overlap(low, (3 * toward[0], 3 * toward[1]), 0.03 * n)
-    pool = np.exp(0.6 * fractal(n, rng, 2.4))
+    pool = np.exp(0.45 * fractal(n, rng, 2.4))
     shade = np.exp(-3.6 * contact)
     direct = halved(np.where(seen, towards_light, light[2]))
     picture = lit(halved(albedo), direct * shade * pool, 0.22 * shade * shade)

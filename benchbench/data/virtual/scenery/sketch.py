@@ -74,7 +74,7 @@ def color(level: float, warmth: float = 0.0, tint: float = 0.0) -> Float:
 
 def pigments(count: int, rng: np.random.Generator, accents: float = 0.08) -> Float:
     """(count, 3): colors of things. Muted round a cast of the scene; a share of accents is strongly colored."""
-    level = np.clip(np.exp(rng.normal(np.log(0.17), 0.75, count)), 0.012, 0.85)
+    level = np.clip(np.exp(rng.normal(np.log(0.17), 0.68, count)), 0.012, 0.75)
     cast = rng.normal(0.22, 0.18)
     strong = np.where(rng.random(count) < accents, 2.6, 1.0)
     warmth = cast + rng.normal(0, 0.24, count) * strong

@@ -13,9 +13,12 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, np.pi)
     along, across = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-    drape = fractal(n, rng, 2.8)
-    wave = np.sin(2 * np.pi * (rng.uniform(1.0, 3.0) * across + 0.35 * drape) + 0.5 * along)
-    height = 0.055 * wave + 0.045 * drape - 0.006 * np.abs(fractal(n, rng, 2.4))
+    drape, bend = fractal(n, rng, 3.0), fractal(n, rng, 3.0)
+    # Folds run the same way, part, and end; their backs are round and their valleys narrow.
+    folds = rng.uniform(1.0, 3.5)
+    phase = folds * (across + 0.10 * bend + rng.normal(0, 0.3) * along * along)
+    deep = np.clip(0.7 + 0.5 * drape, 0.1, 1.6)
+    height = deep * np.abs(np.cos(np.pi * phase)) ** rng.uniform(0.8, 1.6) * 0.16 / folds + 0.035 * drape
     gx, gy = slopes(np.asarray(height, np.float32))
     # The pattern is printed on the cloth: it bends with the folds.
     s, t = along + 0.6 * height, across + 1.1 * height + 0.02 * drape
@@ -41,12 +44,13 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     weave = np.cos(2 * np.pi * threads * s) * np.cos(2 * np.pi * threads * t)
     yarn = fractal(n, rng, 0.5) + 0.7 * weave * rng.uniform(0.3, 1.2)
     light = rng.uniform(0, 2 * np.pi)
-    facing = 0.6 + 1.3 * (gx * np.cos(light) + gy * np.sin(light))
-    shade = np.exp(-14 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
-    sun = np.maximum(facing, 0.01) * np.exp(rng.uniform(0.08, 0.22) * yarn) * np.exp(0.35 * fractal(n, rng, 2.2))
+    facing = 0.62 + 1.1 * (gx * np.cos(light) + gy * np.sin(light)) / np.sqrt(1 + gx * gx + gy * gy)
+    shade = np.exp(-16 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
+    pool = np.exp(0.35 * fractal(n, rng, 2.6))
+    sun = np.maximum(facing, 0.01) * np.exp(rng.uniform(0.08, 0.22) * yarn) * pool
     picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.09 * shade * shade, np.float32))
-    silk = rng.choice([0.0, 0.05, 0.5])
-    sheen = silk * np.exp(-np.square((facing - 1.25) * 4)) * shade * (1 + 0.15 * yarn)
+    silk = rng.choice([0.0, 0.1, 0.6])
+    sheen = silk * np.clip(facing - 0.75, 0, 1) ** 2 * shade * (1 + 0.15 * yarn)
     return np.asarray(picture + sheen[..., None].astype(np.float32), np.float32)
 
 
@@ -55,27 +59,26 @@ def skin(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, 2 * np.pi)
     across = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5)
-    form = 0.35 * np.sin(2.4 * across + 0.4 * fractal(n, rng, 3.0)) + 0.02 * fractal(n, rng, 3.0)
-    pores = fractal(n, rng, 0.45, coarsest=24)
-    creases = -np.abs(fractal(n, rng, 2.2, coarsest=5, stretch=rng.choice([0.3, 1.0, 3.0])))
-    height = np.asarray(form + 0.0005 * pores + 0.0035 * creases, np.float32)
-    gx, gy = slopes(height)
+    form = 0.3 * np.sin(2.6 * across + 0.35 * fractal(n, rng, 3.5)) + 0.012 * fractal(n, rng, 3.5)
+    pores = fractal(n, rng, 0.5, coarsest=24)
+    gx, gy = slopes(np.asarray(form, np.float32))
     light = turn + rng.normal(0, 0.7)
-    facing = (0.55 + 0.75 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
+    facing = (0.5 + 0.8 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
     melanin = float(rng.beta(1.3, 1.5))
-    pale, deep = np.array((0.62, 0.36, 0.26), np.float32), np.array((0.075, 0.035, 0.02), np.float32)
+    pale, deep = np.array((0.62, 0.36, 0.25), np.float32), np.array((0.085, 0.038, 0.02), np.float32)
     tone = pale ** (1 - melanin) * deep**melanin
-    flush = np.array((1.10, 0.90, 0.92), np.float32) ** (0.7 * fractal(n, rng, 2.0))[..., None]
-    spots = np.clip(fractal(n, rng, 1.0, coarsest=14) - rng.uniform(1.3, 2.6), 0, 1)
-    albedo = tone * flush * np.exp(0.05 * pores)[..., None] * np.exp(-0.9 * spots)[..., None]
-    sun = np.maximum(facing, 0.015)
-    picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.04, np.float32))
-    # Light that goes under the skin comes out red where light turns to shade.
-    picture += (
-        (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
-    )
-    oil = rng.uniform(0.05, 0.7)
-    gleam = oil * np.exp(-np.square((facing - 0.95) * 5)) * np.clip(0.6 + 0.5 * pores, 0, 2.5)
+    flush = np.array((1.06, 0.92, 0.93), np.float32) ** (0.8 * fractal(n, rng, 2.2))[..., None]
+    spots = np.clip(fractal(n, rng, 1.2, coarsest=14) - rng.uniform(1.3, 2.8), 0, 1)
+    # Fine lines cross in a net, drawn out where the skin is stretched.
+    net = fractal(n, rng, 1.3, coarsest=10, stretch=rng.choice([0.3, 1.0, 3.0]))
+    lines = np.exp(-np.square(net / 0.1)) * rng.uniform(0.05, 0.3)
+    albedo = tone * flush * np.exp(0.035 * pores - 0.8 * spots - lines)[..., None]
+    # Light that goes under the skin comes out red: red fades later into the shade.
+    wrap = np.stack([np.maximum(facing + bleed, 0.012) / (1 + bleed) for bleed in (0.16, 0.04, 0.02)], axis=2)
+    sun = wrap[..., 1]
+    picture = albedo * (1.4 * wrap * np.exp(0.06 * pores)[..., None] + 0.03 * color(1.0, -0.15))
+    oil = rng.uniform(0.05, 0.8)
+    gleam = oil * np.clip(facing - 0.62, 0, 1) ** 2 * 4 * np.clip(0.7 + 0.4 * pores, 0, 2.5)
     picture = picture + gleam[..., None].astype(np.float32) * color(1.0, -0.03)
     if rng.random() < 0.75:
         cover, gloss = _hair(n, rng)
