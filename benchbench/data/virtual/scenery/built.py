@@ -23,7 +23,7 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
     corner, eye, roof = float(rng.uniform(-0.2, 1.2)), rng.uniform(0.5, 1.1), rng.uniform(-0.6, 0.3)
     picture = _tile(clear_or_cloudy(n, rng, 1.2), m)
     towards, cut = int(rng.integers(2)), int(np.clip(corner, 0, 1) * m)
-    stone = np.clip(1.7 * pigments(1, rng, accents=0.05)[0], 0.05, 0.7)
+    stone = np.clip(1.7 * pigments(1, rng, accents=0.15)[0], 0.05, 0.7) * color(1.0, 0.12)
     slant, shadow_at = rng.normal(0, 0.8), rng.uniform(0.0, 0.9)
     windows, storey = float(rng.uniform(3, 9)), float(rng.uniform(0.7, 1.2))
     wide, high = float(rng.uniform(0.16, 0.36)), float(rng.uniform(0.26, 0.4))
@@ -34,7 +34,7 @@ def architecture(n: int, rng: np.random.Generator) -> Float:
         beside = np.abs(x[:, columns] - corner)
         shadow = (shadow_at, slant * (1 if face else -1)) if face == towards else (-9.0, 0.0)
         turn = float(rng.uniform(0.15, 1.1))
-        worn = _tile(0.16 * fractal(n, rng, 1.2) + 0.12 * fractal(n, rng, 1.2, stretch=0.2), m)[:, columns]
+        worn = _tile(0.18 * fractal(n, rng, 1.5) + 0.14 * fractal(n, rng, 1.4, stretch=0.2), m)[:, columns]
         _front(picture[:, columns], beside, turn, (eye, roof), (windows, storey, wide, high), stone, worn, shadow, rng)
     return np.asarray(halved(picture) * pool[..., None], np.float32)
 

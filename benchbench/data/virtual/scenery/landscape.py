@@ -42,7 +42,7 @@ def _clouds(
         field = field[np.broadcast_to(rows, (n, n)), columns]
         field = wide_blur(np.ascontiguousarray(field), 1.2)
     cover = rng.uniform(-0.6, 0.9)
-    density = np.clip((field - cover - 0.5 * (1 - near)) * rng.uniform(0.5, 1.2), 0, 3).astype(np.float32)
+    density = np.clip((field - cover - 0.5 * (1 - near)) * rng.uniform(0.5, 1.2), 0, 3) * step(0.04, near, 0.06)
     dx, dy = sun[0] - 0.5, sun[1] - 0.4
     length = max(float(np.hypot(dx, dy)), 0.1)
     gx, gy = slopes(wide_blur(density, 0.008 * n))
@@ -119,7 +119,7 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
     haze = picture[max(int(horizon * n) - 2, 0)].mean(axis=0)
     layers = int(rng.integers(2, 6))
     snow = rng.random() < 0.35
-    hue = rng.normal(0.06, 0.12)
+    hue = rng.normal(-0.02, 0.12)
     from_left = 1.0 if sun[0] < 0.5 else -1.0
     thick = rng.uniform(0.5, 0.9)
     for k in range(layers):
@@ -129,19 +129,19 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
         land = step(edge[None, :] + wood * fractal(n, rng, 0.9, coarsest=12), y, 2.0 / n)
         relief = fractal(n, rng, 2.0) + 0.3 * near * fractal(n, rng, 1.0, coarsest=12)
         gx, gy = slopes(relief)
-        light = np.exp(np.clip(0.03 * (from_left * -gx + 0.5 * gy), -2.5, 0.9) + 0.2 * relief)
+        light = np.exp(np.clip(0.014 * (from_left * -gx + 0.5 * gy), -2.5, 0.9) + 0.3 * relief)
         dye = np.clip(0.5 + 0.4 * fractal(n, rng, 1.4), 0, 1)
-        albedo = mix(color(0.045, hue, 0.25), color(0.11, hue + 0.18, 0.14), dye)
+        albedo = mix(color(0.025, hue, 0.28), color(0.085, hue + 0.2, 0.2), dye)
         if snow and k == 0:
             albedo = mix(albedo, color(0.75, -0.03), step(0.05 * relief + 0.03, edge[None, :] + 0.16 - y, 0.05))
-        ground = lit(albedo, 1.3 * light, np.full((n, n), 0.14, np.float32), beam * 1.2)
+        ground = lit(albedo, 1.3 * light, np.full((n, n), 0.10, np.float32), beam * 1.2)
         ground = mix(ground, haze, np.full((n, n), thick * (1 - near) ** 1.2, np.float32))
         picture = mix(picture, ground, land)
     shore = float(horizon + rng.uniform(0.12, 0.25))
     lake = rng.random() < 0.4
     if not lake:
         picture = _meadow(n, rng, picture, shore, haze, beam, hue)
-    for _ in range(int(rng.integers(0, 6))):
+    for _ in range(int(rng.integers(1, 8))):
         picture = _tree(n, rng, picture, shore + rng.uniform(0, 0.12), from_left, beam, hue)
     if lake:  # the picture upside down, darker, drawn out by ripples
         ripple = fractal(n, rng, 1.0, coarsest=6, stretch=8.0)
@@ -151,6 +151,8 @@ def landscape(n: int, rng: np.random.Generator) -> Float:
         water = picture[rows, np.arange(n)[None, :]] * np.array((0.42, 0.48, 0.52), np.float32)
         water = water * np.exp(0.2 * ripple)[..., None] + color(0.008, -0.2, 0.1)
         picture = mix(picture, water, step(shore + 0.03 + 0.004 * rough_line(n, rng)[None, :], y, 2.5 / n))
+    if rng.random() < 0.4:
+        picture = mix(picture, color(0.012, 0.2, 0.1), _branches(n, rng))
     return picture
 
 
@@ -165,7 +167,7 @@ def _meadow(
     blades = fractal(n, rng, 0.75, coarsest=8, stretch=0.6)[rows, columns]
     patches = fractal(n, rng, 1.3)[rows, columns]
     shadow = step(rng.uniform(-0.2, 1.0), fractal(n, rng, 2.0, stretch=4.0), 0.5)
-    albedo = mix(color(0.07, 0.1 + hue, 0.32), color(0.17, 0.35 + hue, 0.12), np.clip(0.4 + 0.4 * patches, 0, 1))
+    albedo = mix(color(0.07, 0.1 + hue, 0.32), color(0.15, 0.28 + hue, 0.2), np.clip(0.4 + 0.4 * patches, 0, 1))
     light = np.exp((0.25 + 0.45 * near) * blades) * (1 - 0.88 * shadow)
     grass = lit(albedo, 1.3 * light, 0.12 * np.exp(0.6 * blades), beam * 1.2)
     grass = mix(grass, haze, 0.3 * (1 - near) ** 5)
@@ -181,7 +183,7 @@ def _tree(n: int, rng: np.random.Generator, picture: Float, foot: float, side: f
     lumps = fractal(n, rng, 1.0, coarsest=5)
     crown = step(0, 1 - dx * dx - dy * dy + 0.42 * lumps, 0.12)
     trunk = step(0, 0.07 - np.abs(dx), 0.03) * (y > cy) * (y < foot)
-    light = np.exp(-0.9 * dy - 0.6 * side * dx + 0.7 * lumps - 1.0)
+    light = np.exp(-0.9 * dy - 0.7 * side * dx + 0.8 * lumps - 1.2)
     leaves = lit(color(0.05, 0.05 + hue, 0.3), np.asarray(1.6 * light, np.float32), 0.1 * np.exp(0.4 * lumps), beam)
     ground = np.exp(-np.square((x - cx) / (1.3 * wide)) - np.square((y - foot) / (0.1 * high)))
     picture = picture * (1 - 0.75 * ground)[..., None].astype(np.float32)
