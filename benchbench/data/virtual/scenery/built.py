@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .landscape import clear_or_cloudy
-from .sketch import Float, color, fractal, grid, lit, mix, pigments, step, wide_blur
+from .sketch import SKY, SUN, Float, color, fractal, grid, halved, lit, mix, pigments, step, wide_blur
 
 _FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneral")
 
@@ -18,58 +19,80 @@ _FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "D
 def architecture(n: int, rng: np.random.Generator) -> Float:
     """The corner of a building under the sky: windows, sills, courses of stone, and a shadow across."""
     m = 2 * n
-    x, y = grid(m)
-    corner, eye, roof = rng.uniform(-0.2, 1.2), rng.uniform(0.5, 1.1), rng.uniform(-0.6, 0.25)
-    turn = rng.uniform(0.15, 1.1, 2)
-    picture = np.repeat(np.repeat(clear_or_cloudy(n, rng, 1.2), 2, axis=0), 2, axis=1)
-    towards = rng.integers(2)
-    stone = pigments(2, rng, accents=0.05) ** 0.7
-    windows = float(rng.uniform(4, 9))
-    night = color(0.02, 0.1)
-    slant, shadow_at = rng.normal(0, 0.8), rng.uniform(-0.2, 1.0)
-    for face in range(2):
-        sign = -1.0 if face == 0 else 1.0
-        beside = sign * (x - corner)
-        scale = 1 / np.maximum(1 - turn[face] * np.clip(beside, 0, None) * 0.75, 0.12)
-        u = np.clip(beside, 0, None) * scale * windows * (0.6 + turn[face])
-        v = ((y - eye) * scale + eye) * windows * 0.8
-        top = ((y - eye) * scale + eye) - roof
-        on = (beside > 0) & (top > 0)
-        fu, fv = u % 1, v % 1
-        iu, iv = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
-        wide, high = rng.uniform(0.22, 0.34), rng.uniform(0.28, 0.4)
-        du, dv = np.abs(fu - 0.5), np.abs(fv - 0.5)
-        glass = (du < wide) & (dv < high)
-        frame = ~glass & (du < wide + 0.05) & (dv < high + 0.05)
-        bars = glass & ((np.abs(fu - 0.5) < 0.018) | (np.abs(fv - 0.42) < 0.018))
-        sill = (du < wide + 0.09) & (fv > 0.5 + high + 0.04) & (fv < 0.5 + high + 0.10)
-        under = (du < wide + 0.09) & (fv >= 0.5 + high + 0.10) & (fv < 0.5 + high + 0.17)
-        joint = ((fv * 6) % 1 < 0.09) | (((fu * 3 + 0.5 * (np.floor(fv * 6) % 2)) % 1) < 0.04)
-        worn = _tile(fractal(n, rng, 1.1), m)
-        drips = _tile(fractal(n, rng, 1.0, stretch=5.0), m)
-        wall = stone[face % 2] * np.exp(0.16 * worn + 0.12 * drips - 0.25 * joint)[..., None]
-        exposed = 1.0 if face == towards else 0.12
-        cast = (
-            step(shadow_at + slant * (x - 0.5), y + 0.0 * x, 0.012) if face == towards else np.zeros((m, m), np.float32)
-        )
-        sun = exposed * (1 - 0.92 * cast)
-        # A recess: the reveal over and beside the glass lies in shade.
-        reveal = glass & ((fv < 0.5 - high + 0.07) | (fu < 0.5 - wide + 0.04))
-        lightness = np.asarray(np.where(under, 0.25, 1.0) * sun, np.float32)
-        body = lit(wall, lightness, np.asarray(np.where(under, 0.12, 0.3), np.float32) * np.ones((m, m), np.float32))
-        trim = lit(color(0.6, 0.05), np.asarray(sun, np.float32), np.full((m, m), 0.3, np.float32))
-        body = np.where((frame | sill)[..., None], trim, body)
-        table = np.exp(rng.normal(-1.2, 1.1, (64, 64))).astype(np.float32)
-        reflect = table[iv % 64, iu % 64] * np.exp(0.5 * _tile(fractal(n, rng, 1.8), m)) * (0.35 + 0.65 * (1 - fv))
-        pane = night + reflect[..., None] * color(0.5, -0.15)
-        pane = np.where(reveal[..., None], 0.25 * pane, pane)
-        pane = np.where(bars[..., None], trim * 0.5, pane)
-        body = np.where(glass[..., None], pane, body)
-        eaves = (top > 0.0) & (top < 0.035)
-        body = np.where(eaves[..., None], trim * 0.8, body)
-        body = body * np.where((top >= 0.035) & (top < 0.075), 0.3, 1.0)[..., None]
-        picture = np.where(on[..., None], body, picture)
-    return np.asarray(picture.reshape(n, 2, n, 2, 3).mean(axis=(1, 3)), np.float32)
+    x, _ = grid(m)
+    corner, eye, roof = float(rng.uniform(-0.2, 1.2)), rng.uniform(0.5, 1.1), rng.uniform(-0.6, 0.3)
+    picture = _tile(clear_or_cloudy(n, rng, 1.2), m)
+    towards, cut = int(rng.integers(2)), int(np.clip(corner, 0, 1) * m)
+    stone = np.clip(1.7 * pigments(1, rng, accents=0.15)[0], 0.05, 0.7) * color(1.0, 0.12)
+    slant, shadow_at = rng.normal(0, 0.8), rng.uniform(0.0, 0.9)
+    windows, storey = float(rng.uniform(3, 9)), float(rng.uniform(0.7, 1.2))
+    wide, high = float(rng.uniform(0.16, 0.36)), float(rng.uniform(0.26, 0.4))
+    pool = np.exp(0.3 * fractal(n, rng, 2.4))
+    for face, columns in enumerate((slice(0, cut), slice(cut, m))):
+        if columns.start == columns.stop:
+            continue
+        beside = np.abs(x[:, columns] - corner)
+        shadow = (shadow_at, slant * (1 if face else -1)) if face == towards else (-9.0, 0.0)
+        turn = float(rng.uniform(0.15, 1.1))
+        worn = _tile(0.18 * fractal(n, rng, 1.5) + 0.14 * fractal(n, rng, 1.4, stretch=0.2), m)[:, columns]
+        _front(picture[:, columns], beside, turn, (eye, roof), (windows, storey, wide, high), stone, worn, shadow, rng)
+    return np.asarray(halved(picture) * pool[..., None], np.float32)
+
+
+def _front(
+    picture: Float,
+    beside: Float,
+    turn: float,
+    place: tuple[float, float],
+    plan: tuple[float, float, float, float],
+    stone: Float,
+    worn: Float,
+    shadow: tuple[float, float],
+    rng: np.random.Generator,
+) -> None:
+    """Paint one front of a building into the columns `picture` (m, width, 3).
+
+    Args:
+        beside: how far from the corner, (1, width).
+        turn: how fast the front recedes.
+        place: height of the eye and of the roof.
+        plan: windows and storeys a side; half a window's width and height in its field.
+        stone, worn: color, and log of its wear (m, width).
+        shadow: where, and how steep, the shadow of a neighbor ends.
+    """
+    m, (eye, roof), (windows, storey, wide, high) = picture.shape[0], place, plan
+    y = grid(m)[1]
+    scale = 1 / np.maximum(1 - turn * beside * 0.75, 0.12)
+    u = beside * scale * windows * (0.6 + turn)
+    level = (y - eye) * scale + eye
+    v, top = level * windows * storey, level - roof
+    iu, iv = np.floor(u).astype(np.int64) % 64, np.floor(v).astype(np.int64) % 64
+    fu, fv = u - np.floor(u), v - np.floor(v)
+    du, dv = np.abs(fu - 0.5), np.abs(fv - 0.5)
+    glass = (du < wide) & (dv < high)
+    frame = (du < wide + 0.05) & (dv < high + 0.05)
+    below = fv - (0.5 + high)
+    sill = (du < wide + 0.09) & (below > 0.03) & (below < 0.08)
+    under = (du < wide + 0.09) & (below >= 0.08) & (below < 0.14)
+    course = rng.integers(3, 12)
+    joint = ((fv * course) % 1 < 0.09) | (((fu * 3 + 0.5 * (np.floor(fv * course) % 2)) % 1) < 0.04)
+    eaves, drip = (top < 0.035), (top >= 0.035) & (top < 0.08)
+    # What reflects how much and how light it is, then one light over all.
+    albedo = np.where((frame | sill | eaves)[..., None], color(0.5, 0.08), stone)
+    light = np.exp(worn) * np.where(joint, 0.8, 1.0) * np.where(under, 0.2, 1.0) * np.where(drip, 0.25, 1.0)
+    sun = step(0, (shadow[0] + shadow[1] * beside) - y, 0.012) * 0.95 + 0.05
+    body = albedo * light[..., None] * (sun[..., None] * SUN * 1.3 + 0.14 * SKY)
+    # Panes: rooms are dark, some have curtains; the sky is in them by chance; the reveal lies in shade.
+    table = np.minimum(np.exp(rng.normal(-2.6, 1.2, (64, 64))), 1.5).astype(np.float32)
+    drawn = (rng.random((64, 64)) < 0.25) * rng.uniform(0.3, 1.0, (64, 64)).astype(np.float32)
+    curtain = (fv - 0.5 + high) < drawn[iv, iu] * 2 * high
+    reveal = (fv < 0.5 - high + 0.06) | (fu < 0.5 - wide + 0.04)
+    bar = (du < 0.018) | (np.abs(fv - 0.42) < 0.018)
+    dim = np.where(reveal, 0.2, 1.0) * (1 - 0.5 * fv)
+    pane = (table[iv, iu] * dim)[..., None] * color(0.45, -0.15) + color(0.006, 0.1)
+    pane += (np.where(curtain, 0.16, 0.0) * dim * sun)[..., None] * color(1.0, 0.12)
+    body = np.where((glass & ~bar)[..., None], pane, body)
+    picture[:] = np.where((top > 0)[..., None], body, picture)
 
 
 def _tile(plane: Float, m: int) -> Float:
@@ -102,8 +125,8 @@ def text(n: int, rng: np.random.Generator) -> Float:
         page = lit(sheet[rows, columns], np.asarray(curl, np.float32), np.full((n, n), 0.25, np.float32))
         picture = mix(picture, page, np.asarray(step(0, -outside, 1.5 / n), np.float32))
     picture = picture * pool[..., None]
-    dark = step(rng.uniform(0.2, 1.4), fractal(n, rng, 2.2), 0.25)
-    return np.asarray(picture * (1 - 0.85 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
+    dark = step(rng.uniform(0.0, 1.0), fractal(n, rng, 3.0), 0.5)
+    return np.asarray(picture * (1 - 0.9 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
 
 
 def _sheet(n: int, rng: np.random.Generator) -> Float:
@@ -148,11 +171,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _words(rng: np.random.Generator, count: int) -> str:
     """Return words of no language."""
-    starts, vowels, ends = (
-        ["b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "v", "st", "tr", "pl"],
-        list("aeiou"),
-        ["", "n", "r", "s", "t", "l"],
-    )
+    starts, vowels, ends = "b c d f g h l m n p r s t v st tr pl".split(), list("aeiou"), ["", "n", "r", "s", "t", "l"]
     parts: list[str] = []
     for _ in range(max(count, 1)):
         syllables = int(rng.integers(1, 4))

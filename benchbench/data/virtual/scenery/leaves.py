@@ -30,7 +30,7 @@ def power_law(count: int, smallest: float, largest: float, rng: np.random.Genera
 
 def objects(n: int, rng: np.random.Generator) -> Float:
     """A heap of round and flat things, matt and glossy, plain, rough and striped, in light from one side."""
-    m, largest, smallest = 2 * n, rng.uniform(0.16, 0.4), rng.uniform(0.010, 0.03)
+    m, largest, smallest = 2 * n, rng.uniform(0.2, 0.45), rng.uniform(0.012, 0.035)
     count = int(2.2 / (2 * np.pi * smallest**2 * np.log(largest / smallest)))
     radius = power_law(count, smallest, largest, rng)
     order = np.argsort(-np.log(radius) + rng.normal(0, 0.9, count))  # small things lie on large ones
@@ -48,7 +48,7 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     bulge = np.where(rng.random(count) < 0.6, rng.uniform(0.5, 1.0, count), rng.uniform(0.0, 0.3, count)).astype(
         np.float32
     )
-    gloss = np.where(rng.random(count) < 0.3, np.exp(rng.normal(0.7, 0.8, count)), 0.03).astype(np.float32)
+    gloss = np.where(rng.random(count) < 0.3, np.exp(rng.normal(-0.6, 0.7, count)), 0.02).astype(np.float32)
     rough = np.where(rng.random(count) < 0.5, rng.uniform(0.15, 0.45, count), 0.05).astype(np.float32)
     towards, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.0)
     light = np.array((np.cos(towards) * np.cos(rise), np.sin(towards) * np.cos(rise), np.sin(rise)), np.float32)
@@ -61,7 +61,7 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     towards_light = np.maximum(nx * light[0] + ny * light[1] + nz * light[2], 0)
     half = light + np.array((0, 0, 1), np.float32)
     half /= np.linalg.norm(half)
-    mirror = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, 1) ** 60
+    mirror = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, 1) ** 36
 
     grain = fractal(m, rng, 0.9)
     stripes = np.where(rng.random(count) < 0.12, rng.uniform(4, 14, count), 0).astype(np.float32)
@@ -69,15 +69,16 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     rows, columns = np.arange(m)[:, None], np.arange(m)[None, :]
     worn = grain[(rows + shift[0][k]) % m, (columns + shift[1][k]) % m]
     texture = np.exp(rough[k] * worn + np.where(stripes[k] > 0, 0.5 * np.sign(np.sin(stripes[k] * v)), 0))
-    albedo = pigments(count, rng)[k] * texture[..., None]
+    dyes = pigments(count + 1, rng)
+    albedo = np.where(seen[..., None], dyes[k], dyes[-1]) * texture[..., None]
 
     height = np.where(seen, (k + 1) / count, 0).astype(np.float32)
     low = np.ascontiguousarray(height[::2, ::2])
     toward = (float(light[0]) * 0.012, float(light[1]) * 0.012)
     contact = overlap(low, toward, 0.010 * n) + overlap(low, (3 * toward[0], 3 * toward[1]), 0.03 * n)
-    pool = np.exp(0.55 * fractal(n, rng, 2.0))
-    shade = np.exp(-5.5 * contact)
-    direct = halved(towards_light * seen)
+    pool = np.exp(0.45 * fractal(n, rng, 2.4))
+    shade = np.exp(-3.6 * contact)
+    direct = halved(np.where(seen, towards_light, light[2]))
     picture = lit(halved(albedo), direct * shade * pool, 0.22 * shade * shade)
     shine = halved(np.where(seen, gloss[k] * mirror, 0).astype(np.float32))
     return np.asarray(picture + (2.5 * shine * shade * pool)[..., None], np.float32)

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 
 Float = NDArray[np.float32]
 SUN = np.array((1.10, 1.0, 0.84), np.float32)
-SKY = np.array((0.78, 0.98, 1.30), np.float32)
+SKY = np.array((0.86, 0.98, 1.20), np.float32)
 LUMA = np.array((0.2126, 0.7152, 0.0722), np.float32)
 ELLIPSE, BOX, LEAF = 0, 1, 2
 _BATCH = 24
@@ -74,11 +74,11 @@ def color(level: float, warmth: float = 0.0, tint: float = 0.0) -> Float:
 
 def pigments(count: int, rng: np.random.Generator, accents: float = 0.08) -> Float:
     """(count, 3): colors of things. Muted round a cast of the scene; a share of accents is strongly colored."""
-    level = np.clip(np.exp(rng.normal(np.log(0.17), 0.75, count)), 0.012, 0.85)
-    cast = rng.normal(0.12, 0.14)
-    strong = np.where(rng.random(count) < accents, 3.2, 1.0)
-    warmth = cast + rng.normal(0, 0.17, count) * strong
-    tint = rng.normal(0.0, 0.07, count) * strong
+    level = np.clip(np.exp(rng.normal(np.log(0.17), 0.68, count)), 0.012, 0.75)
+    cast = rng.normal(0.22, 0.18)
+    strong = np.where(rng.random(count) < accents, 2.6, 1.0)
+    warmth = cast + rng.normal(0, 0.24, count) * strong
+    tint = rng.normal(-0.02, 0.09, count) * strong
     rgb = np.exp(np.stack((warmth, tint, -warmth), axis=1))
     return np.asarray(level[:, None] * rgb / (rgb @ LUMA)[:, None], np.float32)
 
@@ -146,9 +146,9 @@ def glow(n: int, x: float, y: float, radius: float, power: float = 1.5) -> Float
 
 @dataclass(frozen=True)
 class Shapes:
-    """Flat shapes from back to front, each value (count,) float32. x, y: centers; a, b: half axes; angle: of a, radians.
+    """Flat shapes from back to front, each value (count,) float32.
 
-    outline: ELLIPSE, BOX (rounded) or LEAF (pointed at both ends of a).
+    x, y: centers. a, b: half axes. angle: of a, radians. outline: ELLIPSE, BOX (rounded) or LEAF (pointed at both ends of a).
     """
 
     x: Float

@@ -13,9 +13,12 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, np.pi)
     along, across = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-    drape = fractal(n, rng, 2.2)
-    wave = np.sin(2 * np.pi * (rng.uniform(1.0, 3.0) * across + 0.35 * drape) + 0.5 * along)
-    height = 0.055 * wave + 0.045 * drape + 0.012 * (1 - np.abs(fractal(n, rng, 1.8))) + 0.0012 * fractal(n, rng, 0.8)
+    drape, bend = fractal(n, rng, 3.0), fractal(n, rng, 3.0)
+    # Folds run the same way, part, and end; their backs are round and their valleys narrow.
+    folds = rng.uniform(1.0, 3.5)
+    phase = folds * (across + 0.10 * bend + rng.normal(0, 0.3) * along * along)
+    deep = np.clip(0.7 + 0.5 * drape, 0.1, 1.6)
+    height = deep * np.abs(np.cos(np.pi * phase)) ** rng.uniform(0.8, 1.6) * 0.16 / folds + 0.035 * drape
     gx, gy = slopes(np.asarray(height, np.float32))
     # The pattern is printed on the cloth: it bends with the folds.
     s, t = along + 0.6 * height, across + 1.1 * height + 0.02 * drape
@@ -41,12 +44,13 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     weave = np.cos(2 * np.pi * threads * s) * np.cos(2 * np.pi * threads * t)
     yarn = fractal(n, rng, 0.5) + 0.7 * weave * rng.uniform(0.3, 1.2)
     light = rng.uniform(0, 2 * np.pi)
-    facing = 0.75 + 1.0 * (gx * np.cos(light) + gy * np.sin(light)) + 0.0 * gx
-    shade = np.exp(-14 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
-    sun = np.maximum(facing, 0.02) * np.exp(rng.uniform(0.08, 0.22) * yarn) * np.exp(0.35 * fractal(n, rng, 2.2))
-    picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.2 * shade, np.float32))
-    silk = rng.choice([0.0, 0.05, 0.5])
-    sheen = silk * np.exp(-np.square((facing - 1.25) * 4)) * shade * (1 + 0.15 * yarn)
+    facing = 0.62 + 1.1 * (gx * np.cos(light) + gy * np.sin(light)) / np.sqrt(1 + gx * gx + gy * gy)
+    shade = np.exp(-16 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
+    pool = np.exp(0.35 * fractal(n, rng, 2.6))
+    sun = np.maximum(facing, 0.01) * np.exp(rng.uniform(0.08, 0.22) * yarn) * pool
+    picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.09 * shade * shade, np.float32))
+    silk = rng.choice([0.0, 0.1, 0.6])
+    sheen = silk * np.clip(facing - 0.75, 0, 1) ** 2 * shade * (1 + 0.15 * yarn)
     return np.asarray(picture + sheen[..., None].astype(np.float32), np.float32)
 
 
@@ -55,31 +59,40 @@ def skin(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     turn = rng.uniform(0, 2 * np.pi)
     across = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5)
-    form = 0.35 * np.sin(2.4 * across + 0.4 * fractal(n, rng, 2.6)) + 0.03 * fractal(n, rng, 2.2)
-    pores = fractal(n, rng, 0.45, coarsest=24)
-    creases = -np.abs(fractal(n, rng, 1.5, coarsest=8, stretch=rng.choice([0.3, 1.0, 3.0])))
-    height = np.asarray(form + 0.0025 * pores + 0.006 * creases, np.float32)
-    gx, gy = slopes(height)
+    form = 0.24 * np.sin(3.0 * across + rng.normal(0, 0.8) + 0.12 * fractal(n, rng, 3.5)) + 0.012 * fractal(n, rng, 3.5)
+    pores = fractal(n, rng, 0.5, coarsest=24)
+    gx, gy = slopes(np.asarray(form, np.float32))
     light = turn + rng.normal(0, 0.7)
-    facing = (0.62 + 0.62 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
+    facing = (0.36 + 0.9 * (gx * np.cos(light) + gy * np.sin(light))) / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
+    # Where a limb or a cheek ends: it turns away from the eye, and there is a dim room behind it.
+    inside = rng.uniform(0.0, 0.35) + 0.10 * np.sin(3 * y + 2 * x + rng.uniform(0, 6)) - across
+    ends = rng.random() < 0.65
+    if ends:
+        facing = facing * np.sqrt(np.clip(inside / 0.22, 0, 1)) - 0.25 * np.exp(-np.clip(inside, 0, 1) / 0.05)
     melanin = float(rng.beta(1.3, 1.5))
-    pale, deep = np.array((0.62, 0.36, 0.26), np.float32), np.array((0.075, 0.035, 0.02), np.float32)
+    pale, deep = np.array((0.62, 0.36, 0.25), np.float32), np.array((0.085, 0.038, 0.02), np.float32)
     tone = pale ** (1 - melanin) * deep**melanin
-    flush = np.array((1.10, 0.90, 0.92), np.float32) ** (1.2 * fractal(n, rng, 1.7))[..., None]
-    spots = np.clip(fractal(n, rng, 1.0, coarsest=14) - rng.uniform(1.3, 2.6), 0, 1)
-    albedo = tone * flush * np.exp(0.05 * pores)[..., None] * np.exp(-0.9 * spots)[..., None]
-    sun = np.maximum(facing, 0.015)
-    picture = lit(albedo, np.asarray(1.3 * sun, np.float32), np.full((n, n), 0.10, np.float32))
-    # Light that goes under the skin comes out red where light turns to shade.
-    picture += (
-        (0.10 * np.exp(-np.square((facing - 0.15) * 5)))[..., None] * tone * np.array((1.6, 0.5, 0.3), np.float32)
-    )
-    oil = rng.uniform(0.05, 0.7)
-    gleam = oil * np.exp(-np.square((facing - 0.95) * 5)) * np.clip(0.6 + 0.5 * pores, 0, 2.5)
+    flush = np.array((1.06, 0.92, 0.93), np.float32) ** (0.8 * fractal(n, rng, 2.2))[..., None]
+    spots = np.clip(fractal(n, rng, 1.2, coarsest=14) - rng.uniform(1.3, 2.8), 0, 1)
+    # Fine lines cross in a net, drawn out where the skin is stretched.
+    net = fractal(n, rng, 1.3, coarsest=10, stretch=rng.choice([0.3, 1.0, 3.0]))
+    lines = np.exp(-np.square(net / 0.1)) * rng.uniform(0.03, 0.16)
+    albedo = tone * flush * np.exp(0.02 * pores - 0.8 * spots - lines)[..., None]
+    # Light that goes under the skin comes out red: red fades later into the shade.
+    wrap = np.stack([np.logaddexp(0, 9 * (facing + bleed)) / (9 + 9 * bleed) for bleed in (0.06, 0.0, -0.02)], axis=2)
+    sun = wrap[..., 1]
+    picture = albedo * (1.4 * wrap * np.exp(0.035 * pores)[..., None] + 0.01 * color(1.0, -0.15))
+    oil = rng.uniform(0.05, 0.8)
+    gleam = oil * np.clip(facing - 0.5, 0, 1) ** 2 * 2.5 * np.clip(0.7 + 0.4 * pores, 0, 2.5)
     picture = picture + gleam[..., None].astype(np.float32) * color(1.0, -0.03)
-    if rng.random() < 0.75:
+    if ends:
+        room = mix(
+            pigments(1, rng)[0] * 0.1, pigments(1, rng)[0] * rng.choice([0.15, 1.5]), step(0, fractal(n, rng, 3.0), 2.5)
+        )
+        picture = mix(np.asarray(picture, np.float32), room, step(0, -inside, 2.0 / n))
+    if rng.random() < 0.8:
         cover, gloss = _hair(n, rng)
-        strand = color(float(np.exp(rng.normal(-4.0, 0.6))), rng.uniform(0.1, 0.5))
+        strand = color(float(np.exp(rng.normal(-4.4, 0.6))), rng.uniform(0.1, 0.5))
         hair = strand * (0.35 + 1.0 * sun)[..., None] * (1 + 4 * gloss)[..., None]
         picture = picture * np.exp(-1.1 * wide_blur(cover, 0.02 * n))[..., None]
         picture = mix(picture, hair, cover)
@@ -93,15 +106,15 @@ def _hair(n: int, rng: np.random.Generator) -> tuple[Float, Float]:
     draw, draw_gloss = ImageDraw.Draw(cover), ImageDraw.Draw(gloss)
     s = np.linspace(0, 1, 14)
     for _ in range(int(rng.integers(2, 6))):
-        start, bend, reach = rng.normal(0, 0.3), rng.normal(0, 0.9), rng.uniform(0.4, 1.0)
-        for _ in range(int(rng.integers(20, 70))):
-            off, curl = start + rng.normal(0, 0.06), bend + rng.normal(0, 0.1)
-            along = -0.75 + reach * (0.8 + 0.4 * rng.random()) * s * 1.4
+        start, bend, reach = rng.normal(0, 0.35), rng.normal(0, 0.9), rng.uniform(0.7, 1.5)
+        for _ in range(int(rng.integers(25, 80))):
+            off, curl = start + rng.normal(0, 0.05), bend + rng.normal(0, 0.15)
+            along = -0.75 + reach * (0.6 + 0.7 * rng.random()) * s * 1.4
             across = off + 0.35 * curl * s**2 + 0.008 * np.sin(9 * s + 6 * rng.random())
             px = (0.5 + np.cos(side) * along - np.sin(side) * across) * m
             py = (0.5 + np.sin(side) * along + np.cos(side) * across) * m
             points = [(float(p), float(q)) for p, q in zip(px, py, strict=True)]
-            width = max(round(m / 170 * rng.uniform(0.6, 1.4)), 1)
+            width = max(round(m / 220 * rng.uniform(0.6, 1.4)), 1)
             draw.line(points, 255, width)
             draw_gloss.line(points, int(rng.integers(0, 160)), width)
     planes = [np.asarray(p, np.float32).reshape(n, 2, n, 2).mean(axis=(1, 3)) / 255 for p in (cover, gloss)]
