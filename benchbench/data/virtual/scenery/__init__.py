@@ -32,7 +32,7 @@ KINDS: dict[str, Draw] = {
 }
 __all__ = ["KINDS", "SOFTNESS", "Float", "blur", "draw", "resize"]
 
-SOFTNESS = (2.4, 3.6)
+SOFTNESS = (1.2, 2.2)
 """Gaussian blur of a scene, sigma in scene px, drawn from this range: lenses and photographers are never perfect."""
 
 
