@@ -24,9 +24,9 @@ from benchbench.contracts.source import BuildProgress, Facts
 from benchbench.contracts.target import TARGETS, Target
 from benchbench.learn.arrays import StackFit
 from benchbench.learn.image_to_image import ImageToImage
+from benchbench.learn.residual import ResidualNetworkFit
 from benchbench.learn.training import ClassifierFit
 from benchbench.records.cache import Cache
-from benchbench_attacks._evaluator import ResidualNetworkFit
 
 KNOWN, MODELS = 6, tuple(f"model {c}" for c in range(12))
 CHUNK = 32

@@ -42,6 +42,9 @@ class GridTarget(Target):
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return the classifier's fit; a whole-image preprocessor's, such as WW, builds on its stack of p.
 
+        Where the preprocessor stands for another, as WDF for WW, the classifier is the one behind that other, and the
+        preprocessor's network is a second fit.
+
         Raises:
             UnknownNameError: no such backbone or preprocessor.
         """
@@ -50,26 +53,36 @@ class GridTarget(Target):
         from benchbench.learn.training import ClassifierFit
 
         profile = setup.profile
-        whole = PREPROCESSORS.get(self.preprocessor).whole_image
-        return {
+        kind = PREPROCESSORS.get(self.preprocessor)
+        trained = kind.stands_for or self.preprocessor
+        name = f"{self.backbone}/{trained}/{self.overlap}"
+        whole = PREPROCESSORS.get(trained).whole_image
+        fits: dict[str, Fit] = {
             "classifier": ClassifierFit(
                 role="p",
                 backbone=self.backbone,
-                preprocessor=self.preprocessor,
+                preprocessor=trained,
                 classes=self.classes(setup),
                 shape=profile.backbones.shape(self.backbone),
                 dropout=profile.backbones.dropout,
-                recipe=profile.recipe_for(self.name),
+                recipe=profile.recipe_for(name),
                 patch=profile.patch,
-                name=self.name,
-                residuals=WholeImages(role="p", preprocessor=self.preprocessor) if whole else None,
+                name=name,
+                residuals=WholeImages(role="p", preprocessor=trained) if whole else None,
                 seed=setup.seed,
             )
         }
+        return fits | ({"preprocessor": kind.fit("p", setup)} if kind.stands_for else {})
 
     def load(self, networks: Mapping[str, Any], device: torch.device) -> torch.nn.Module:
         """Return the classifier on `device`."""
         module: torch.nn.Module = networks["classifier"]
+        if "preprocessor" in networks:
+            from benchbench.contracts.preprocessor import PREPROCESSORS
+            from benchbench.learn.classifier import Behind, Classifier
+
+            assert isinstance(module, Classifier)
+            module = Behind(PREPROCESSORS.create(self.preprocessor).learned(networks["preprocessor"]), module).eval()
         return module.to(device)
 
 

@@ -36,8 +36,7 @@ def attacks() -> None:
     for prefix, names in ATTACKS.bridges().items():
         rows.append((f"{prefix}:NAME", "", f"{len(names)} attacks by name", ATTACKS.origin(f"{prefix}:"), ""))
     print(columns(("name", "knows", "title", "from", "parameters"), rows))
-    for prefix, names in ATTACKS.bridges().items():
-        print(f"\n{prefix}: {', '.join(names)}")
+    _print_bridges(ATTACKS)
     _print_failures(ATTACKS)
 
 
@@ -54,6 +53,7 @@ def targets() -> None:
         card = TARGETS.create(name).card
         rows.append((name, card.backbone, card.preprocessor, card.overlap, TARGETS.origin(name)))
     print(columns(("name", "backbone", "preprocessor", "overlap", "from"), rows))
+    _print_bridges(TARGETS)
     _print_failures(TARGETS)
     print("\nFurther names, by request: <backbone>/<preprocessor>/<overlap> of whatever is installed.")
     print("See: bench list backbones, bench list preprocessors; overlaps are complete and partial.")
@@ -211,6 +211,11 @@ def _print_summaries(registry: Registry[Any]) -> None:
     rows = [(name, registry.origin(name), registry.summary(name)) for name in registry.names()]
     print(columns(("name", "from", "what it is"), rows))
     _print_failures(registry)
+
+
+def _print_bridges(registry: Registry[Any]) -> None:
+    for prefix, names in registry.bridges().items():
+        print(f"\n{prefix}: {', '.join(names)}")
 
 
 def _print_failures(registry: Registry[Any]) -> None:

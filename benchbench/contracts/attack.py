@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from benchbench.contracts.fit import Fit, Setup
 
 Knowledge = Literal["none", "surrogate", "white-box", "oracle"]
+Goal = Literal["forge", "erase"]
+"""forge: a photograph shall be taken for a wanted model's, or at least for no longer the true one's; erase: nothing
+shall tell any more what took it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class AttackCard:
     """The attack is given the true labels."""
     targeted: bool = True
     """False: the result does not depend on the wanted label, so it is crafted once a photograph."""
+    goal: Goal = "forge"
+    """What success is; each goal has a leaderboard of its own."""
     control: bool = False
     """identity and noise: rows that show what doing nothing scores."""
     baseline: bool = False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
 
 from benchbench.contracts.registry import Registry
+
+if TYPE_CHECKING:
+    from benchbench.contracts.fit import Fit, Setup
 
 
 class Preprocessor(nn.Module):
@@ -27,6 +30,26 @@ class Preprocessor(nn.Module):
     """What is computed, in progress bars; the name if empty."""
     version: ClassVar[int] = 1
     """Raise it with a change that moves results: networks that were trained before are then not used."""
+    stands_for: ClassVar[str] = ""
+    """The preprocessor that this one is a network's estimate of: backbones train behind that and are used behind this.
+    Such a class has a `fit` and takes what comes of it with `learned`."""
+
+    @classmethod
+    def fit(cls, role: Literal["q", "p"], setup: Setup) -> Fit:
+        """Return what must be trained on photographs of `role` before this can be used, where it stands for another.
+
+        Raises:
+            NotImplementedError: it stands for none.
+        """
+        raise NotImplementedError
+
+    def learned(self, network: nn.Module) -> Preprocessor:
+        """Return the preprocessor that uses what `fit` trained.
+
+        Raises:
+            NotImplementedError: it stands for none.
+        """
+        raise NotImplementedError
 
 
 PREPROCESSORS: Registry[Preprocessor] = Registry("preprocessor", "benchbench.preprocessors", Preprocessor)

@@ -41,7 +41,7 @@ class Recipe(Section):
 
 
 class ResidualRecipe(Section):
-    """How E0 learns the Wiener residual: MSE, Adam."""
+    """How a network learns the Wiener residual: MSE, Adam; the defaults are E0's."""
 
     learning_rate: float = 1e-4
     weight_decay: float = 5e-4
@@ -97,7 +97,7 @@ class GeneratorShape(Section):
 
 
 class CganRecipe(Section):
-    """How the three cGAN attacks are trained; the defaults are those of `paper-short`."""
+    """How the cGAN attacks are trained; the defaults are those of `paper-short`."""
 
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -113,6 +113,32 @@ class CganRecipe(Section):
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: int = 60
     """Held-out q photographs; each is turned to every wrong class."""
+    precision: Precision = "float32"
+
+
+class DilatedShape(Section):
+    """A full-resolution network of dense, dilated convolutions; the defaults are those of Chen et al. 2020."""
+
+    stem: int = 16
+    squeeze: int = 64
+    branch: tuple[int, int] = (16, 8)
+    growth: int = 16
+    blocks: int = 8
+    skip: bool = False
+    """Add the input to the output instead of learning to copy it."""
+
+
+class ErasingRecipe(Section):
+    """How a network learns to take something away from photographs: traces (SiamTE) or noise."""
+
+    learning_rate: float = 1e-4
+    batch: int = 256
+    """Patches; for traces in groups of as many camera models as the attack says."""
+    patch: int = 336
+    epochs: int = 100
+    patches_per_epoch: int = 10_000
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    validate_every: int = 5
     precision: Precision = "float32"
 
 
@@ -133,11 +159,19 @@ class Profile(Section):
     """Changes to `target` for target names that match a glob, in order, e.g. {"*/rgb/*": {"epochs": 20}}."""
     evaluator: Recipe = Recipe()
     evaluator_overrides: dict[str, dict[str, Any]] = {}
-    """Changes to `evaluator` by stream name: high, low, cc, rgb+fd."""
+    """Changes to `evaluator` by stream name, such as high, low, cc, rgb+fd."""
     residual: ResidualRecipe = ResidualRecipe()
+    residual_overrides: dict[str, dict[str, Any]] = {}
+    """Changes to `residual` by the name of the preprocessor that has the network."""
     residual_network: GeneratorShape = GeneratorShape()
     generator: GeneratorShape = GeneratorShape()
     cgan: CganRecipe = CganRecipe()
+    eraser: DilatedShape = DilatedShape()
+    erasing: ErasingRecipe = ErasingRecipe()
+    denoising: ErasingRecipe = ErasingRecipe()
+    examiner: Recipe = Recipe()
+    """How networks of the tasks vote and clustering are trained."""
+    examiner_patch: int = 224
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
 
@@ -154,6 +188,10 @@ class Profile(Section):
     def evaluator_recipe(self, stream: str) -> Recipe:
         """Return the training recipe of the evaluator stream called `stream`."""
         return Recipe(**(self.evaluator.model_dump() | self.evaluator_overrides.get(stream, {})))
+
+    def residual_recipe(self, preprocessor: str) -> ResidualRecipe:
+        """Return how the network of the preprocessor called `preprocessor` learns the Wiener residual."""
+        return ResidualRecipe(**(self.residual.model_dump() | self.residual_overrides.get(preprocessor, {})))
 
 
 def profile_names() -> list[str]:
@@ -189,6 +227,8 @@ def load_profile(name: str) -> Profile:
             Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
         for stream in profile.evaluator_overrides:
             profile.evaluator_recipe(stream)
+        for preprocessor in profile.residual_overrides:
+            profile.residual_recipe(preprocessor)
         try:
             profile.backbones.check()
         except BenchError as error:

@@ -167,6 +167,7 @@ def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
         knowledge=card.knowledge,
         control=card.control,
         baseline=card.baseline,
+        goal=card.goal,
         params=spec["params"],
         fits=attack_fits(attack, setup),
         source=source_digest(attack),

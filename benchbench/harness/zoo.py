@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.identity import canonical_json
 from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
@@ -32,7 +33,7 @@ from benchbench.harness.executors.jobs import Job
 from benchbench.harness.executors.meter import Meter
 from benchbench.harness.executors.queue import Queue
 from benchbench.harness.options import RunOptions
-from benchbench.harness.plan import check_names, clean_id, target_fits
+from benchbench.harness.plan import clean_id, target_fits
 from benchbench.harness.run import plan_run, run
 from benchbench.harness.worklist import fit_name
 from benchbench.records.cache import Cache
@@ -64,7 +65,7 @@ class Clean:
     targets: Mapping[str, Mapping[Split, Score]]
     """By target; of all camera models, those unknown to the attacker (out) for targets that know them."""
     evaluators: Mapping[str, Score]
-    """By attack: of the known camera models."""
+    """By attack (`_distinct`): of the known camera models."""
 
 
 def build(
@@ -204,9 +205,8 @@ def clean_scores(
     """Classify the unattacked test photographs with targets and with the attacks' own evaluators.
 
     Raises:
-        BenchError: a network cannot be loaded, or fails; or two attacks of one name.
+        BenchError: a network cannot be loaded, or fails.
     """
-    check_names(attacks)
     camera = np.asarray(source.open(options.cache).photos("test").camera, np.int64)
     view = View(protocol=Protocol(), targets=tuple(t.name for t in targets))
     queue = Queue()
@@ -231,9 +231,9 @@ def clean_scores(
             )
             call = partial(cross, crossing)
             jobs.append(Job(key=f"{split}/{start}", label=f"clean {split}", call=call, cost=float(stop - start)))
-    for attack in attacks:
+    for name, attack in zip(_distinct(attacks), attacks, strict=True):
         own = OwnEvaluator(attack, setup, source, options)
-        jobs.append(Job(key=f"own/{attack.name}", label=f"evaluator of {attack.name}", call=own))
+        jobs.append(Job(key=f"own/{name}", label=f"evaluator of {name}", call=own))
     queue.add(jobs)
     meter = Meter(lambda done, total, text: display.update("clean", done, total, text))
     meter.add(jobs)
@@ -266,6 +266,15 @@ def clean_scores(
         for target in targets
     }
     return Clean(found, evaluators)
+
+
+def _distinct(attacks: Sequence[Attack]) -> list[str]:
+    """Return the attacks' names; where several share one, with their parameters."""
+    names = [attack.name for attack in attacks]
+    return [
+        name if names.count(name) == 1 else f"{name} {canonical_json(attack.spec()['params'])}"
+        for name, attack in zip(names, attacks, strict=True)
+    ]
 
 
 def _score(table: list[list[int]], classes: range) -> Score:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from benchbench.base.errors import BenchError
 from benchbench.contracts.backbone import BACKBONES
-from benchbench.contracts.preprocessor import PREPROCESSORS
+from benchbench.contracts.preprocessor import PREPROCESSORS, Preprocessor
 from benchbench.contracts.section import Section
 
 
@@ -53,6 +53,26 @@ class Classifier(nn.Module):
     def classify(self, features: Tensor) -> Tensor:
         """Return logits (N, classes) from the preprocessor's output."""
         return cast(Tensor, self.backbone(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, classes) for photographs (N, 3, H, W) in [0, 1]."""
+        return self.classify(self.preprocessor(x))
+
+
+class Behind(nn.Module):
+    """The backbone of a trained classifier behind another preprocessor than the one that it was trained behind.
+
+    Args:
+        preprocessor: gives what the classifier's own preprocessor gives, or an estimate of it.
+    """
+
+    def __init__(self, preprocessor: Preprocessor, classifier: Classifier) -> None:
+        super().__init__()
+        self.preprocessor, self.classifier = preprocessor, classifier
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, classes) from the preprocessor's output."""
+        return self.classifier.classify(features)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, classes) for photographs (N, 3, H, W) in [0, 1]."""

@@ -71,13 +71,17 @@ class PatchSource:
         data = torch.from_numpy(np.ascontiguousarray(photographs)).to(self.device)
         return data.unfold(1, self.patch, self.patch).unfold(2, self.patch, self.patch)
 
-    def sample(self, batch: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+    def sample(
+        self, batch: int, generator: torch.Generator, which: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         """Return one float32 (batch, C, P, P) tensor a stack, equally turned, and labels (batch,).
 
         uint8 stacks come out in [0, 1]; floating-point stacks keep their unit. `generator` is a CPU generator: the
-        draws are the same on every device.
+        draws are the same on every device. `which` says of which class each patch is, by its place in `classes`,
+        int64 (batch,); none: drawn.
         """
-        which = torch.randint(len(self.classes), (batch,), generator=generator)
+        if which is None:
+            which = torch.randint(len(self.classes), (batch,), generator=generator)
         member = (torch.rand(batch, generator=generator, dtype=torch.float64) * self.sizes[which]).long()
         row = torch.randint(self.cells[0], (batch,), generator=generator)
         column = torch.randint(self.cells[1], (batch,), generator=generator)

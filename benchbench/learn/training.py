@@ -110,7 +110,13 @@ class ClassifierFit(Fit):
             UnknownNameError: no such backbone or preprocessor.
             BenchError: the shape is another backbone's, or a whole-image preprocessor has no `residuals`.
         """
-        if PREPROCESSORS.get(self.preprocessor).whole_image and self.residuals is None:
+        kind = PREPROCESSORS.get(self.preprocessor)
+        if kind.stands_for:
+            raise BenchError(
+                f"preprocessor '{self.preprocessor}' stands for '{kind.stands_for}'; the fit '{self.name}' trains "
+                f"behind that one, and `Behind` puts the other before it."
+            )
+        if kind.whole_image and self.residuals is None:
             raise BenchError(
                 f"preprocessor '{self.preprocessor}' sees whole photographs, never patches; the fit '{self.name}' "
                 f"needs residuals=WholeImages(role='{self.role}', preprocessor='{self.preprocessor}')."

@@ -71,7 +71,8 @@ def contributions(cell: Cell, rate: Rate) -> Sample | None:
 
     The weights are those of `benchbench.metrics.rates`: TSR averages over wanted classes, USR over true classes.
     """
-    return sample(cell, RATES[rate]) if cell.target.task == CLASSIFICATION else None
+    asked = cell.target.task == CLASSIFICATION and (rate == "usr" or cell.attack.goal == "forge")
+    return sample(cell, RATES[rate]) if asked else None
 
 
 def sample(cell: Cell, metric: Metric) -> Sample | None:

@@ -174,7 +174,7 @@ def measure_mean(cell: Cell, name: str) -> float | None:
 
 def own_evaluator(cell: Cell) -> float | None:
     """Return the targeted success rate in [0, 1] on the attack's own evaluator, or None where it has none."""
-    hits = cell.craft.surrogate_hits
+    hits = cell.craft.surrogate_hits if cell.attack.goal == "forge" else None
     return mean_per_wanted(hits, _crafted(cell)) if hits is not None else None
 
 
@@ -189,8 +189,8 @@ def changed_images(cell: Cell) -> tuple[int, ...]:
 
 
 def tsr(cell: Cell) -> float | None:
-    """Return the targeted success rate of a cell in [0, 1]."""
-    return _kept(cell, TSR)
+    """Return the targeted success rate of a cell in [0, 1], or None for an attack that erases: it wants no model."""
+    return _kept(cell, TSR) if cell.attack.goal == "forge" else None
 
 
 def usr(cell: Cell) -> float | None:

@@ -54,6 +54,7 @@ class AttackPart(Part):
     knowledge: str
     control: bool
     baseline: bool
+    goal: Literal["forge", "erase"] = "forge"
     params: dict[str, Any]
     fits: dict[str, str]
     """Fit ids by name."""

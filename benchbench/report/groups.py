@@ -52,6 +52,8 @@ class Group:
     """Cells of older versions, or computed again since."""
     others: tuple[Cell, ...] = ()
     """Cells of other tasks than classification: their outcomes have no TSR and USR."""
+    erased: tuple[Cell, ...] = ()
+    """Cells of classification whose attack erases and forges nothing: no table of success at forging shows them."""
 
     @property
     def condition(self) -> str:
@@ -224,7 +226,8 @@ def groups(
                 profile=key[1],
                 protocol=key[2],
                 settings=dict(found[key][0].protocol),
-                cells=tuple(c for c in kept if c.target.task == CLASSIFICATION),
+                cells=tuple(c for c in kept if c.target.task == CLASSIFICATION and c.attack.goal == "forge"),
+                erased=tuple(c for c in kept if c.target.task == CLASSIFICATION and c.attack.goal == "erase"),
                 others=tuple(c for c in kept if c.target.task != CLASSIFICATION),
                 left_out=len(found[key]) - len(kept),
             )

@@ -207,6 +207,7 @@ CELL_COLUMNS = (
     *(
         "control",
         "baseline",
+        "goal",
         "target",
         "target_version",
         "target_params",
@@ -243,6 +244,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "knowledge": cell.attack.knowledge,
         "control": "true" if cell.attack.control else "false",
         "baseline": "true" if cell.attack.baseline else "false",
+        "goal": cell.attack.goal,
         "target": cell.target.name,
         "target_version": cell.target.version,
         "target_params": canonical_json(cell.target.params),

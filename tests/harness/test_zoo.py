@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.errors import StoreError
 from benchbench.harness.options import RunOptions
 from benchbench.records.cache import Cache
 from benchbench.records.zoo import Zoo
@@ -248,7 +248,7 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     from benchbench_stega.shift import Shift
 
     from benchbench.contracts.profile import load_profile
-    from benchbench.harness.zoo import build, verify
+    from benchbench.harness.zoo import _distinct, build, verify
 
     zoo = Zoo(tmp_path / "zoo")
     case: dict[str, Any] = {
@@ -296,7 +296,9 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     assert any("the file of 'centers p 3 gray' is missing" in w for w in wrong)
     assert any("'stranger' (00000000) is in the zoo and nothing uses it" in w for w in wrong)
     assert any("names 9 of 9 correctly; the index says 55.6 %" in w for w in wrong)
-    with pytest.raises(BenchError, match="attack 'shift' is asked for 2 times"):
-        build(zoo, [Shift(), Shift(steps=9)], targets(), **case)
     _, wrong = verify(zoo, [Shift()], targets(steps=9), **case)
     assert sum("is not in the zoo: its recipe, code or photographs have changed" in w for w in wrong) == 2
+    both = [Shift(), Shift(steps=9)]
+    build(zoo, both, targets(), **case)
+    assert verify(Zoo(zoo.root), both, targets(), **case)[1] == []
+    assert [name.partition(" ")[0] for name in _distinct(both)] == ["shift"] * 2 and len(set(_distinct(both))) == 2
