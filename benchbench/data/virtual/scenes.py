@@ -127,6 +127,15 @@ def list_scenes(directory: str | None) -> list[Path]:
     return files
 
 
+def packaged() -> list[Path]:
+    """Return all packaged photographs.
+
+    Raises:
+        DataError: one is missing or not the expected file.
+    """
+    return [_packaged(package, path, digest) for package, path, _, digest in PACKAGED]
+
+
 def _packaged(package: str, path: str, expected: str) -> Path:
     from importlib.util import find_spec
 
