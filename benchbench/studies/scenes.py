@@ -145,9 +145,11 @@ def statistics_figure(scenes: Mapping[str, Sequence[Float]]) -> Figure:
         for share, style in zip(shares, ("v", "^", "o"), strict=True):
             right.plot(share, k, style, color=look["color"])
     left.set(xscale="log", yscale="log", xlabel="waves per scene px", ylabel="power of log luminance, share")
+    left.minorticks_off()
+    left.set_xticks((0.0125, 0.025, 0.05), ("1/80", "1/40", "1/20"))
     left.legend(fontsize=7)
     middle.set(xlabel="contrast: std of log luminance", ylabel="saturation")
-    right.set(xlabel="share of patches with shadow (v), highlight (^), either (o)", xlim=(-0.02, 1.02))
+    right.set(xlabel="patches with shadow (v), highlight (^), either (o)", xlim=(-0.02, 1.02))
     right.set_yticks(range(len(scenes)), list(scenes))
     return figure
 

@@ -118,7 +118,10 @@ def list_scenes(directory: str | None) -> list[Path]:
     files = sorted(
         (f for f in root.rglob("*") if f.suffix.lower() in _SUFFIXES), key=lambda f: f.relative_to(root).as_posix()
     )
-    files = list({file_digest(f): f for f in reversed(files)}.values())[::-1]
+    different: dict[str, Path] = {}
+    for file in files:
+        different.setdefault(file_digest(file), file)
+    files = list(different.values())
     if len(files) < len(ROLES):
         raise DataError(
             f"--scenes '{directory}' has {len(files)} different photographs; "

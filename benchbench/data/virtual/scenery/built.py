@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .landscape import clear_or_cloudy
-from .sketch import SKY, SUN, Float, color, fractal, grid, halved, lit, mix, pick, pigments, step, wide_blur
+from .sketch import SKY, SUN, Float, color, fractal, grid, half_shadow, halved, lit, mix, pick, pigments, step
 
 _FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneral")
 
@@ -128,8 +128,7 @@ def text(n: int, rng: np.random.Generator) -> Float:
         page = lit(sheet[rows, columns], np.asarray(curl, np.float32), np.full((n, n), 0.25, np.float32))
         picture = mix(picture, page, np.asarray(step(0, -outside, 1.5 / n), np.float32))
     picture = picture * pool[..., None]
-    dark = step(rng.uniform(0.0, 1.0), fractal(n, rng, 3.0), 0.5)
-    return np.asarray(picture * (1 - 0.9 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
+    return np.asarray(picture * half_shadow(n, rng, rng.uniform(0.1, 0.5))[..., None], np.float32)
 
 
 def _sheet(n: int, rng: np.random.Generator) -> Float:

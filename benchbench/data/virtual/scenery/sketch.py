@@ -84,7 +84,7 @@ def pigments(count: int, rng: np.random.Generator, accents: float = 0.08) -> Flo
     level = np.clip(np.exp(rng.normal(np.log(0.17), 0.68, count)), 0.012, 0.75)
     cast = rng.normal(0.22, 0.18)
     strong = np.where(rng.random(count) < accents, 2.6, 1.0)
-    warmth = cast + rng.normal(0, 0.24, count) * strong
+    warmth = cast + rng.normal(0, 0.29, count) * strong
     tint = rng.normal(-0.02, 0.09, count) * strong
     rgb = np.exp(np.stack((warmth, tint, -warmth), axis=1))
     return np.asarray(level[:, None] * rgb / (rgb @ LUMA)[:, None], np.float32)
@@ -94,6 +94,13 @@ def lit(albedo: ArrayLike, sun: ArrayLike, sky: ArrayLike, sunlight: Float = SUN
     """Return what light (n, n) from the sun and the sky makes of colors: shade is bluer than light."""
     light = np.asarray(sun, np.float32)[..., None] * sunlight + np.asarray(sky, np.float32)[..., None] * skylight
     return np.asarray(np.asarray(albedo, np.float32) * light, np.float32)
+
+
+def half_shadow(n: int, rng: np.random.Generator, cover: float, depth: float = 0.9) -> Float:
+    """Return what is left of the light (n, n) beside large things out of the picture; about `cover` of it is dark."""
+    field = fractal(n, rng, 4.0)
+    dark = step(np.quantile(field[::8, ::8], 1 - cover), field, rng.uniform(0.6, 1.8))
+    return np.asarray(1 - depth * dark, np.float32)
 
 
 def slopes(height: Float) -> tuple[Float, Float]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .sketch import Float, color, fractal, grid, lit, mix, overlap, pick, pigments, slopes, step, wide_blur
+from .sketch import Float, color, fractal, grid, half_shadow, lit, mix, overlap, pick, pigments, slopes, step, wide_blur
 
 
 def fabric(n: int, rng: np.random.Generator) -> Float:
@@ -48,7 +48,7 @@ def fabric(n: int, rng: np.random.Generator) -> Float:
     light = rng.uniform(0, 2 * np.pi)
     facing = 0.62 + 1.1 * (gx * math.cos(light) + gy * math.sin(light)) / np.sqrt(1 + gx * gx + gy * gy)
     shade = np.exp(-16 * overlap(np.asarray(height, np.float32), (0, 0), 0.03 * n))
-    pool = np.exp(0.35 * fractal(n, rng, 2.6))
+    pool = np.exp(0.35 * fractal(n, rng, 2.6)) * half_shadow(n, rng, rng.uniform(0.0, 0.5))
     sun = np.maximum(facing, 0.01) * np.exp(rng.uniform(0.08, 0.22) * yarn) * pool
     picture = lit(albedo, np.asarray(sun * shade, np.float32), np.asarray(0.09 * shade * shade, np.float32))
     silk = pick(rng, 0.0, 0.1, 0.6)
@@ -83,9 +83,10 @@ def skin(n: int, rng: np.random.Generator) -> Float:
     # Light that goes under the skin comes out red: red fades later into the shade.
     wrap = np.stack([np.logaddexp(0, 9 * (facing + bleed)) / (9 + 9 * bleed) for bleed in (0.06, 0.0, -0.02)], axis=2)
     sun = wrap[..., 1]
+    wrap *= half_shadow(n, rng, rng.uniform(0.1, 0.5))[..., None]
     picture = albedo * (1.4 * wrap * np.exp(0.035 * pores)[..., None] + 0.01 * color(1.0, -0.15))
     oil = rng.uniform(0.05, 0.8)
-    gleam = oil * np.clip(facing - 0.5, 0, 1) ** 2 * 2.5 * np.clip(0.7 + 0.4 * pores, 0, 2.5)
+    gleam = oil * np.minimum(2 * sun, 1) * np.clip(facing - 0.5, 0, 1) ** 2 * 2.5 * np.clip(0.7 + 0.4 * pores, 0, 2.5)
     picture = picture + gleam[..., None].astype(np.float32) * color(1.0, -0.03)
     if ends:
         room = mix(
