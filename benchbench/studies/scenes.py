@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchbench.base.seeds import stream
-from benchbench.data.virtual.scenery import KINDS, Float, draw
-from benchbench.data.virtual.scenes import SOFTNESS, packaged, photograph
+from benchbench.data.virtual.scenery import KINDS, SOFTNESS, Float, draw
+from benchbench.data.virtual.scenes import packaged, photograph
 from benchbench.report.figures import new_figure
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def examples(count: int, seed: int = 0) -> dict[str, list[Float]]:
     return found | {PHOTOGRAPHS: [picture for picture in pictures if min(picture.shape[:2]) >= SIZE // 2]}
 
 
-def contact_sheet(scenes: Mapping[str, Sequence[Float]], thumbnail: int = 160) -> Image.Image:
+def contact_sheet(scenes: Mapping[str, Sequence[Float]], thumbnail: int = 112) -> Image.Image:
     """Return a picture with a row a kind, developed like a photograph: metered, gamma, a soft shoulder."""
     columns = max(len(row) for row in scenes.values())
     sheet = Image.new("RGB", (columns * thumbnail, len(scenes) * thumbnail), (255, 255, 255))
@@ -127,23 +127,21 @@ def statistics_figure(scenes: Mapping[str, Sequence[Float]]) -> Figure:
     """
     figure, (left, middle, right) = new_figure(13, 4.2, 1, 3)
     for k, (kind, row) in enumerate(scenes.items()):
-        look = {"color": "black", "linewidth": 2.5} if kind == PHOTOGRAPHS else {"color": f"C{k}", "linewidth": 1.0}
+        color, width, marker = ("black", 2.5, "*") if kind == PHOTOGRAPHS else (f"C{k}", 1.0, "o")
         curves = []
         for scene in row:
             side = min(scene.shape[:2])
             luminance = scene[:side, :side] @ _LUMA
             frequency, power = spectrum(np.log(luminance / luminance.mean() + 0.01))
             curves.append(np.interp(np.log(_AXIS), np.log(frequency), np.log10(power / power.sum())))
-        left.plot(_AXIS, 10 ** np.mean(curves, axis=0), label=kind, **look)
+        left.plot(_AXIS, 10 ** np.mean(curves, axis=0), color=color, linewidth=width, label=kind)
         measured = [measure(scene) for scene in row]
-        marker = {"color": look["color"], "marker": "*" if kind == PHOTOGRAPHS else "o", "linestyle": ""}
-        middle.plot(
-            [m.contrast for m in measured], [m.saturation for m in measured], markersize=5, label=kind, **marker
-        )
+        contrast, saturation = [m.contrast for m in measured], [m.saturation for m in measured]
+        middle.plot(contrast, saturation, marker, color=color, markersize=5, label=kind)
         shares = [np.mean([getattr(m, name) for m in measured]) for name in ("shadow", "highlight", "either")]
         right.plot(shares, [k] * 3, color="0.8", zorder=0)
         for share, style in zip(shares, ("v", "^", "o"), strict=True):
-            right.plot(share, k, style, color=look["color"])
+            right.plot(share, k, style, color=color)
     left.set(xscale="log", yscale="log", xlabel="waves per scene px", ylabel="power of log luminance, share")
     left.minorticks_off()
     left.set_xticks((0.0125, 0.025, 0.05), ("1/80", "1/40", "1/20"))
@@ -164,6 +162,6 @@ def write(folder: Path, count: int, seed: int = 0) -> list[Path]:
     scenes = examples(count, seed)
     folder.mkdir(parents=True, exist_ok=True)
     sheet, figure = folder / "scenes.jpg", folder / "scene-statistics.png"
-    contact_sheet(scenes).save(sheet, quality=88)
+    contact_sheet(scenes).save(sheet, quality=76)
     save(statistics_figure(scenes), figure)
     return [sheet, figure]
