@@ -1,4 +1,4 @@
-"""bench show photographs | spectra | confusion, bench curve: pictures where people would rather look."""
+"""bench show photographs | spectra | confusion | scenes, bench curve: pictures where people would rather look."""
 
 from __future__ import annotations
 
@@ -124,6 +124,24 @@ def confusion(
     path = output or Path(f"{_file(attack)}-{_file(target)}-confusion.png")
     save(draw(sorted(mine, key=lambda c: c.split.name)), path)
     print(path)
+
+
+@app.command("scenes")
+def scene_pictures(
+    count: Annotated[int, typer.Option(help="Scenes of each kind.", min=1)] = 8,
+    seed: opt.Seed = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("scenes"),
+) -> None:
+    """Draw what the virtual cameras photograph: scenes.jpg, a row a kind, and scene-statistics.png.
+
+    Spectra, contrast, saturation, shadows and highlights stand beside those of the packaged photographs.
+
+    Example: bench show scenes -o docs/pictures
+    """
+    from benchbench.studies.scenes import write
+
+    for path in write(output, count, seed):
+        print(path)
 
 
 def curve(

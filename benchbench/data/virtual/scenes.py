@@ -118,13 +118,25 @@ def list_scenes(directory: str | None) -> list[Path]:
     files = sorted(
         (f for f in root.rglob("*") if f.suffix.lower() in _SUFFIXES), key=lambda f: f.relative_to(root).as_posix()
     )
-    files = list({file_digest(f): f for f in reversed(files)}.values())[::-1]
+    different: dict[str, Path] = {}
+    for file in files:
+        different.setdefault(file_digest(file), file)
+    files = list(different.values())
     if len(files) < len(ROLES):
         raise DataError(
             f"--scenes '{directory}' has {len(files)} different photographs; "
             f"it takes at least {len(ROLES)}, as q, p and test share none."
         )
     return files
+
+
+def packaged() -> list[Path]:
+    """Return all packaged photographs.
+
+    Raises:
+        DataError: one is missing or not the expected file.
+    """
+    return [_packaged(package, path, digest) for package, path, _, digest in PACKAGED]
 
 
 def _packaged(package: str, path: str, expected: str) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .landscape import clear_or_cloudy
-from .sketch import SKY, SUN, Float, color, fractal, grid, halved, lit, mix, pigments, step, wide_blur
+from .sketch import SKY, SUN, Float, color, fractal, grid, half_shadow, halved, lit, mix, pick, pigments, step
 
 _FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneral")
 
@@ -102,7 +102,7 @@ def _tile(plane: Float, m: int) -> Float:
 
 def text(n: int, rng: np.random.Generator) -> Float:
     """Printed sheets on a table, seen from aside, with headlines, columns and pictures; some are light on dark."""
-    ground = pigments(1, rng)[0] * np.exp(0.3 * fractal(n, rng, 1.2, stretch=rng.choice([0.1, 1.0, 8.0])))[..., None]
+    ground = pigments(1, rng)[0] * np.exp(0.3 * fractal(n, rng, 1.2, stretch=pick(rng, 0.1, 1.0, 8.0)))[..., None]
     picture = lit(ground, np.ones((n, n), np.float32), np.full((n, n), 0.25, np.float32))
     x, y = grid(n)
     pool = np.exp(0.8 * fractal(n, rng, 2.4))
@@ -110,7 +110,10 @@ def text(n: int, rng: np.random.Generator) -> Float:
         sheet = _sheet(n, rng)
         turn, zoom = rng.normal(0, 0.4), rng.uniform(0.7, 1.2) if k == 0 else rng.uniform(0.9, 1.9)
         cx, cy = rng.uniform(0.2, 0.8, 2)
-        px, py = np.cos(turn) * (x - cx) + np.sin(turn) * (y - cy), np.cos(turn) * (y - cy) - np.sin(turn) * (x - cx)
+        px, py = (
+            math.cos(turn) * (x - cx) + math.sin(turn) * (y - cy),
+            math.cos(turn) * (y - cy) - math.sin(turn) * (x - cx),
+        )
         tilt = rng.normal(0, 0.25, 2)
         away = 1 + tilt[0] * px + tilt[1] * py
         s, t = px * zoom / away + 0.5, py * zoom / away + 0.5
@@ -125,8 +128,7 @@ def text(n: int, rng: np.random.Generator) -> Float:
         page = lit(sheet[rows, columns], np.asarray(curl, np.float32), np.full((n, n), 0.25, np.float32))
         picture = mix(picture, page, np.asarray(step(0, -outside, 1.5 / n), np.float32))
     picture = picture * pool[..., None]
-    dark = step(rng.uniform(0.0, 1.0), fractal(n, rng, 3.0), 0.5)
-    return np.asarray(picture * (1 - 0.9 * wide_blur(dark, 0.01 * n))[..., None], np.float32)
+    return np.asarray(picture * half_shadow(n, rng, rng.uniform(0.1, 0.5))[..., None], np.float32)
 
 
 def _sheet(n: int, rng: np.random.Generator) -> Float:
@@ -171,7 +173,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _words(rng: np.random.Generator, count: int) -> str:
     """Return words of no language."""
-    starts, vowels, ends = "b c d f g h l m n p r s t v st tr pl".split(), list("aeiou"), ["", "n", "r", "s", "t", "l"]
+    starts, vowels, ends = [*"bcdfghlmnprstv", "st", "tr", "pl"], list("aeiou"), ["", "n", "r", "s", "t", "l"]
     parts: list[str] = []
     for _ in range(max(count, 1)):
         syllables = int(rng.integers(1, 4))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .sketch import Float, color, fractal, glow, grid, halved, lit, mix, rough_line, slopes, step, wide_blur
+from .sketch import Float, color, fractal, glow, grid, halved, lit, mix, pick, rough_line, slopes, step, wide_blur
 
 
 def _dome(n: int, rng: np.random.Generator, horizon: float) -> tuple[Float, tuple[float, float], Float]:
@@ -33,7 +35,7 @@ def _clouds(
     """Lay clouds over a sky: heaps that shade themselves on the side away from the sun, flatter towards the horizon."""
     x, y = grid(n)
     near = np.clip((horizon - y) / max(horizon, 0.2), 0.0, 1)
-    field = fractal(n, rng, rng.uniform(1.3, 1.8), stretch=rng.choice([1.0, 1.5, 2.5]))
+    field = fractal(n, rng, rng.uniform(1.3, 1.8), stretch=pick(rng, 1.0, 1.5, 2.5))
     if rng.random() < 0.6:
         # Perspective: a row at height h over the horizon looks 1 / h far into a flat layer of clouds.
         far = 0.9 / (near + 0.3)
@@ -112,7 +114,7 @@ def _branches(n: int, rng: np.random.Generator) -> Float:
 
 def landscape(n: int, rng: np.random.Generator) -> Float:
     """Ridges behind each other, the farther the hazier, over a meadow or a lake, and trees."""
-    x, y = grid(n)
+    _, y = grid(n)
     horizon = float(rng.uniform(0.25, 0.5))
     dome, sun, beam = _dome(n, rng, horizon)
     picture = _clouds(n, rng, dome, sun, beam, horizon + 0.03)
@@ -177,7 +179,7 @@ def _meadow(
 def _tree(n: int, rng: np.random.Generator, picture: Float, foot: float, side: float, beam: Float, hue: float) -> Float:
     """Set a tree or bush with its foot at this height; its crown is lit from above and dark below."""
     x, y = grid(n)
-    high = float(np.exp(rng.normal(-2.0, 0.55)))
+    high = math.exp(rng.normal(-2.0, 0.55))
     cx, cy, wide = rng.uniform(0, 1), foot - 0.55 * high, high * rng.uniform(0.3, 0.6)
     dx, dy = (x - cx) / wide, (y - cy) / (0.5 * high)
     lumps = fractal(n, rng, 1.0, coarsest=5)

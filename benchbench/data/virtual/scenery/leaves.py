@@ -16,6 +16,7 @@ from .sketch import (
     lit,
     mix,
     overlap,
+    pick,
     pigments,
     shapes,
     wide_blur,
@@ -36,7 +37,7 @@ def objects(n: int, rng: np.random.Generator) -> Float:
     order = np.argsort(-np.log(radius) + rng.normal(0, 0.9, count))  # small things lie on large ones
     radius = radius[order]
     aspect = np.exp(rng.normal(0, 0.3, count))
-    round_share = rng.choice([0.15, 0.6, 0.9])
+    round_share = pick(rng, 0.15, 0.6, 0.9)
     outline = np.where(rng.random(count) < round_share, ELLIPSE, BOX)
     tilt = rng.normal(0, 1.2, count) + rng.uniform(0, np.pi)
     x, y = rng.uniform(-0.05, 1.05, (2, count))

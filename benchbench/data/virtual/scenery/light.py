@@ -17,6 +17,7 @@ from .sketch import (
     halved,
     lit,
     mix,
+    pick,
     resize,
     rough_line,
     shapes,
@@ -63,7 +64,7 @@ def night(n: int, rng: np.random.Generator) -> Float:
     x, y = grid(n)
     ground = float(rng.uniform(0.55, 0.8))
     afterglow = np.asarray(np.broadcast_to(np.exp(-np.square((ground - y) / 0.45)), (n, n)), np.float32)
-    picture = mix(color(0.004, -0.35), color(0.035, rng.choice([-0.3, 0.35])), afterglow)
+    picture = mix(color(0.004, -0.35), color(0.035, pick(rng, -0.3, 0.35)), afterglow)
     picture = picture * np.exp(0.25 * fractal(n, rng, 1.7))[..., None]
     left = -0.1
     while left < 1.05:
@@ -84,12 +85,12 @@ def night(n: int, rng: np.random.Generator) -> Float:
     light = np.zeros((n, n, 3), np.float32)
     for _ in range(int(rng.integers(3, 10))):
         px, py = float(rng.uniform(0, 1)), float(ground - rng.uniform(-0.05, 0.35))
-        hue = color(1.0, float(rng.choice([0.55, 0.4, 0.1, -0.3])), float(rng.normal(0, 0.1)))
+        hue = color(1.0, pick(rng, 0.55, 0.4, 0.1, -0.3), float(rng.normal(0, 0.1)))
         size = float(rng.uniform(0.004, 0.012))
         strength = float(np.exp(rng.normal(0, 0.5)))
         light += (strength * (9 * glow(n, px, py, size, 3.0) + 0.13 * glow(n, px, py, 6 * size, 1.1)))[..., None] * hue
-    pools = wide = glow(n, float(rng.uniform(0, 1)), ground, 0.4, 1.5)
-    picture = picture + light + picture * 3 * wide[..., None]
+    pools = glow(n, float(rng.uniform(0, 1)), ground, 0.4, 1.5)
+    picture = picture + light + picture * 3 * pools[..., None]
     # The wet ground shows all of it upside down, drawn out.
     ripple = fractal(n, rng, 0.9, stretch=6.0)
     mirror = 2 * ground - y + (0.01 + 0.12 * np.clip(y - ground, 0, 1)) * ripple

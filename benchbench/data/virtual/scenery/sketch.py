@@ -6,6 +6,7 @@ Pictures are square, (n, n, 3) float32 in linear light; places and lengths are s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -54,16 +55,22 @@ def rough_line(n: int, rng: np.random.Generator, slope: float = 1.3) -> Float:
     return np.asarray(noise / max(float(noise.std()), 1e-9), np.float32)
 
 
+def pick(rng: np.random.Generator, *options: float) -> float:
+    """Return one of the numbers by chance."""
+    return options[int(rng.integers(len(options)))]
+
+
 def step(edge: ArrayLike, value: ArrayLike, width: float) -> Float:
     """Return a smooth step from 0 to 1 where `value` passes `edge`, `width` wide."""
     t = np.clip((np.asarray(value, np.float32) - np.asarray(edge, np.float32)) / np.float32(width) + 0.5, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def mix(one: ArrayLike, other: ArrayLike, share: Float) -> Float:
+def mix(one: ArrayLike, other: ArrayLike, share: ArrayLike) -> Float:
     """Return (n, n, 3): `one`, with a share (n, n) of `other`; both are pictures or colors."""
     first = np.asarray(one, np.float32)
-    return np.asarray(first + share[..., None] * (np.asarray(other, np.float32) - first), np.float32)
+    part = np.asarray(share, np.float32)[..., None]
+    return np.asarray(first + part * (np.asarray(other, np.float32) - first), np.float32)
 
 
 def color(level: float, warmth: float = 0.0, tint: float = 0.0) -> Float:
@@ -77,15 +84,23 @@ def pigments(count: int, rng: np.random.Generator, accents: float = 0.08) -> Flo
     level = np.clip(np.exp(rng.normal(np.log(0.17), 0.68, count)), 0.012, 0.75)
     cast = rng.normal(0.22, 0.18)
     strong = np.where(rng.random(count) < accents, 2.6, 1.0)
-    warmth = cast + rng.normal(0, 0.24, count) * strong
+    warmth = cast + rng.normal(0, 0.29, count) * strong
     tint = rng.normal(-0.02, 0.09, count) * strong
     rgb = np.exp(np.stack((warmth, tint, -warmth), axis=1))
     return np.asarray(level[:, None] * rgb / (rgb @ LUMA)[:, None], np.float32)
 
 
-def lit(albedo: ArrayLike, sun: Float, sky: Float, sunlight: Float = SUN, skylight: Float = SKY) -> Float:
+def lit(albedo: ArrayLike, sun: ArrayLike, sky: ArrayLike, sunlight: Float = SUN, skylight: Float = SKY) -> Float:
     """Return what light (n, n) from the sun and the sky makes of colors: shade is bluer than light."""
-    return np.asarray(np.asarray(albedo) * (sun[..., None] * sunlight + sky[..., None] * skylight), np.float32)
+    light = np.asarray(sun, np.float32)[..., None] * sunlight + np.asarray(sky, np.float32)[..., None] * skylight
+    return np.asarray(np.asarray(albedo, np.float32) * light, np.float32)
+
+
+def half_shadow(n: int, rng: np.random.Generator, cover: float, depth: float = 0.9) -> Float:
+    """Return what is left of the light (n, n) beside large things out of the picture; about `cover` of it is dark."""
+    field = fractal(n, rng, 4.0)
+    dark = step(np.quantile(field[::8, ::8], 1 - cover), field, rng.uniform(0.6, 1.8))
+    return np.asarray(1 - depth * dark, np.float32)
 
 
 def slopes(height: Float) -> tuple[Float, Float]:
@@ -120,9 +135,10 @@ def resize(image: Float, side: int | tuple[int, int]) -> Float:
     return np.asarray(Image.fromarray(image).resize((width, height), how), np.float32)
 
 
-def halved(image: Float) -> Float:
+def halved(image: NDArray[np.floating[Any]]) -> Float:
     """Return the means over 2 x 2 px of a plane or picture of even side."""
-    rows = image[0::2] + image[1::2]
+    once = np.asarray(image, np.float32)
+    rows = once[0::2] + once[1::2]
     return np.asarray((rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25), np.float32)
 
 
@@ -148,7 +164,7 @@ def glow(n: int, x: float, y: float, radius: float, power: float = 1.5) -> Float
 class Shapes:
     """Flat shapes from back to front, each value (count,) float32.
 
-    x, y: centers. a, b: half axes. angle: of a, radians. outline: ELLIPSE, BOX (rounded) or LEAF (pointed at both ends of a).
+    x, y: centers. a, b: half axes. angle: of a, radians. outline: ELLIPSE, BOX (rounded) or LEAF (pointed along a).
     """
 
     x: Float
@@ -161,9 +177,10 @@ class Shapes:
 
 def shapes(x: ArrayLike, y: ArrayLike, a: ArrayLike, b: ArrayLike, angle: ArrayLike, outline: ArrayLike) -> Shapes:
     """Return shapes; a number stands for all of them."""
-    values = np.broadcast_arrays(*(np.asarray(v, np.float32) for v in (x, y, a, b, angle)))
-    kinds = np.broadcast_to(np.asarray(outline, np.int64), values[0].shape)
-    return Shapes(*(np.ascontiguousarray(v) for v in values), kinds)
+    values = [np.asarray(v, np.float32) for v in (x, y, a, b, angle)]
+    size = np.broadcast_shapes(*(v.shape for v in values))
+    px, py, pa, pb, turn = (np.ascontiguousarray(np.broadcast_to(v, size)) for v in values)
+    return Shapes(px, py, pa, pb, turn, np.broadcast_to(np.asarray(outline, np.int64), size))
 
 
 def front(n: int, drawn: Shapes) -> tuple[NDArray[np.int64], Float, Float]:
@@ -174,23 +191,22 @@ def front(n: int, drawn: Shapes) -> tuple[NDArray[np.int64], Float, Float]:
     """
     cos, sin = np.cos(drawn.angle), np.sin(drawn.angle)
     reach = np.sqrt(np.maximum(drawn.a, drawn.b) ** 2 + np.where(drawn.outline == BOX, drawn.b**2, 0)) * n
-    index = np.full(n * n, -1, np.int64)
+    flat = np.full(n * n, -1, np.int64)
     half = np.ceil(reach).astype(np.int64) + 1
     classes = np.array((3, 4, 6, 8, 12, 16, _BATCH))
     size_class = np.searchsorted(classes, half)
     for c, r in enumerate(classes.tolist()):
         which = np.flatnonzero(size_class == c)
         if len(which):
-            at = _many(n, drawn, which, r, cos, sin)
-            index = np.maximum(index, at)
-    index = index.reshape(n, n)
-    for k in np.flatnonzero(size_class == len(classes)).tolist():
-        _one(n, drawn, k, int(half[k]), float(cos[k]), float(sin[k]), index)
+            flat = np.maximum(flat, _many(n, drawn, which, r, cos, sin))
+    index = flat.reshape(n, n)
+    for large in np.flatnonzero(size_class == len(classes)).tolist():
+        _one(n, drawn, large, int(half[large]), float(cos[large]), float(sin[large]), index)
     k = np.maximum(index, 0)
     px, py = grid(n)
     dx, dy = px - drawn.x[k], py - drawn.y[k]
-    c, s = cos[k], sin[k]
-    u, v = (c * dx + s * dy) / drawn.a[k], (c * dy - s * dx) / drawn.b[k]
+    cosine, sine = cos[k], sin[k]
+    u, v = (cosine * dx + sine * dy) / drawn.a[k], (cosine * dy - sine * dx) / drawn.b[k]
     return index, np.asarray(u, np.float32), np.asarray(v, np.float32)
 
 
