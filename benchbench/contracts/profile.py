@@ -10,14 +10,16 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.base.identity import since
 from benchbench.contracts.backbone import BACKBONES
 from benchbench.contracts.section import Section
 
+S = TypeVar("S", bound=Section)
 Precision = Literal["float32", "bfloat16", "mixed"]
 """mixed: bfloat16 where the processor or GPU has it in hardware, float32 elsewhere. Both are one recipe with one
 identity; a fit's record says which it was."""
@@ -38,6 +40,8 @@ class Recipe(Section):
     precision: Precision = "float32"
     validate_every: int = 1
     """Validate after every so many epochs (and after the last)."""
+    patch: int | None = Field(default=None, json_schema_extra=since("0.2"))
+    """Side of the square patches, px; none: that of the profile."""
 
 
 class ResidualRecipe(Section):
@@ -174,6 +178,19 @@ class Profile(Section):
     examiner_patch: int = 224
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
+    networks: dict[str, dict[str, Any]] = {}
+    """Widths and recipes of what attacks, targets and scenarios bring themselves, by a name of theirs."""
+
+    def network(self, name: str, kind: type[S]) -> S:
+        """Return the part of `networks` called `name`, as its owner's class has it; defaults where nothing is said.
+
+        Raises:
+            BenchError: it has no such field, or a value of another type.
+        """
+        try:
+            return kind(**self.networks.get(name, {}))
+        except ValidationError as error:
+            raise BenchError(f"profile '{self.name}': networks '{name}': {_first(error)}") from error
 
     def recipe_for(self, target: str) -> Recipe:
         """Return the training recipe of the target called `target`."""
