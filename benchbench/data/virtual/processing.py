@@ -15,7 +15,7 @@ Float = NDArray[np.float32]
 
 TOE = 0.003
 """Linear light, 1 = saturation, below which every tone curve is straight."""
-FOOT = 0.3
+FOOT = 0.30
 """Share of the range of gray, at either end, in which a model's black and white levels show. Levels up to
 255 * FOOT / 2 away from black and white leave the curve rising."""
 
