@@ -5,11 +5,12 @@ Tensors are float NCHW in [-1, 1]. All are fully convolutional.
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from benchbench.base.errors import BenchError
 from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
@@ -98,6 +99,58 @@ def _full_resolution(shape: GeneratorShape, classes: int) -> nn.Sequential:
     return _Conditioned(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
 
 
+class _WienerLike(nn.Module):
+    """Filters whose answers are turned down by their own energy, which is how a Wiener filter takes a signal away.
+
+    Of a wavelet coefficient w the filter that is to be learned leaves w s^2 / (s^2 + v), v the energy around it
+    (Mihcak et al. 1999). Here w are answers of learned filters and v a learned sum of their energies; the filters look
+    at what a Gaussian leaves of the picture, since the residual is a hundredth of the picture's range.
+
+    Shape:
+        (N, 3, H, W) -> (N, 3, H, W), H and W multiples of `shape.space_to_depth`.
+    """
+
+    SIGMA: ClassVar[float] = 2.0
+    """Px, of the Gaussian whose picture is taken away."""
+    SCALE: ClassVar[float] = 16.0
+    """Factor that brings what is left near 1."""
+    AROUND: ClassVar[tuple[int, int]] = (3, 7)
+    """Sides of the squares over which energy is averaged, in folded px."""
+    kernel: Tensor
+
+    def __init__(self, shape: GeneratorShape) -> None:
+        super().__init__()
+        c, self.fold = shape.channels, shape.space_to_depth
+        self.radius = round(3 * self.SIGMA)
+        line = _gaussian(self.SIGMA, self.radius)
+        self.register_buffer("kernel", line.expand(3, 1, 1, -1).clone(), persistent=False)
+        self.filters = nn.Conv2d(3 * self.fold**2, c, 5, padding=2, padding_mode="reflect", bias=False)
+        self.energy = nn.Conv2d(len(self.AROUND) * c, c, 3, padding=1, padding_mode="reflect")
+        self.mix = nn.Conv2d(c, 3 * self.fold**2, 5, padding=2, padding_mode="reflect", bias=False)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return the residual of pictures in [-1, 1], in the same scale."""
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has steps of a gray level near white
+            picture = x.float()
+            padded = nn.functional.pad(picture, [self.radius] * 4, mode="reflect")
+            mean = nn.functional.conv2d(padded, self.kernel, groups=3)
+            mean = nn.functional.conv2d(mean, self.kernel.transpose(2, 3), groups=3)
+            fine = nn.functional.pixel_unshuffle((picture - mean) * self.SCALE, self.fold)
+        answers = self.filters(fine)
+        squared = answers * answers
+        around = [
+            nn.functional.avg_pool2d(squared, side, 1, side // 2, count_include_pad=False) for side in self.AROUND
+        ]
+        left = answers / (1 + nn.functional.softplus(self.energy(torch.cat(around, 1))))
+        return nn.functional.pixel_shuffle(self.mix(left), self.fold) / self.SCALE
+
+
+def _gaussian(sigma: float, radius: int) -> Tensor:
+    """Return the samples (2 radius + 1,) of a Gaussian, sum 1."""
+    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    return line / line.sum()
+
+
 class ChromaBlur(nn.Module):
     """A Gaussian on Cb and Cr (ITU-R BT.601), brightness untouched.
 
@@ -113,8 +166,7 @@ class ChromaBlur(nn.Module):
     def __init__(self, sigma: float) -> None:
         super().__init__()
         self.radius = max(1, round(3 * sigma))
-        line = torch.exp(-0.5 * (torch.arange(-self.radius, self.radius + 1) / sigma) ** 2)
-        line = line / line.sum()
+        line = _gaussian(sigma, self.radius)
         self.register_buffer("kernel", (line[:, None] * line[None, :]).expand(3, 1, -1, -1).clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,16 +184,26 @@ class ImageToImage(nn.Module):
         shape: kind and widths.
         planes: constant condition planes beside the three color channels: one a class, or 0.
         bounded: end in tanh (generators) or not (E0).
+
+    Raises:
+        BenchError: condition planes or a skip connection in a network of the kind 'wiener-like', which learns residuals
+            alone.
     """
 
     def __init__(self, shape: GeneratorShape, planes: int, bounded: bool) -> None:
         super().__init__()
         self.bounded, self.skip = bounded, shape.skip
         self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
-        body = _johnson if shape.kind == "johnson" else _full_resolution
-        self.body: nn.Module = body(shape, planes)
+        self.body: nn.Module
+        if shape.kind == "wiener-like":
+            if planes or shape.skip:
+                raise BenchError("a network of the kind 'wiener-like' learns residuals; a generator has another kind.")
+            self.body = _WienerLike(shape)
+        else:
+            self.body = (_johnson if shape.kind == "johnson" else _full_resolution)(shape, planes)
         self.chroma = ChromaBlur(shape.chroma_blur) if shape.chroma_blur > 0 else nn.Identity()
-        self.apply(_normal_init)
+        if shape.kind != "wiener-like":
+            self.apply(_normal_init)
         if shape.skip:
             # The network starts as the identity: it need not learn to copy.
             last = [m for m in self.body.modules() if isinstance(m, nn.Conv2d)][-1]
