@@ -26,7 +26,9 @@ def restated(net: ImageToImage, picture: np.ndarray) -> np.ndarray:
     folded = np.stack([fine[c, i::2, j::2] for c in range(3) for i in range(2) for j in range(2)])
 
     def convolved(planes: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-        return np.stack([sum(correlate(p, k, mode="mirror") for p, k in zip(planes, each, strict=True)) for each in kernels])
+        return np.stack(
+            [sum(correlate(p, k, mode="mirror") for p, k in zip(planes, each, strict=True)) for each in kernels]
+        )
 
     answers = convolved(folded, weights["filters.weight"])
     energies = np.concatenate([uniform_filter(answers**2, (0, side, side), mode="mirror") for side in (3, 7)])
