@@ -1,4 +1,4 @@
-"""The conditional GAN that Cama, MISL-cGAN and SpoC-cGAN share; they differ in settings only.
+"""The conditional GAN that Cama, MISL-cGAN, SpoC-cGAN and the augmented cGAN share; they differ in settings only.
 
 Source: Andrews et al. 2020, section 3.3 and equations 1 to 5; protocol.md for the released settings.
 """
@@ -6,9 +6,10 @@ Source: Andrews et al. 2020, section 3.3 and equations 1 to 5; protocol.md for t
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import CganRecipe, GeneratorShape
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
-from benchbench.learn.image_to_image import ImageToImage, PatchCritic, frozen
+from benchbench.learn.image_to_image import FirstLayer, ImageToImage, PatchCritic, frozen
 from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, Term, total
 from benchbench.learn.memory_format import memory_format
@@ -28,8 +29,11 @@ from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
 
-from ._evaluator import DualStream, Evaluator, SingleStream, evaluator_fits, make_evaluator
+from ._evaluator import Auxiliaries, DualStream, Evaluator, SingleStream, evaluator_fits, make_evaluator
 from ._goal import TOLERANCE, say_if_missed
+
+Judge = DualStream | SingleStream | Auxiliaries
+"""An evaluator at work."""
 
 
 def wrong_labels(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
@@ -49,10 +53,10 @@ def critic_groups(critic: PatchCritic, rate: float) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Game:
-    """A generator G against a critic D: x' = G(remosaic(x), y'), all pictures in [-1, 1].
+    """A generator G against a critic D: x' = G(remosaic(x), y') or G(x, y'), all pictures in [-1, 1].
 
     Attributes:
-        source: gives aligned patches of photographs and of re-mosaiced ones.
+        source: gives patches of photographs, and aligned ones of re-mosaiced photographs where G is given those.
         pixel: the term whose weight follows the PSNR; also in `terms`.
         adversarial: the term that D stands behind; also in `terms`. None: D is not trained.
         terms: the loss of G.
@@ -75,13 +79,14 @@ class Game:
         Args:
             rng: a CPU generator; it draws the batch, then y', then the wrong labels.
         """
-        (x, mosaiced), label = self.source.sample(self.recipe.batch, rng)
-        x, mosaiced = ((t * 2 - 1).contiguous(memory_format=self.layout) for t in (x, mosaiced))
+        patches, label = self.source.sample(self.recipe.batch, rng)
+        patches = [(t * 2 - 1).contiguous(memory_format=self.layout) for t in patches]
+        x, given = patches[0], patches[-1]
         wanted = wrong_labels(label, self.critic.classes, rng)
         wrong = wrong_labels(label, self.critic.classes, rng)
         device = self.source.device
         with autocast(device, self.recipe.precision):
-            changed = self.generator(mosaiced, wanted)
+            changed = self.generator(given, wanted)
         if self.adversarial is not None:
             with autocast(device, self.recipe.precision):
                 loss = self.adversarial.critic_loss(x, label, wrong, changed.detach(), wanted)  # equation 2
@@ -114,14 +119,15 @@ class GeneratorFit(Fit):
     recipe: CganRecipe
     patch: int
     classes: int
-    critic: Literal["cc", "rgb+fd"]
+    critic: FirstLayer
     evaluator: Evaluator
     evaluators: tuple[tuple[str, Fit], ...]
     adversarial_weight: float
     pixel_weight: float
     classifier_weight: float
     psnr: float | None
-    remosaiced: Fit
+    remosaiced: Fit | None
+    """The stack that G is given; None: it is given photographs as they are."""
 
     def spec(self) -> dict[str, Any]:
         """Return the recipe; the evaluators' own recipes enter through `needs`."""
@@ -140,8 +146,9 @@ class GeneratorFit(Fit):
         return 14.0 * self.recipe.epochs * self.recipe.patches_per_epoch
 
     def needs(self) -> Mapping[str, Fit]:
-        """The evaluator's networks and the re-mosaiced q."""
-        return {**dict(self.evaluators), "remosaiced": self.remosaiced}
+        """The evaluator's networks and, where G is given it, the re-mosaiced q."""
+        remosaiced = {} if self.remosaiced is None else {"remosaiced": self.remosaiced}
+        return {**dict(self.evaluators), **remosaiced}
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Train; return the generator of the epoch with the highest mean evaluator success."""
@@ -149,7 +156,9 @@ class GeneratorFit(Fit):
         recipe = self.recipe
         photos = context.data.photos("q")
         train, validation = parts(context.data, "q", known_only=True)
-        stacks = [photos.images, context.needs["remosaiced"]]
+        stacks = [photos.images]
+        if self.remosaiced is not None:
+            stacks.append(context.needs["remosaiced"])
         source = PatchSource(stacks, photos.camera, train, self.patch, context.device)
         evaluator = make_evaluator({k: v for k, v in context.needs.items() if k != "remosaiced"}).to(context.device)
         game = self.game(source, evaluator)
@@ -174,7 +183,7 @@ class GeneratorFit(Fit):
         say_if_missed(self.label, self.measure(kept, evaluator, validation, context), self.psnr)
         return state
 
-    def game(self, source: PatchSource, evaluator: DualStream | SingleStream) -> Game:
+    def game(self, source: PatchSource, evaluator: Judge) -> Game:
         """Return both untrained networks, their optimizers and the generator's loss, on the device of `source`."""
         recipe, device = self.recipe, source.device
         generator = ImageToImage(self.shape, self.classes, bounded=True).to(device)
@@ -201,7 +210,7 @@ class GeneratorFit(Fit):
             },
         )
 
-    def terms(self, pixel: Pixel, adversarial: LeastSquares | None, evaluator: DualStream | SingleStream) -> list[Term]:
+    def terms(self, pixel: Pixel, adversarial: LeastSquares | None, evaluator: Judge) -> list[Term]:
         """Return equation 5, in the order in which the packaged networks were trained."""
         terms: list[Term] = [pixel]
         if adversarial is not None:
@@ -254,7 +263,8 @@ class GeneratorFit(Fit):
             x = torch.from_numpy(image).to(context.device).permute(2, 0, 1)[None].float() / 255
             wanted = torch.tensor([c for c in range(self.classes) if c != int(label)], device=context.device)
             with torch.inference_mode():
-                changed = (network(remosaic(x).expand(len(wanted), -1, -1, -1) * 2 - 1, wanted) + 1) / 2
+                given = x if self.remosaiced is None else remosaic(x)
+                changed = (network(given.expand(len(wanted), -1, -1, -1) * 2 - 1, wanted) + 1) / 2
                 changed = (changed * 255).round().clamp(0, 255) / 255
                 logits = cast(Any, evaluator).streams(changed)
                 hits.append(torch.stack([(s.argmax(1) == wanted).float() for s in logits]))
@@ -271,7 +281,7 @@ class GeneratorFit(Fit):
 
 @dataclass(frozen=True, kw_only=True)
 class Cgan(Attack):
-    """A generator that re-mosaics the photograph and repaints it as the wanted class.
+    """A generator that repaints the photograph as the wanted class.
 
     Attributes:
         adversarial_weight, pixel_weight, classifier_weight: weights of the least-squares critic, of the L1 distance
@@ -284,8 +294,20 @@ class Cgan(Attack):
     classifier_weight: float = 0.01
     psnr: float | None = None
 
-    evaluator: ClassVar[Evaluator]
-    critic: ClassVar[Literal["cc", "rgb+fd"]]
+    @property
+    @abstractmethod
+    def evaluator(self) -> Evaluator:
+        """What the generator is trained to fool."""
+
+    @property
+    @abstractmethod
+    def critic(self) -> FirstLayer:
+        """What the critic's first layer makes of a picture."""
+
+    @property
+    def remosaics(self) -> bool:
+        """Whether the generator is given a re-mosaiced photograph, which has lost its own demosaicing's traces."""
+        return True
 
     def __post_init__(self) -> None:
         for name in ("adversarial_weight", "pixel_weight", "classifier_weight"):
@@ -311,16 +333,16 @@ class Cgan(Attack):
                 pixel_weight=self.pixel_weight,
                 classifier_weight=self.classifier_weight,
                 psnr=self.psnr,
-                remosaiced=Remosaiced(role="q"),
+                remosaiced=Remosaiced(role="q") if self.remosaics else None,
                 seed=setup.seed,
             )
         }
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
-        """Re-mosaic, generate."""
+        """Re-mosaic where the generator was trained so, generate."""
         generator: ImageToImage = context.networks["generator"]
         with torch.inference_mode():
-            changed: Tensor = generator(remosaic(x) * 2 - 1, wanted)
+            changed: Tensor = generator((remosaic(x) if self.remosaics else x) * 2 - 1, wanted)
             return ((changed + 1) / 2).clamp(0, 1)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:

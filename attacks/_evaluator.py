@@ -1,4 +1,4 @@
-"""The attacker's surrogates, trained on q: E0, Cama's two streams, MISL's and SpoC's evaluators."""
+"""The attacker's surrogates, trained on q: Cama's two streams, MISL's and SpoC's evaluators, local auxiliary ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.learn.arrays import NetworkResiduals, WholeImages
-from benchbench.learn.classifier import Classifier
+from benchbench.learn.classifier import Behind, Classifier
 from benchbench.learn.image_to_image import ImageToImage
 from benchbench.learn.residual import ResidualNetworkFit
 from benchbench.learn.training import Band, ClassifierFit
 
-Evaluator = Literal["dual", "cc", "rgb+fd"]
+Auxiliary = Literal["img", "wdf", "pef"]
+"""A local auxiliary classifier, by what it sees: the photograph, Wiener residuals as a network learned them, or
+prediction errors of a constrained convolution."""
+SEES: Mapping[Auxiliary, str] = {"img": "rgb", "wdf": "wdf", "pef": "cc"}
+"""The preprocessor of each."""
+Evaluator = Literal["dual", "cc", "rgb+fd"] | tuple[Auxiliary, ...]
 
 
 class DualStream(nn.Module):
@@ -40,6 +46,26 @@ class DualStream(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return log E(x) = (log E_H + log E_L) / 2, shape (N, classes)."""
+        return torch.stack([F.log_softmax(s.float(), dim=1) for s in self.streams(x)]).mean(0)
+
+
+class Auxiliaries(nn.Module):
+    """Local auxiliary classifiers, each with a loss of its own: f_img, f_wdf, f_pef or some of them.
+
+    Source: Andrews, Zhang & Griffin 2020, section 3.3.
+    """
+
+    def __init__(self, classifiers: Mapping[str, Classifier | Behind]) -> None:
+        super().__init__()
+        self.classifiers = nn.ModuleDict(classifiers)
+        self.count = len(classifiers)
+
+    def streams(self, x: Tensor) -> list[Tensor]:
+        """Return the logits (N, classes) of each classifier for x in [0, 1]."""
+        return [classifier(x) for classifier in self.classifiers.values()]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the mean of log f(x) over the classifiers, shape (N, classes)."""
         return torch.stack([F.log_softmax(s.float(), dim=1) for s in self.streams(x)]).mean(0)
 
 
@@ -75,7 +101,7 @@ def residual_network(setup: Setup) -> ResidualNetworkFit:
 
 
 def evaluator_fits(kind: Evaluator, setup: Setup) -> dict[str, Fit]:
-    """Return the fits of an evaluator: 'dual' (Cama), 'cc' (MISL) or 'rgb+fd' (SpoC)."""
+    """Return the fits of an evaluator: 'dual' (Cama), 'cc' (MISL), 'rgb+fd' (SpoC) or local auxiliary classifiers."""
     profile = setup.profile
 
     def stream(name: str, preprocessor: str, band: Band, residuals: Fit | None) -> ClassifierFit:
@@ -102,11 +128,30 @@ def evaluator_fits(kind: Evaluator, setup: Setup) -> dict[str, Fit]:
             "high": stream("high", "rgb", "high", residuals),
             "low": stream("low", "rgb", "low", residuals),
         }
+    if isinstance(kind, tuple):
+        fits: dict[str, Fit] = {}
+        for name in kind:
+            sees = PREPROCESSORS.get(SEES[name])
+            # Behind a learned residual stands what was trained on true ones.
+            trained = sees.stands_for or SEES[name]
+            whole = PREPROCESSORS.get(trained).whole_image
+            fits[name] = stream(name, trained, "all", WholeImages(role="q", preprocessor=trained) if whole else None)
+            if sees.stands_for:
+                fits[f"{name} residual"] = sees.fit("q", setup)
+        return fits
     return {"classifier": stream(kind, kind, "all", None)}
 
 
-def make_evaluator(networks: Mapping[str, Any]) -> DualStream | SingleStream:
+def make_evaluator(networks: Mapping[str, Any]) -> DualStream | SingleStream | Auxiliaries:
     """Return the evaluator made of the loaded results of `evaluator_fits`."""
     if "classifier" in networks:
         return SingleStream(cast(Classifier, networks["classifier"])).eval()
-    return DualStream(networks["residual"], networks["high"], networks["low"]).eval()
+    if "high" in networks:
+        return DualStream(networks["residual"], networks["high"], networks["low"]).eval()
+    found: dict[str, Classifier | Behind] = {}
+    for name in (n for n in SEES if n in networks):
+        classifier = cast(Classifier, networks[name])
+        residual = networks.get(f"{name} residual")
+        sees = PREPROCESSORS.create(SEES[name])
+        found[name] = classifier if residual is None else Behind(sees.learned(residual), classifier)
+    return Auxiliaries(found).eval()

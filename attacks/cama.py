@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from benchbench.contracts.attack import AttackCard
+from benchbench.learn.image_to_image import FirstLayer
 
 from ._cgan import Cgan
 from ._evaluator import Evaluator
@@ -26,4 +27,4 @@ class Cama(Cgan):
         paper="Andrews et al., Conditional adversarial camera model anonymization, ECCV Workshops 2020",
     )
     evaluator: ClassVar[Evaluator] = "dual"
-    critic: ClassVar[Literal["cc", "rgb+fd"]] = "cc"
+    critic: ClassVar[FirstLayer] = "cc"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from benchbench.contracts.attack import AttackCard
+from benchbench.learn.image_to_image import FirstLayer
 
 from ._cgan import Cgan
 from ._evaluator import Evaluator
@@ -27,4 +28,4 @@ class SpocCgan(Cgan):
         "Andrews et al. 2020",
     )
     evaluator: ClassVar[Evaluator] = "rgb+fd"
-    critic: ClassVar[Literal["cc", "rgb+fd"]] = "rgb+fd"
+    critic: ClassVar[FirstLayer] = "rgb+fd"

@@ -37,6 +37,9 @@ def attacks() -> None:
         rows.append((f"{prefix}:NAME", "", f"{len(names)} attacks by name", ATTACKS.origin(f"{prefix}:"), ""))
     print(columns(("name", "knows", "title", "from", "parameters"), rows))
     _print_bridges(ATTACKS)
+    for name in ATTACKS.names():
+        if note := ATTACKS.create(name).card.note:
+            print(f"\n{name}: {note}")
     _print_failures(ATTACKS)
 
 

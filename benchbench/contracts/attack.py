@@ -43,6 +43,8 @@ class AttackCard:
     baseline: bool = False
     """A plain filter: it aims at nobody, takes no rank, and tables show it when asked."""
     paper: str = ""
+    note: str = ""
+    """What a reader may take it for and should not, such as another attack of nearly the same name."""
     licence: str = "Apache-2.0"
 
 

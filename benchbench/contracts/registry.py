@@ -156,7 +156,11 @@ class Registry(Generic[T]):
         profile = dict((defaults or {}).get(spec.name, {}))
         prefix, colon, inner = spec.name.partition(":")
         if colon and prefix in loaded.bridges:
-            return loaded.bridges[prefix].create(inner, profile | dict(spec.params))
+            bridge = loaded.bridges[prefix]
+            made = bridge.create(inner, profile | dict(spec.params))
+            # A bridge may make what has a name of its own, and the profile's changes go by that.
+            own = (defaults or {}).get(str(getattr(made, "name", "")), {}) if spec.name not in (defaults or {}) else {}
+            return bridge.create(inner, {**own, **spec.params}) if own else made
         factory = self._factory(spec.name)
         if factory is None:
             raise self.unknown(spec.name)

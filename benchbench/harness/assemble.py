@@ -60,7 +60,8 @@ def make_cell(
         *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
     )
     rows, each = expanded(joined, wanted_models(dataset.classes("test"), setup.known, planned.protocol.wanted))
-    true, photographs = by_photograph(each)
+    photographs, first = by_photograph(each)
+    scene = dataset.photos("test").scene[each.image[first]]
     return Cell(
         cell_id=planned.cell_id,
         profile=setup.profile.name,
@@ -76,9 +77,10 @@ def make_cell(
         split=SplitPart(
             name=planned.split,
             fingerprint=dataset.fingerprint("test"),
-            images=len(true),
+            images=len(first),
             classes=tuple(classes),
-            true=true,
+            true=tuple(int(t) for t in each.true[first]),
+            scene=tuple(int(s) for s in scene),
         ),
         protocol=plain(planned.protocol),
         craft=_craft_part(planned, parts, each, rows, photographs, setup.known, view),
@@ -145,17 +147,16 @@ def confusion(parts: Sequence[CrossingResult], target: Target, split: Split, set
     return found
 
 
-def by_photograph(trials: Trials) -> tuple[tuple[int, ...], NDArray[np.int64]]:
-    """Return the true class of each photograph, and of each trial the number of its photograph, from 0.
+def by_photograph(trials: Trials) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return of each trial the number of its photograph, from 0, and of each photograph its first trial.
 
     Args:
         trials: (N,) each field; the trials of a photograph follow one another.
     """
     if not len(trials):
-        return (), trials.image
+        return trials.image, trials.image
     new = np.flatnonzero(np.diff(trials.image, prepend=trials.image[0] - 1))
-    numbers = np.searchsorted(new, np.arange(len(trials)), side="right") - 1
-    return tuple(int(t) for t in trials.true[new]), numbers
+    return np.searchsorted(new, np.arange(len(trials)), side="right") - 1, new
 
 
 def _attack_part(attack: Attack, setup: Setup) -> AttackPart:

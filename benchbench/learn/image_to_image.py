@@ -230,24 +230,28 @@ def frozen(shape: GeneratorShape, planes: int, bounded: bool, state: dict[str, T
     return network
 
 
+FirstLayer = Literal["cc", "rgb+fd", "rgb"]
+"""What a critic sees of a picture: its prediction errors, its finite differences beside it, or itself alone."""
+
+
 class PatchCritic(nn.Module):
     """PatchGAN discriminator with a receptive field of 34 x 34, conditioned after its first convolution.
 
     Args:
         first: 'cc' puts a constrained convolution before it (Cama, MISL), 'rgb+fd' finite differences beside the
-            image (SpoC).
+            image (SpoC), 'rgb' nothing.
         gain: factor on the residuals that this first layer makes. They are some hundredths of the condition planes
             that join them, so with a gain of 1 (the paper's) it takes many steps until the critic sees them.
     """
 
-    def __init__(self, classes: int, channels: int, first: Literal["cc", "rgb+fd"], gain: float = 1.0) -> None:
+    def __init__(self, classes: int, channels: int, first: FirstLayer, gain: float = 1.0) -> None:
         super().__init__()
         self.classes, self.gain = classes, gain
         self.constrained = ConstrainedConv() if first == "cc" else None
         self.differences = FiniteDifferences() if first == "rgb+fd" else None
         c = channels
         self.stem = nn.Sequential(
-            nn.Conv2d(3 if first == "cc" else 9, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
+            nn.Conv2d(9 if first == "rgb+fd" else 3, c, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)
         )
         self.body = nn.Sequential(
             PlanesConv2d(c, classes, 2 * c, 4, stride=2, padding=1, bias=False),

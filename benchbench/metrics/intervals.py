@@ -1,8 +1,10 @@
-"""Intervals and comparisons of rates: photographs are the clusters, since one gives several correlated trials.
+"""Intervals and comparisons of rates: scenes are the clusters, since one gives several correlated trials.
 
 Every rate is a sum of one number a photograph (`contributions`), and so is every mean of rates over targets, because
-all targets judge the same photographs. The variance of that sum between photographs, within each camera model, gives
-the interval: Wilson's, with the number of independent trials that would have this variance (Korn & Graubard 1998).
+all targets judge the same photographs. The variance of that sum between scenes, within each camera model
+(`benchbench.metrics.clusters`), gives the interval: Wilson's, with the number of independent trials that would have
+this variance (Korn & Graubard 1998). Where no two photographs show one scene, or the records do not name scenes, each
+photograph is a cluster of its own.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import combinations, pairwise
+from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +22,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from benchbench.contracts.task import Metric
+from benchbench.metrics import clusters
 from benchbench.metrics.rates import TSR, USR
 from benchbench.records.cell import CLASSIFICATION
 
@@ -31,9 +34,9 @@ RATES: dict[Rate, Metric] = {"tsr": TSR, "usr": USR}
 Values = NDArray[np.float64]
 LEVEL = 0.95
 PRIOR = 2
-"""Photographs' worth of belief that the trials of one photograph all agree."""
+"""Clusters' worth of belief that the trials of one cluster all agree."""
 FEW = 8
-"""Photographs whose own spread begins to count for more than that belief."""
+"""Clusters whose own spread begins to count for more than that belief."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Sample:
     """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell."""
     trials: int
     """Outcomes that the values sum up; of a mean over targets, those of all."""
+    scene: NDArray[np.int64] | None = None
+    """Scene of each photograph, -1 where unknown, the same in all splits of a data set; None: not recorded."""
 
 
 def contributions(cell: Cell, rate: Rate) -> Sample | None:
@@ -92,7 +97,7 @@ def _sample(cell: Cell, metric: Metric) -> Sample | None:
         return None
     full = found.values if found.full is None else found.full
     key = (cell.split.fingerprint, cell.split.name)
-    return Sample(key, cell.split.stratum, found.values, full, len(cell.judged.true))
+    return Sample(key, cell.split.stratum, found.values, full, len(cell.judged.true), cell.split.scenes)
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
@@ -103,7 +108,9 @@ def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
         values, full, trials = weight * part.values, weight * part.full, part.trials
         if old is not None:
             values, full, trials = values + old.values, full + old.full, trials + old.trials
-        found[part.key] = Sample(part.key, part.stratum, values, full, trials)
+        # Another record of the same photographs may be older, and not name scenes.
+        scene = part.scene if old is None or old.scene is None else old.scene
+        found[part.key] = Sample(part.key, part.stratum, values, full, trials, scene)
     return [found[key] for key in sorted(found)]
 
 
@@ -119,21 +126,24 @@ def student_quantile(level: float, freedom: int) -> float:
     return float(student.ppf((1 + level) / 2, freedom))
 
 
-def _strata(sample: Sample) -> Sequence[Values]:
-    """Return the values of each true class, or all as one class where one class has a single photograph."""
-    places = _places(sample.stratum.tobytes())
-    strata = [sample.values[place] for place in places]
-    return [sample.values] if any(len(s) < 2 for s in strata) else strata
+def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArray[np.int64], ...] | None]]:
+    """Return the samples of each data set, with the cluster of each photograph, None where each is its own."""
+    found: dict[str, list[Sample]] = {}
+    for one in samples:
+        found.setdefault(one.key[0], []).append(one)
+    return [(mine, clusters.scenes_of([(s.scene, len(s.values)) for s in mine])) for mine in found.values()]
 
 
-@lru_cache(maxsize=256)
-def _places(stratum: bytes) -> tuple[NDArray[np.int64] | slice, ...]:
-    """Return where the photographs of each class are; a slice where they lie one after another."""
-    labels = np.frombuffer(stratum, np.int64)
-    if (labels[1:] >= labels[:-1]).all():
-        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-        return tuple(slice(start, stop) for start, stop in pairwise(edges))
-    return tuple(np.flatnonzero(labels == c) for c in np.unique(labels))
+def _by_cluster(samples: Sequence[Sample]) -> tuple[Values, Values]:
+    """Return `values` and `full` of all samples, added up by cluster: one number a scene, or a photograph."""
+    values, full = [np.zeros(0)], [np.zeros(0)]
+    for mine, cluster in _clusters(samples):
+        parts = [np.concatenate([s.values for s in mine]), np.concatenate([s.full for s in mine])]
+        if cluster is not None:
+            parts = [clusters.sums(part, np.concatenate(cluster)) for part in parts]
+        values.append(parts[0])
+        full.append(parts[1])
+    return np.concatenate(values), np.concatenate(full)
 
 
 def variance(samples: Sequence[Sample]) -> tuple[float, int]:
@@ -143,20 +153,18 @@ def variance(samples: Sequence[Sample]) -> tuple[float, int]:
     has no spread of its own; then the split is taken as one class.
     """
     total, freedom = 0.0, 0
-    for sample in samples:
-        strata = _strata(sample)
-        sizes = {len(values) for values in strata}
-        if len(sizes) == 1:  # the usual case: one call for all classes
-            n = sizes.pop()
-            if n > 1:
-                for spread in np.var(np.stack(strata), axis=1, ddof=1):
-                    total += n * float(spread)
-                    freedom += n - 1
-            continue
-        for values in strata:
-            n = len(values)
-            total += n * float(np.var(values, ddof=1))
-            freedom += n - 1
+    for mine, cluster in _clusters(samples):
+        if cluster is None:
+            parts = [clusters.variance(s.values, s.stratum) for s in mine]
+        else:
+            # Classes of different splits are different ones, also where their numbers are not.
+            shift = 1 + max(int(np.max(s.stratum)) for s in mine)
+            strata = np.concatenate([s.stratum + k * shift for k, s in enumerate(mine)])
+            values = np.concatenate([s.values for s in mine])
+            parts = [clusters.clustered_variance(values, strata, np.concatenate(cluster))]
+        for spread, degrees in parts:
+            total += spread
+            freedom += degrees
     return total, freedom
 
 
@@ -174,27 +182,26 @@ def wilson(p: float, n: float, z: float) -> tuple[float, float]:
 
 
 def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
-    """Return the rate that the samples add up to, with its interval; None with fewer than two photographs.
+    """Return the rate that the samples add up to, with its interval; None with fewer than two clusters.
 
-    Where all photographs say 0, or all 1, they count as one independent trial each.
+    Where all photographs say 0, or all 1, a cluster counts as one independent trial.
     """
-    images = sum(len(s.values) for s in samples)
-    if images < 2:
+    values, full = _by_cluster(samples)
+    if len(values) < 2:
         return None
     value = min(1.0, max(0.0, math.fsum(v for s in samples for v in s.values)))
     spread, freedom = variance(samples)
     z = normal_quantile(level)
     if min(value, 1 - value) < 1e-12:
-        return Estimate(value, *wilson(round(value), images, z))
+        return Estimate(value, *wilson(round(value), len(values), z))
     if freedom < 1:
         return None
     independent = float(sum(s.trials for s in samples))
     if spread > 0:
-        # With a handful of photographs off 0 or 1 their correlation cannot be told; lean to one trial a photograph.
-        lost = value <= 0.5
-        off = sum(int(np.sum(s.values > 0 if lost else s.values < s.full - 1e-12)) for s in samples)
-        spread = _leaning(spread, value * (1 - value) / images, off)
-        # Few photographs: the variance is itself uncertain, as Student's t allows for.
+        # With a handful of clusters off 0 or 1 their correlation cannot be told; lean to one trial a cluster.
+        off = int(np.sum(values > 0 if value <= 0.5 else values < full - 1e-12))
+        spread = _leaning(spread, value * (1 - value) / len(values), off)
+        # Few clusters: the variance is itself uncertain, as Student's t allows for.
         ratio = z / student_quantile(level, freedom)
         independent = min(independent, value * (1 - value) / spread * ratio**2)
     return Estimate(value, *wilson(value, independent, z))
@@ -288,15 +295,15 @@ def _contrast(parts: Sequence[tuple[float, Sample]]) -> tuple[float, float, int]
     spread, freedom = variance(samples)
     if freedom < 1:
         return None
-    # With a handful of photographs that differ their variance cannot be told: near 0 or 1 it comes out far too small,
-    # or as none. Lean to rates that are independent, of one trial a photograph, each a trial away from its end.
-    off = sum(int(np.sum(np.abs(s.values) > 1e-12)) for s in samples)
+    # With a handful of clusters that differ their variance cannot be told: near 0 or 1 it comes out far too small,
+    # or as none. Lean to rates that are independent, of one trial a cluster, each a trial away from its end.
+    off = int(np.sum(np.abs(_by_cluster(samples)[0]) > 1e-12))
     spread = _leaning(spread, _independent(parts), off)
     return math.fsum(v for s in samples for v in s.values), spread, freedom
 
 
 def _independent(parts: Sequence[tuple[float, Sample]]) -> float:
-    """Return the variance that a weighted sum of rates would have if no two photographs or rates were alike.
+    """Return the variance that a weighted sum of rates would have if no two clusters or rates were alike.
 
     Rates that come with the same weight are of one mean, over targets or splits, and count as that.
     """
@@ -306,10 +313,10 @@ def _independent(parts: Sequence[tuple[float, Sample]]) -> float:
     total = 0.0
     for weight, mine in means.items():
         full = math.fsum(v for s in mine for v in s.full)
-        images = sum(len(values) for values in {s.key: s.values for s in mine}.values())
+        seen = len(_by_cluster(list({s.key: s for s in mine}.values()))[0])
         share = math.fsum(v for s in mine for v in s.values) / full if full > 0 else 0.0
-        share = (min(1.0, max(0.0, share)) * images + 1) / (images + 2)
-        total += (weight * full) ** 2 * share * (1 - share) / (images + 2)
+        share = (min(1.0, max(0.0, share)) * seen + 1) / (seen + 2)
+        total += (weight * full) ** 2 * share * (1 - share) / (seen + 2)
     return total
 
 

@@ -97,6 +97,14 @@ class SplitPart(Part):
     """The true classes of this split, ascending: the first axis of `Cell.counts`."""
     true: tuple[int, ...]
     """True class of each photograph."""
+    scene: tuple[int, ...] = ()
+    """Scene of each photograph as the data set numbers them, the same in all splits, -1 where it is not known; empty
+    in older records, which do not say."""
+
+    @cached_property
+    def scenes(self) -> NDArray[np.int64] | None:
+        """The scenes as an array, or None where the record does not say."""
+        return np.array(self.scene, np.int64) if self.scene else None
 
     @cached_property
     def stratum(self) -> NDArray[np.int64]:

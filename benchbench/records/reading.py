@@ -39,6 +39,8 @@ def identify(cell: Cell) -> tuple[str, str]:
 def craft_record(cell: Cell) -> dict[str, Any]:
     """Return the record of a cell's craft, with its digest."""
     whole = cell.model_dump(mode="json", include=set(SHARED))
+    if not cell.split.scene:
+        del whole["split"]["scene"]  # an older record: it stays as it is
     record = {"schema_version": SCHEMA, "craft_id": cell.craft.craft_id} | {k: whole[k] for k in SHARED}
     return record | {"content": digest("content", record)}
 
@@ -124,6 +126,8 @@ def consistent(cell: Cell) -> bool:
     if len(trials.wanted) != count or any(len(column) != count for column in outcomes.values()):
         return False
     if any(not 0 <= i < len(cell.split.true) for i in trials.photograph):
+        return False
+    if cell.split.scene and len(cell.split.scene) != len(cell.split.true):
         return False
     if any(not 0 <= w < cell.dataset.known for w in trials.wanted):
         return False

@@ -77,3 +77,12 @@ def left_out(group: Group) -> tuple[str, ...]:
         return ()
     noun = "cell is" if group.left_out == 1 else "cells are"
     return (f"{group.left_out} {noun} left out: of an older version, or computed again since.",)
+
+
+def clusters(group: Group) -> tuple[str, ...]:
+    """Return the remark about intervals of records that do not name scenes, if there are any."""
+    crafts = {cell.craft.craft_id: cell.split.scenes is None for cell in group.cells}
+    if not any(crafts.values()):
+        return ()
+    which = "These records" if all(crafts.values()) else f"{sum(crafts.values())} of {len(crafts)} crafts' records"
+    return (f"{which} do not name scenes: photographs are the clusters of their intervals.",)

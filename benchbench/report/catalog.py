@@ -9,7 +9,7 @@ from functools import cache
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report.captions import condition_texts
+from benchbench.report.captions import clusters, condition_texts
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.gates import gates_table
 from benchbench.report.groups import Group, groups
@@ -96,7 +96,8 @@ def build(
         group = group.without_baselines()
         alike = [other.without_baselines() for other in alike]
     made = _build(number, group, published, summary, alike)
-    return replace(made, intervals=intervals or number in ("claims", "leaderboard"))  # verdicts and ranks rest on them
+    shown = intervals or number in ("claims", "leaderboard")  # verdicts and ranks rest on them
+    return replace(made, intervals=shown, remarks=(*made.remarks, *(clusters(group) if shown else ())))
 
 
 def _build(number: str, group: Group, published: bool, summary: DatasetSummary | None, alike: Sequence[Group]) -> Table:

@@ -1,0 +1,142 @@
+"""The variance of a sum over photographs: those that show one scene go together, those of one class are compared.
+
+Photographs of one scene stand or fall together, whoever took them, so scenes are the clusters; a photograph without a
+known scene is a cluster of its own. Classes are strata. Where a scene was taken by cameras of several classes, or
+stands in several splits, these are taken together: what is summed up by scene is how far each photograph is from the
+mean of its class (the linearized variance of a stratified total; Cochran 1977, chapter 5A and 9A).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+def scenes_of(parts: Sequence[tuple[Labels | None, int]]) -> tuple[Labels, ...] | None:
+    """Return the cluster of each photograph of some splits of one data set, or None where no two show one scene.
+
+    Args:
+        parts: a split each: the scene of each photograph, -1 where unknown, or None where none is; and how many
+            photographs it has.
+
+    Returns:
+        A number for each photograph, equal across splits where the scene is.
+    """
+    return _scenes_of(tuple((None if scene is None else scene.tobytes(), count) for scene, count in parts))
+
+
+@lru_cache(maxsize=256)
+def _scenes_of(parts: tuple[tuple[bytes | None, int], ...]) -> tuple[Labels, ...] | None:
+    joined = np.concatenate(
+        [np.full(count, -1, np.int64) if scene is None else np.frombuffer(scene, np.int64) for scene, count in parts]
+    )
+    known = joined >= 0
+    if len(np.unique(joined[known])) == int(known.sum()):
+        return None
+    own = np.arange(len(joined)) + joined.max() + 1
+    edges = np.cumsum([count for _, count in parts])[:-1]
+    return tuple(np.split(np.unique(np.where(known, joined, own), return_inverse=True)[1].astype(np.int64), edges))
+
+
+def sums(values: Values, cluster: Labels) -> Values:
+    """Return the sum of each cluster, for clusters numbered from 0."""
+    found: Values = np.bincount(cluster, weights=values)
+    return found
+
+
+def variance(values: Values, stratum: Labels) -> tuple[float, int]:
+    """Return the variance of the sum of independent photographs, and its degrees of freedom.
+
+    A class with one photograph has no spread of its own; then all are taken for one class.
+    """
+    strata = [values[place] for place in _places(stratum.tobytes())]
+    strata = [values] if any(len(s) < 2 for s in strata) else strata
+    sizes = {len(s) for s in strata}
+    if len(sizes) == 1:  # the usual case: one call for all classes
+        n = sizes.pop()
+        if n < 2:
+            return 0.0, 0
+        total = 0.0
+        for spread in np.var(np.stack(strata), axis=1, ddof=1):
+            total += n * float(spread)
+        return total, (n - 1) * len(strata)
+    return sum(len(s) * float(np.var(s, ddof=1)) for s in strata), sum(len(s) - 1 for s in strata)
+
+
+def clustered_variance(values: Values, stratum: Labels, cluster: Labels) -> tuple[float, int]:
+    """Return the variance of the sum of clusters of photographs, and its degrees of freedom.
+
+    Classes that no scene joins add up. Of those that some do, G clusters and N photographs of H classes, the sum of
+    squares is raised by G / (G - 1), or by N / (N - H) where that is more: what the means of the classes took out.
+    A scene of many photographs leaves fewer degrees of freedom: as many clusters count as of equal size would be as
+    uncertain (Carter, Schnepel and Steigerwald 2017). Without clusters it is `variance`.
+
+    Args:
+        stratum: class of each photograph; those of another split are others.
+        cluster: number of its scene.
+    """
+    design = _design(stratum.astype(np.int64).tobytes(), cluster.astype(np.int64).tobytes())
+    apart = values - (np.bincount(design.stratum, weights=values) / np.bincount(design.stratum))[design.stratum]
+    squares = sums(apart, design.cluster) ** 2
+    return float(np.sum(squares * design.factor)), design.freedom
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What the variance needs of strata and clusters, whatever the values."""
+
+    stratum: Labels
+    """Number of each photograph's class."""
+    cluster: Labels
+    """Number of its scene."""
+    factor: Values
+    """What each scene's square is raised by."""
+    freedom: int
+
+
+@lru_cache(maxsize=64)
+def _design(strata: bytes, scenes: bytes) -> _Design:
+    stratum, cluster = (np.unique(np.frombuffer(one, np.int64), return_inverse=True)[1] for one in (strata, scenes))
+    if min(np.bincount(stratum)) < 2:
+        stratum = np.zeros_like(stratum)
+    component = _components(stratum, cluster)
+    if any(len(np.unique(cluster[component == k])) < 2 for k in np.unique(component)):
+        stratum = component = np.zeros_like(stratum)
+    factor, freedom = np.zeros(int(np.max(cluster)) + 1), 0
+    for k in np.unique(component):
+        mine = component == k
+        found, sizes = np.unique(cluster[mine], return_counts=True)
+        clusters, photographs, classes = len(found), int(mine.sum()), len(np.unique(stratum[mine]))
+        if clusters > 1:
+            factor[found] = max(clusters / (clusters - 1), photographs / (photographs - classes))
+            alike = photographs**2 / int(np.sum(sizes**2))
+            freedom += max(1, min(math.floor(alike + 1e-9) - 1, photographs - classes))
+    return _Design(stratum, cluster, factor, freedom)
+
+
+def _components(stratum: Labels, cluster: Labels) -> Labels:
+    """Return a number for each photograph, equal where scenes join the classes."""
+    label = np.arange(len(np.unique(stratum)))
+    for one in np.unique(cluster):
+        joined = np.unique(label[stratum[cluster == one]])
+        label[np.isin(label, joined)] = joined[0]
+    return label[stratum]
+
+
+@lru_cache(maxsize=256)
+def _places(stratum: bytes) -> tuple[NDArray[np.int64] | slice, ...]:
+    """Return where the photographs of each class are; a slice where they lie one after another."""
+    labels = np.frombuffer(stratum, np.int64)
+    if (labels[1:] >= labels[:-1]).all():
+        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+        return tuple(slice(start, stop) for start, stop in pairwise(edges))
+    return tuple(np.flatnonzero(labels == c) for c in np.unique(labels))
