@@ -138,11 +138,17 @@ class _WienerLike(nn.Module):
             fine = nn.functional.pixel_unshuffle((picture - mean) * self.SCALE, self.fold)
         answers = self.filters(fine)
         squared = answers * answers
-        around = [
-            nn.functional.avg_pool2d(squared, side, 1, side // 2, count_include_pad=False) for side in self.AROUND
-        ]
-        left = answers / (1 + nn.functional.softplus(self.energy(torch.cat(around, 1))))
+        left = answers / (
+            1 + nn.functional.softplus(self.energy(torch.cat([_mean(squared, s) for s in self.AROUND], 1)))
+        )
         return nn.functional.pixel_shuffle(self.mix(left), self.fold) / self.SCALE
+
+
+def _mean(x: Tensor, side: int) -> Tensor:
+    """Return the mean of (N, C, H, W) over `side` x `side` px, of what lies inside; by rows, then by columns."""
+    half = side // 2
+    rows = nn.functional.avg_pool2d(x, (1, side), 1, (0, half), count_include_pad=False)
+    return nn.functional.avg_pool2d(rows, (side, 1), 1, (half, 0), count_include_pad=False)
 
 
 def _gaussian(sigma: float, radius: int) -> Tensor:
