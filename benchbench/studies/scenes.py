@@ -162,6 +162,6 @@ def write(folder: Path, count: int, seed: int = 0) -> list[Path]:
     scenes = examples(count, seed)
     folder.mkdir(parents=True, exist_ok=True)
     sheet, figure = folder / "scenes.jpg", folder / "scene-statistics.png"
-    contact_sheet(scenes).save(sheet, quality=68)
+    contact_sheet(scenes).save(sheet, quality=62)
     save(statistics_figure(scenes), figure)
     return [sheet, figure]

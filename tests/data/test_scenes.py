@@ -86,7 +86,7 @@ def test_kinds_have_shadows_and_highlights(measured):
 
 
 def test_scenes_are_soft_at_the_pixel(scenes):
-    """At a quarter of a wave per px a Gaussian of 2.4 px leaves a millionth of the power; nothing sharper is there."""
+    """At 0.3 waves per px a Gaussian of 1.2 px leaves 6 thousandths of the little power that edges have there."""
     for kind, row in scenes.items():
         for scene in row:
             side = min(scene.shape[:2])
@@ -94,7 +94,7 @@ def test_scenes_are_soft_at_the_pixel(scenes):
             window = np.hanning(side)[:, None] * np.hanning(side)[None, :]
             power = np.abs(np.fft.rfft2((plane - plane.mean()) * window)) ** 2
             frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
-            assert power[frequency > 0.3].sum() < 1e-4 * power[frequency > 4 / side].sum(), kind
+            assert power[frequency > 0.3].sum() < 1e-3 * power[frequency > 4 / side].sum(), kind
 
 
 def test_roles_are_disjoint_and_every_kind_is_in_each():
