@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.attack import WHOLE, Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import CganRecipe, GeneratorShape
@@ -345,10 +345,14 @@ class Cgan(Attack):
             changed: Tensor = generator((remosaic(x) if self.remosaics else x) * 2 - 1, wanted)
             return ((changed + 1) / 2).clamp(0, 1)
 
-    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
-        """Return what the evaluator that the generator was trained against says."""
+    def surrogate(self, x: Tensor, context: CraftContext) -> Tensor | Mapping[str, Tensor]:
+        """Return what the evaluator that the generator was trained against says, and each stream where it has two."""
         if "evaluator" not in context.cache:
             networks = {name: found for name, found in context.networks.items() if name != "generator"}
             context.cache["evaluator"] = make_evaluator(networks).to(context.device)
-        logits: Tensor = context.cache["evaluator"](x)
-        return logits
+        evaluator: DualStream | SingleStream = context.cache["evaluator"]
+        if isinstance(evaluator, SingleStream):
+            logits: Tensor = evaluator(x)
+            return logits
+        high, low = evaluator.streams(x)
+        return {WHOLE: evaluator.together([high, low]), "E_H": high, "E_L": low}

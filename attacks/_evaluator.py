@@ -46,7 +46,12 @@ class DualStream(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return log E(x) = (log E_H + log E_L) / 2, shape (N, classes)."""
-        return torch.stack([F.log_softmax(s.float(), dim=1) for s in self.streams(x)]).mean(0)
+        return self.together(self.streams(x))
+
+    @staticmethod
+    def together(streams: list[Tensor]) -> Tensor:
+        """Return log E of the logits of both streams."""
+        return torch.stack([F.log_softmax(s.float(), dim=1) for s in streams]).mean(0)
 
 
 class Auxiliaries(nn.Module):

@@ -6,6 +6,7 @@ give the generator 448 131 weights, and embedder channels of 64, 128, 256 and 51
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, cast
 
@@ -25,13 +26,11 @@ NEARLY_ONE = 0.999
 
 
 class SpocShape(Section):
-    """Widths of the three networks; the defaults are the published ones."""
+    """Widths of generator and critic; the defaults are the published ones."""
 
     generator: tuple[int, int] = (64, 128)
     """Channels of the generator's first three convolutions, and of the next three."""
     critic: int = 64
-    embedder: tuple[int, int, int, int] = (64, 128, 256, 512)
-    """Channels of the embedder's residual blocks; the last is the length of an embedding."""
     inverse: bool = False
     """Add the generator's output to atanh of the picture, so that an untrained one copies. The paper adds it to the
     picture itself, and tanh(x) is far from x: it must learn the inverse first."""
@@ -154,9 +153,14 @@ class Embedder(nn.Module):
     The fixed layer, four residual blocks with an average over 2 x 2 after each, the maximum over all places.
     """
 
-    def __init__(self, shape: SpocShape) -> None:
+    def __init__(self, channels: Sequence[int] = (64, 128, 256, 512)) -> None:
+        """Build it.
+
+        Args:
+            channels: of the blocks; the last is the length of an embedding.
+        """
         super().__init__()
-        widths = (9, *shape.embedder)
+        widths = (9, *channels)
         self.fixed = FixedLayer()
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairwise(widths))
 

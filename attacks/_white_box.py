@@ -1,4 +1,4 @@
-"""What FGSM, PGD and DDN share: Cama's evaluator as the white box, and an epsilon calibrated on held-out q."""
+"""What FGSM and PGD share: an epsilon calibrated on held-out q."""
 
 from __future__ import annotations
 
@@ -8,30 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.learn.training import parts
 from benchbench.metrics.rates import psnr
 
-from ._evaluator import evaluator_fits, make_evaluator
 from ._goal import say_if_missed
-
-
-def evaluator_of(context: CraftContext) -> nn.Module:
-    """Return the dual-stream evaluator of the context's networks, made once."""
-    if "evaluator" not in context.cache:
-        names = ("residual", "high", "low")
-        context.cache["evaluator"] = make_evaluator({n: context.networks[n] for n in names}).to(context.device)
-    module: nn.Module = context.cache["evaluator"]
-    return module
-
-
-def surrogate_logits(x: Tensor, context: CraftContext) -> Tensor:
-    """Return log E(x), (N, known), of the dual-stream evaluator."""
-    logits: Tensor = evaluator_of(context)(x)
-    return logits
+from ._surrogates import surrogate_fits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +53,7 @@ class EpsilonFit(Fit):
         return 10_000.0
 
     def needs(self) -> Mapping[str, Fit]:
-        """The evaluator's networks."""
+        """The surrogate's networks."""
         return dict(self.evaluators)
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
@@ -115,9 +100,9 @@ class EpsilonFit(Fit):
         return float(state["epsilon"])
 
 
-def calibrated_fits(attack: Attack, epsilon: float | None, psnr: float, setup: Setup) -> dict[str, Fit]:
-    """Return the evaluator's fits and, where no epsilon is given, its calibration."""
-    fits = evaluator_fits("dual", setup)
+def calibrated_fits(attack: Attack, on: str, epsilon: float | None, psnr: float, setup: Setup) -> dict[str, Fit]:
+    """Return the fits of the surrogate `on` and, where no epsilon is given, its calibration."""
+    fits = surrogate_fits(on, setup)
     if epsilon is None:
         fits["epsilon"] = EpsilonFit(
             attack=attack, psnr=psnr, images=24, evaluators=tuple(fits.items()), seed=setup.seed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torchattacks
@@ -15,8 +15,7 @@ from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 
-from ._evaluator import evaluator_fits
-from ._white_box import evaluator_of, surrogate_logits
+from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +47,11 @@ class TorchAttack(Attack):
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return Cama's evaluator."""
-        return evaluator_fits("dual", setup)
+        return surrogate_fits(DEFAULT, setup)
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Run the attack image by image, each with its own random state, so that batches cannot matter."""
-        attack = getattr(torchattacks, self.attack)(evaluator_of(context), **dict(self.arguments))
+        attack = getattr(torchattacks, self.attack)(surrogate_of(DEFAULT, context), **dict(self.arguments))
         if "targeted" in attack.supported_mode:
             attack.set_mode_targeted_by_label(quiet=True)
         results = []
@@ -65,7 +64,7 @@ class TorchAttack(Attack):
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
         """Return what Cama's evaluator says."""
-        return surrogate_logits(x, context)
+        return cast(Tensor, surrogate_of(DEFAULT, context)(x))
 
 
 class Bridge:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 
-from ._evaluator import evaluator_fits
-from ._white_box import evaluator_of, surrogate_logits
+from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
 
 def ddn(
@@ -79,11 +79,13 @@ class Ddn(Attack):
 
     Attributes:
         steps, gamma, start_norm: see `ddn`; the norm is in the [0, 1] scale.
+        on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
     steps: int = 100
     gamma: float = 0.05
     start_norm: float = 1.0
+    on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(
         name="ddn",
@@ -96,14 +98,14 @@ class Ddn(Attack):
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return Cama's evaluator."""
-        return evaluator_fits("dual", setup)
+        """Return the surrogate."""
+        return surrogate_fits(self.on, setup)
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Run the algorithm on the evaluator."""
         with torch.enable_grad():
-            return ddn(evaluator_of(context), x, wanted, self.steps, self.gamma, self.start_norm)
+            return ddn(surrogate_of(self.on, context), x, wanted, self.steps, self.gamma, self.start_norm)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
-        """Return what Cama's evaluator says."""
-        return surrogate_logits(x, context)
+        """Return what the surrogate says."""
+        return cast(Tensor, surrogate_of(self.on, context)(x))

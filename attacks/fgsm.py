@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 import torch
 import torchattacks
 from torch import Tensor
 
+from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 
-from ._white_box import calibrated_fits, evaluator_of, surrogate_logits
+from ._surrogates import DEFAULT, surrogate_of
+from ._white_box import calibrated_fits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +25,12 @@ class Fgsm(Attack):
     Attributes:
         epsilon: step in the [0, 1] scale; None: calibrated to `psnr` on held-out q.
         psnr: the calibration's goal in dB.
+        on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
     epsilon: float | None = None
     psnr: float = 35.0
+    on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(
         name="fgsm",
@@ -38,17 +42,17 @@ class Fgsm(Attack):
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return Cama's evaluator and the calibrated epsilon."""
-        return calibrated_fits(self, self.epsilon, self.psnr, setup)
+        """Return the surrogate and the calibrated epsilon."""
+        return calibrated_fits(self, self.on, self.epsilon, self.psnr, setup)
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """x' = clip(x - epsilon * sign(gradient of the NLL of the wanted class))."""
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
-        attack = torchattacks.FGSM(evaluator_of(context), eps=epsilon)
+        attack = torchattacks.FGSM(surrogate_of(self.on, context), eps=epsilon)
         attack.set_mode_targeted_by_label(quiet=True)
         with torch.enable_grad():
             return cast(Tensor, attack(x, wanted))
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
-        """Return what Cama's evaluator says."""
-        return surrogate_logits(x, context)
+        """Return what the surrogate says."""
+        return cast(Tensor, surrogate_of(self.on, context)(x))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 import torch
 import torchattacks
 from torch import Tensor
 
+from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 
-from ._white_box import calibrated_fits, evaluator_of, surrogate_logits
+from ._surrogates import DEFAULT, surrogate_of
+from ._white_box import calibrated_fits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Pgd(Attack):
         step_size: length of a step in units of epsilon.
         random_start: start at a random point of the ball, drawn per image.
         psnr: the calibration's goal in dB.
+        on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
     epsilon: float | None = None
@@ -33,6 +36,7 @@ class Pgd(Attack):
     step_size: float = 0.25
     random_start: bool = False
     psnr: float = 35.0
+    on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(
         name="pgd",
@@ -44,14 +48,14 @@ class Pgd(Attack):
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
-        """Return Cama's evaluator and the calibrated epsilon."""
-        return calibrated_fits(self, self.epsilon, self.psnr, setup)
+        """Return the surrogate and the calibrated epsilon."""
+        return calibrated_fits(self, self.on, self.epsilon, self.psnr, setup)
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Iterate x' = clip(project(x' - step * sign(gradient of the NLL of the wanted class)))."""
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.PGD(
-            evaluator_of(context),
+            surrogate_of(self.on, context),
             eps=epsilon,
             alpha=self.step_size * epsilon,
             steps=self.steps,
@@ -70,5 +74,5 @@ class Pgd(Attack):
             return torch.cat(results)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
-        """Return what Cama's evaluator says."""
-        return surrogate_logits(x, context)
+        """Return what the surrogate says."""
+        return cast(Tensor, surrogate_of(self.on, context)(x))

@@ -33,7 +33,7 @@ def classifier_fit(setup: Setup) -> ClassifierFit:
     return ClassifierFit(
         role="q",
         backbone="resnet18",
-        preprocessor="rgb",
+        preprocessor=profile.examiner_preprocessor,
         classes=setup.known,
         shape=profile.backbones.shape("resnet18"),
         dropout=profile.backbones.dropout,

@@ -32,6 +32,7 @@ from benchbench.harness.summary import RunSummary
 from benchbench.report.captions import condition_texts
 from benchbench.report.catalog import owners
 from benchbench.report.leaderboard import leaderboard_columns
+from benchbench.report.means import places
 from benchbench.report.paper import PAPERS, papers
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -171,7 +172,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, str(place))
     for registry in (ATTACKS, TARGETS, PREPROCESSORS, BACKBONES, LAYOUTS, TASKS, CONDITIONS, MEASURES, PAPERS):
         registry.reload()  # tests before this one may have asked for a name
-    for memory in (papers, condition_texts, owners, leaderboard_columns):
+    for memory in (papers, condition_texts, owners, leaderboard_columns, places):
         memory.cache_clear()
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     return place
@@ -180,7 +181,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def our_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Our papers and conditions alone: another test may have installed the plugin in this process."""
-    known = (papers, owners, leaderboard_columns, condition_texts)
+    known = (papers, owners, leaderboard_columns, condition_texts, places)
     monkeypatch.setattr(PAPERS, "names", lambda: ["cama2020"])
     monkeypatch.setattr(CONDITIONS, "names", lambda: ["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"])
     for function in known:

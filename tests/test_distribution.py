@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ("pyproject.toml", "README.md", "LICENSE", "benchbench", "attacks", "targets", "results/published")
+SOURCE = ("pyproject.toml", "README.md", "LICENSE", "benchbench", "attacks", "targets", "results")
 
 
 def ran(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -37,6 +37,7 @@ def test_the_wheel_does_the_main_job_in_another_folder(tiny: str, tmp_path: Path
     packed = set(zipfile.ZipFile(wheel).namelist())
     folders = {"benchbench": "benchbench", "attacks": "benchbench_attacks", "targets": "benchbench_targets"}
     folders["results/published"] = "benchbench_published"
+    assert any(re.fullmatch(r"benchbench_reference/[^/]+/[^/]+/packs/[^/]+\.jsonl", name) for name in packed)
     for here, there in folders.items():
         files = [p for p in (source / here).rglob("*") if p.is_file() and p.suffix != ".pyc"]
         left_out = {f"{there}/{p.relative_to(source / here).as_posix()}" for p in files} - packed
@@ -75,7 +76,7 @@ def test_the_wheel_does_the_main_job_in_another_folder(tiny: str, tmp_path: Path
     # Profile 'quick' renders for a minute; its networks are asked for below.
     said = bench("run", "--attack", "identity", *where, "--workers", "1", "--profile", tiny)
     assert "1 computed, 0 already there, 0 skipped, 0 failed" in said
-    assert {"leaderboard.html", "leaderboard.csv", "virtual"} <= {path.name for path in (folder / "results").iterdir()}
+    assert {"leaderboard.html", "leaderboard.csv", "virtual"} <= {path.name for path in (folder / "runs").iterdir()}
     zoo = """
         import torch
         from pathlib import Path

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from benchbench.base.errors import AttackError, TargetError
-from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.attack import Attack, CraftContext, evaluators
 from benchbench.contracts.fit import Fit, Setup, collect, silent
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, TaskContext
@@ -150,16 +150,14 @@ def check_attack(
 def _surrogate(attack: Attack, crafted: torch.Tensor, context: CraftContext, known: int) -> str:
     given = crafted.clone()
     with torch.no_grad():
-        logits = attack.surrogate(given, context)
+        try:
+            found = evaluators(attack, given, context)
+        except ValueError as error:
+            raise AttackError(f"surrogate() of '{attack.name}' returned {error}.") from error
     if not torch.equal(given, crafted):
         raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
-    if logits is None:
+    if not found:
         return "surrogate() has no evaluator to ask"
-    expected = (len(crafted), known)
-    if tuple(logits.shape) != expected:
-        raise AttackError(
-            f"surrogate() of '{attack.name}' returned logits of shape {tuple(logits.shape)}; {expected} is expected."
-        )
     return f"surrogate() gives logits of shape (N, {known}), its input untouched"
 
 

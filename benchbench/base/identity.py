@@ -59,6 +59,11 @@ def since(version: str) -> dict[str, Any]:
     return {"since": version}
 
 
+def apart() -> dict[str, Any]:
+    """Return what marks a field of a dataclass that is no part of any identity, such as where a file is."""
+    return {"apart": True}
+
+
 def plain_fields(value: Any, leave_out: Callable[[Any], bool] = lambda field: False) -> dict[str, Any]:
     """Return the fields of a dataclass or pydantic model as JSON, without those that `since` leaves out.
 
@@ -75,6 +80,8 @@ def plain_fields(value: Any, leave_out: Callable[[Any], bool] = lambda field: Fa
     for name, (marks, default) in known.items():
         mine = getattr(value, name)
         later = isinstance(marks, Mapping) and "since" in marks
+        if isinstance(marks, Mapping) and "apart" in marks:
+            continue
         if not (later and mine == default) and not leave_out(mine):
             found[name] = plain(mine)
     return found

@@ -9,7 +9,21 @@ import typer
 
 from benchbench import __version__
 from benchbench.base.errors import BenchError
-from benchbench.cli import ablate, cache, ceiling, data, doctor, listing, plugin, results, run, show, tables, zoo
+from benchbench.cli import (
+    ablate,
+    cache,
+    ceiling,
+    data,
+    doctor,
+    listing,
+    plugin,
+    results,
+    run,
+    show,
+    tables,
+    verify,
+    zoo,
+)
 
 app = typer.Typer(
     name="bench",
@@ -22,6 +36,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(run.plan)
 app.command()(run.status)
+app.command()(verify.verify)
 app.command()(tables.table)
 app.command()(tables.report)
 app.command()(doctor.doctor)

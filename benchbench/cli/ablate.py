@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +28,7 @@ def ablate(
     workers: opt.Workers = 0,
     cache: opt.CacheFolder = None,
     zoo: opt.Networks = True,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Switch one trace at a time between virtual cameras, and say who uses it and who fakes it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ def gc(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
     cache: opt.CacheFolder = None,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
 ) -> None:
     """Free the cache of networks and photographs that no cell under --results was made with.
 
@@ -32,8 +31,7 @@ def gc(
 
       bench gc --all
     """
-    from benchbench.harness.options import default_cache
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
     from benchbench.records.cells import CellStore
     from benchbench.records.garbage import find, remove
 

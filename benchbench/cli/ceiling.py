@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ def ceiling(
     workers: opt.Workers = 0,
     cache: opt.CacheFolder = None,
     zoo: opt.Networks = True,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Draw the ceiling: how often a perfect forger moves each target, against its budget, with the attacks below it.

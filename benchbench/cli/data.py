@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 from benchbench.base.processes import cores
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns, size_text
-from benchbench.harness.options import default_cache
+from benchbench.records.cache import default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -63,8 +62,10 @@ def info(
 def check(
     folder: Annotated[str, typer.Argument(help="A folder of photographs, or LAYOUT:FOLDER.")],
     profile: opt.ProfileName = "quick",
+    rule: opt.Rule = None,
+    everything: Annotated[bool, typer.Option("--all", help="A line a file, not a line a kind of fault.")] = False,
 ) -> None:
-    """Say how a folder is laid out and what is wrong with it before anything trains: a sentence a finding.
+    """Look at a whole folder before anything trains: its layout, what is wrong, what is left out, and the split.
 
     The profile says how large photographs must be. Exit code 1 if there is any finding.
 
@@ -72,23 +73,19 @@ def check(
 
       bench data check ~/photos/dresden --profile paper
 
-      bench data check manifest:photos
+      bench data check manifest:photos --rule scene
     """
-    from benchbench.base.errors import DataError
-    from benchbench.contracts.layout import LAYOUTS
+    from benchbench.cli.checked import print_report
     from benchbench.contracts.profile import load_profile
     from benchbench.data.folder.check import check as check_folder
-    from benchbench.data.folder.recipe import choose_layout, parse_place
+    from benchbench.data.folder.recipe import parse_place
 
     layout, root = parse_place(folder)
-    with contextlib.suppress(DataError):  # which is the first finding then
-        layout = choose_layout(root, layout)
-        print(f"layout: {layout} ({LAYOUTS.origin(layout)})")
-    findings = check_folder(root, int(load_profile(profile).data.get("size", 256)), layout=layout)
-    for finding in findings:
-        print(finding)
-    print(f"findings: {len(findings)}" if findings else "nothing wrong.")
-    raise typer.Exit(1 if findings else 0)
+    size = int(load_profile(profile).data.get("size", 256))
+    with opt.reading() as progress:
+        report = check_folder(root, size, layout=layout, rule=opt.folder_rule(rule), progress=progress)
+    print_report(report, everything)
+    raise typer.Exit(1 if report.findings else 0)
 
 
 @app.command()
@@ -132,7 +129,7 @@ def export(
 def _opened(data: str, profile: str, rule: str | None, scenes: str | None, cache: Path | None) -> Dataset:
     from benchbench.contracts.profile import load_profile
 
-    return opt.source(data, load_profile(profile), rule, scenes).open(cache or default_cache())
+    return opt.source(data, load_profile(profile), rule, scenes, cache).open(cache or default_cache())
 
 
 def _built(data: str, profile: str, rule: str | None, scenes: str | None, workers: int, cache: Path | None) -> Dataset:
@@ -140,7 +137,7 @@ def _built(data: str, profile: str, rule: str | None, scenes: str | None, worker
     from benchbench.contracts.profile import load_profile
     from benchbench.harness.photographs import shown_on
 
-    source = opt.source(data, load_profile(profile), rule, scenes)
+    source = opt.source(data, load_profile(profile), rule, scenes, cache)
     shown = display()
     shown.start({"photographs": 0.0})
     try:
@@ -164,6 +161,8 @@ def _print_info(dataset: Dataset) -> None:
         counts = [str(int((camera[role] == c).sum())) for role in roles]
         rows.append((str(c + 1), model, "known" if c < dataset.known else "unknown", *counts))
     print(f"{dataset.name}, {dataset.size} px, data_id {dataset.data_id}")
+    if dataset.warning:
+        print(f"warning: {dataset.warning}")
     print(columns(("y", "camera model", "attacker", *roles), rows))
     for role in roles:
         print(f"fingerprint of {role}: {dataset.fingerprint(role)}")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.registry import Registry
 
 
-def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")) -> None:
+def doctor(cache: opt.CacheFolder = None, results: opt.Results = opt.RESULTS) -> None:
     """Say what is installed, which device there is, which plugins failed, and how full the disk is.
 
     Exit code 1 if a plugin failed, a name is registered twice, or another project's 'benchbench' is installed.
@@ -26,9 +26,8 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = Path("results")
     """
     from benchbench.base.processes import cores
     from benchbench.base.provenance import commit, processor, versions
-    from benchbench.harness.options import default_cache
     from benchbench.learn.precision import instructions
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
     from benchbench_launch import sentence
 
     print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")

@@ -11,7 +11,7 @@ import typer
 
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns
-from benchbench.harness.options import default_cache
+from benchbench.records.cache import default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.registry import Registry

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast, get_args
 
 import typer
 
 from benchbench.base.errors import BenchError, did_you_mean
 from benchbench.base.processes import cores
 from benchbench.contracts.protocol import Protocol
-from benchbench.harness.options import RunOptions, default_cache
+from benchbench.harness.options import RESULTS as RESULTS
+from benchbench.harness.options import RunOptions
+from benchbench.records.cache import default_cache
 from benchbench.records.zoo import PACKAGED
 
 if TYPE_CHECKING:
     from benchbench.contracts.attack import Attack
     from benchbench.contracts.profile import Profile
+    from benchbench.contracts.roles import FolderRule
+    from benchbench.contracts.source import BuildProgress
     from benchbench.contracts.target import Target
     from benchbench.contracts.trials import Split
     from benchbench.data.source import RecipeSource
 
+_SECONDS_A_PHOTOGRAPH = 0.1
+"""To decode twelve megapixels on one core, for the first estimate."""
 Attacks = Annotated[
     list[str],
     typer.Option("--attack", "-a", help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters."),
@@ -79,10 +87,20 @@ Gpus = Annotated[
     float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
 ]
 Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
+Reference = Annotated[
+    bool, typer.Option("--reference", help="The reference results that come with benchbench, instead of --results.")
+]
 Data = Annotated[
     str, typer.Option("--data", help="virtual, virtual-neutral (all cameras alike), FOLDER or LAYOUT:FOLDER.")
 ]
-Rule = Annotated[str | None, typer.Option("--rule", help="Roles by device, or also disjoint by scene: device, scene.")]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        "--rule",
+        help="Roles by device, or also disjoint by scene: device, scene. Of a folder also role, as its own column says,"
+        " and photograph, where devices are too few (captions then warn). Default: its column, or device.",
+    ),
+]
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Networks = Annotated[
     bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
@@ -128,9 +146,19 @@ class Request:
 
 
 def request(
-    attack: list[str], targets: list[str], profile: str, split: str, data: str, rule: str | None, scenes: str | None
+    attack: list[str],
+    targets: list[str],
+    profile: str,
+    split: str,
+    data: str,
+    rule: str | None,
+    scenes: str | None,
+    cache: str | None = None,
 ) -> Request:
     """Resolve names; an unknown one fails here, before any photograph or network.
+
+    Args:
+        cache: --cache; a folder's photographs are read into it.
 
     Raises:
         BenchError: an unknown name, parameter or split, or a folder that cannot be used.
@@ -143,7 +171,10 @@ def request(
     parts = splits(split)
     found_attacks = ATTACKS.resolve(attack, chosen.attacks)
     found_targets = TARGETS.resolve(targets)
-    return Request(chosen, found_attacks, found_targets, parts, source(data, chosen, rule, scenes))
+    from benchbench.records.mirror import split_place
+
+    place = split_place(cache, default_cache())[0]
+    return Request(chosen, found_attacks, found_targets, parts, source(data, chosen, rule, scenes, place))
 
 
 def splits(text: str) -> list[Split]:
@@ -232,8 +263,13 @@ def _budget(word: str) -> float | None:
         raise BenchError(f"--budget '{word}'; 'native' or a number of dB is expected.") from None
 
 
-def source(data: str, profile: Profile, rule: str | None, scenes: str | None = None) -> RecipeSource:
+def source(
+    data: str, profile: Profile, rule: str | None, scenes: str | None = None, cache: Path | None = None
+) -> RecipeSource:
     """Return the photographs that --data, --rule and --scenes name, at the profile's size.
+
+    Args:
+        cache: where those of a folder are read into, if they are not there yet.
 
     Raises:
         BenchError: the folder does not exist, or an option does not go with it.
@@ -242,8 +278,8 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
     from benchbench.data.source import RecipeSource
     from benchbench.data.virtual.recipe import VirtualRecipe
 
-    split_rule = _rule(rule or str(profile.data.get("split_rule", "device")))
     if data in ("virtual", "virtual-neutral"):
+        split_rule = _rule(rule or str(profile.data.get("split_rule", "device")))
         changes: dict[str, Any] = {"split_rule": split_rule, "neutral": data == "virtual-neutral"}
         if scenes is not None:
             if not Path(scenes).is_dir():
@@ -258,7 +294,49 @@ def source(data: str, profile: Profile, rule: str | None, scenes: str | None = N
         raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
     size = {"size": profile.data["size"]} if "size" in profile.data else {}
     # Absolute, because jobs on other machines have other working folders.
-    return RecipeSource.of(FolderRecipe(path=str(folder.absolute()), layout=layout, split_rule=split_rule, **size))
+    asked = folder_rule(rule or profile.data.get("split_rule"))
+    recipe = FolderRecipe(path=str(folder.absolute()), layout=layout, split_rule=asked, **size)
+    with reading() as progress:
+        return RecipeSource.of(recipe, cache, progress)
+
+
+@contextmanager
+def reading() -> Iterator[BuildProgress]:
+    """Yield what shows how many photographs are read; nothing is shown where that takes no time."""
+    from benchbench.cli.display import display
+
+    shown = display()
+    started = False
+
+    def told(label: str, done: int, total: int) -> None:
+        nonlocal started
+        if not started and done < total:
+            shown.start({label: _SECONDS_A_PHOTOGRAPH * (total - done) / cores()})
+            started = True
+        if started:
+            shown.update(label, done, total, f"{done} of {total}")
+
+    try:
+        yield told
+    finally:
+        if started:
+            shown.close()
+
+
+def folder_rule(text: str | None) -> FolderRule | None:
+    """Return a rule for the roles of a folder, or None for its own.
+
+    Raises:
+        BenchError: there is none of this name.
+    """
+    from benchbench.contracts.roles import FolderRule
+
+    if text is None:
+        return None
+    for rule in get_args(FolderRule):
+        if rule == text:
+            return cast("FolderRule", rule)
+    raise BenchError(f"unknown split rule '{text}'; rules are {', '.join(get_args(FolderRule))}.")
 
 
 def _rule(text: str) -> Literal["device", "scene"]:
@@ -266,7 +344,7 @@ def _rule(text: str) -> Literal["device", "scene"]:
         return "device"
     if text == "scene":
         return "scene"
-    raise BenchError(f"unknown split rule '{text}'; rules are device and scene.")
+    raise BenchError(f"unknown split rule '{text}'; those of virtual cameras are device and scene.")
 
 
 def options(
@@ -342,6 +420,21 @@ def same_options(context: typer.Context, command: str, leave_out: tuple[str, ...
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [parameter.opts[0], str(one)]
     return shlex.join(words)
+
+
+def place(results: Path, reference: bool) -> Path:
+    """Return the folder that --results and --reference name.
+
+    Raises:
+        BenchError: both are given, or the reference is not installed.
+    """
+    if not reference:
+        return results
+    if results != RESULTS:
+        raise BenchError(f"--results '{results}' and --reference name two folders; give one of them.")
+    from benchbench.records.reference import reference_results
+
+    return reference_results()
 
 
 def check_device(device: str) -> None:

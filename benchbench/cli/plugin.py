@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options as opt
-from benchbench.harness.options import default_cache
+from benchbench.records.cache import default_cache
 
 new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a plugin project that works as it is.")
 check = typer.Typer(

@@ -16,7 +16,7 @@ Folder = Annotated[Path, typer.Argument(help="A results folder.")]
 
 @app.command()
 def pack(
-    results: opt.Results = Path("runs"),
+    results: opt.Results = opt.RESULTS,
     out: Annotated[Path, typer.Option("--out", "-o", help="The results folder to write to.")] = Path("results"),
 ) -> None:
     """Write the cells under --results as packs, one file an attack and condition: what a repository holds.
@@ -61,19 +61,20 @@ def merge(
 
 
 @app.command()
-def verify(results: Folder = Path("results")) -> None:
+def verify(results: Folder = opt.RESULTS, reference: opt.Reference = False) -> None:
     """Read every record, check its digest and its ids, and compute every derived number anew.
 
     Exit code 1 if a record is damaged or a written table is not what the cells say.
 
     Examples:
 
-      bench results verify results
+      bench results verify --reference
     """
     from benchbench.base.errors import StoreError
     from benchbench.records.cells import CellStore
     from benchbench.report import differing
 
+    results = opt.place(results, reference)
     problems: list[StoreError] = []
     count = sum(1 for _ in CellStore(results).cells(problems=problems))
     for problem in problems:

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options as opt
+from benchbench.cli.ending import GATE_FAILED, print_failures, print_standing, write_report
 from benchbench.cli.text import columns
 
 if TYPE_CHECKING:
+    from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.source import Facts
     from benchbench.harness.options import RunOptions
-    from benchbench.harness.plan import Plan, State
-    from benchbench.harness.summary import RunSummary
-
-_SHOWN = 8
-"""Failures named on the screen; the rest are counted."""
+    from benchbench.harness.plan import Plan, PlannedCell, State
 
 
 def run(
@@ -43,7 +41,7 @@ def run(
     batch: opt.Batch = 16,
     cache: opt.CachePlace = None,
     zoo: opt.Networks = True,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
     measures: opt.Measures = "",
     executor: opt.Executor = "local",
     address: opt.Address = None,
@@ -58,12 +56,22 @@ def run(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Draw what each attack does to some photographs.")
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="DIR", help="Write the crafted photographs too, as `bench verify` reads them."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Attack, classify, and write what is missing.
 
     Everything that is there already, photographs, networks and cells, is used again. A run that is stopped goes on
-    where it was: give the same command.
+    where it was: give the same command. It ends with its result: how the attacks stand, and the reference results on
+    the same targets beside them.
+
+    Exit code 1 if something failed, 2 if the command cannot be understood, 3 if a gate failed: then a number should not
+    be believed before somebody has looked.
 
     Examples:
 
@@ -81,15 +89,20 @@ def run(
 
       bench run --attack cama --executor ray --address auto --cache /shared/bench
 
+      bench run --attack cama --export cama-crafted
+
       bench run --attack cama --dry-run
     """
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
     options = replace(options, measures=opt.measures(measures))
     from benchbench.harness.run import plan_run
     from benchbench.harness.run import run as run_all
 
-    code, written = 0, False
+    if export is not None:
+        _check_export(asked, opt.protocols(condition, budget, seed), seeds)
+    code = 0
+    done: list[PlannedCell] = []
     for number in range(seed, seed + seeds):
         arguments = asked.arguments(opt.protocols(condition, budget, number), options, number)
         if seeds > 1:
@@ -105,13 +118,17 @@ def run(
             print("bench: stopped. What was finished is kept; the same command goes on from here.", file=sys.stderr)
             raise typer.Exit(130) from None
         print(summary.sentence)
-        _print_failures(summary)
+        print_failures(summary)
         code = max(code, summary.exit_code)
-        written |= bool(summary.computed or summary.present)
-    if report and written and not only:  # many run at a time; `bench report` makes the tables at the end
-        _write_report(results)
-    if pictures and written:
+        done += summary.computed + summary.present
+    if export is not None and done:
+        _export(asked, opt.protocols(condition, budget, seed), options, seed, export, quiet)
+    if pictures and done:
         _draw_pictures(asked, options, seed)
+    if report and done and not only:  # many run at a time; `bench report` makes the tables at the end
+        gates_hold = write_report(results, [cell.cell_id for cell in done])
+        print_standing(results, done)
+        code = code or (0 if gates_hold else GATE_FAILED)
     raise typer.Exit(code)
 
 
@@ -130,7 +147,7 @@ def plan(
     device: opt.Device = "cpu",
     cache: opt.CachePlace = None,
     zoo: opt.Networks = True,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
     as_json: Annotated[bool, typer.Option("--json", help="For a program: names, needs, seconds, commands.")] = False,
 ) -> None:
     """Print what `bench run` with these options would do, as jobs for a scheduler of your own.
@@ -148,7 +165,7 @@ def plan(
     from benchbench.harness.run import plan_run
     from benchbench.harness.worklist import record, worklist
 
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     # The device is for the jobs' commands; where this command runs, there may be none.
     options = opt.options("cpu", 1, 16, cache, results, zoo=zoo)
     found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
@@ -177,7 +194,7 @@ def status(
     seed: opt.Seed = 0,
     cache: opt.CachePlace = None,
     zoo: opt.Networks = True,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
 ) -> None:
     """Say which cells are present, missing, stale or skipped, why, and what the missing and stale ones need.
 
@@ -193,7 +210,7 @@ def status(
     """
     from benchbench.harness.run import plan_run
 
-    asked = opt.request(attack, targets, profile, split, data, rule, scenes)
+    asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
     plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
     from benchbench.harness.plan import STATES
@@ -236,32 +253,43 @@ def _print_reasons(plan: Plan, *states: State) -> None:
             print(f"  {state}: {reason} ({cells} cells)")
 
 
-def _print_failures(summary: RunSummary) -> None:
-    for name, reason in list(summary.failures.items())[:_SHOWN]:
-        named = name.split()[0] in reason
-        print(f"bench: {reason if named else f'{name}: {reason}'}", file=sys.stderr)
-    if len(summary.failures) > _SHOWN:
-        print(f"bench: and {len(summary.failures) - _SHOWN} more", file=sys.stderr)
+def _check_export(asked: opt.Request, protocols: list[Protocol], seeds: int) -> None:
+    from benchbench.base.errors import BenchError
+    from benchbench.harness.crafted import check_exportable
+
+    if seeds > 1:
+        raise BenchError("--export takes one seed; leave --seeds out.")
+    check_exportable(asked.attacks, protocols)
 
 
-def _write_report(results: Path) -> None:
-    from benchbench.base.errors import StoreError
-    from benchbench.records.cells import CellStore
-    from benchbench.report import gates_of, write_all
+def _export(
+    asked: opt.Request, protocols: list[Protocol], options: RunOptions, seed: int, folder: Path, quiet: bool
+) -> None:
+    """Write what each attack hands over under each protocol; into folders of their own where there are several."""
+    from benchbench.base.files import file_name
+    from benchbench.base.progress import Quiet
+    from benchbench.cli.display import display
+    from benchbench.harness.crafted import export_crafted
 
-    problems: list[StoreError] = []
-    cells = list(CellStore(results).cells(problems=problems))
-    paths = write_all(results, cells=cells)
-    for problem in problems:
-        print(f"bench: left out of the tables: {problem}", file=sys.stderr)
-    for name, found in gates_of(results, cells):
-        wrong = [gate for gate in found if gate.passed is False]
-        checked = sum(gate.passed is not None for gate in found)
-        print(f"gates of {name}: {checked - len(wrong)} passed, {len(wrong)} failed")
-        for gate in wrong:
-            print(f"  FAILED: {gate.title}: {gate.figures}")
-    print(f"tables: {', '.join(str(path) for path in sorted({p.parent for p in paths if p.name == 'README.md'}))}")
-    print(f"page: {results / 'leaderboard.html'}  (the same as a table: {results / 'leaderboard.csv'})")
+    several = len(asked.attacks) * len(protocols) > 1
+    for attack in asked.attacks:
+        for protocol in protocols:
+            words = [attack.name, protocol.condition, *([protocol.track] if protocol.budget is not None else [])]
+            place = folder / file_name("-".join(words)) if several else folder
+            made = export_crafted(
+                attack,
+                asked.splits,
+                protocol=protocol,
+                profile=asked.profile,
+                source=asked.source,
+                options=options,
+                seed=seed,
+                folder=place,
+                display=Quiet() if quiet else display(),
+            )
+            print(
+                f"crafted photographs: {place}  ({len({one.file for one in made.files})} files; bench verify {place})"
+            )
 
 
 def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:

@@ -99,17 +99,18 @@ def confusion(
     dataset: Dataset_ = None,
     profile: ProfileOnly = None,
     output: Output = None,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
+    reference: opt.Reference = False,
 ) -> None:
     """Draw how one target classifies what one attack crafted: a heat map by wanted and predicted camera model.
 
-    Example: bench show confusion cama resnet18/rgb/complete
+    Example: bench show confusion cama resnet18/rgb/complete --reference
     """
     from benchbench.report.figures import confusion as draw
     from benchbench.report.figures import save
 
     place = opt.condition(condition), opt.track(budget)
-    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == place]
+    found = [g for g in _groups(opt.place(results, reference), dataset, profile) if (g.condition, g.track) == place]
     cells = [c for g in found for c in g.cells]
     for kind, name, known in (
         ("attack", attack, {c.attack.name for c in cells}),
@@ -151,7 +152,8 @@ def curve(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
         "curve.png"
     ),
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
+    reference: opt.Reference = False,
 ) -> None:
     """Plot TSR against PSNR, with 95 % bands, for attacks that were run under several budgets.
 
@@ -166,7 +168,7 @@ def curve(
     from benchbench.report.figures import curves, save
 
     opt.condition(condition)
-    families = list(alike(_groups(results, dataset, profile)).values())
+    families = list(alike(_groups(opt.place(results, reference), dataset, profile)).values())
     able = [family for family in families if curves(family, condition)]
     if len(able) > 1:
         raise BenchError(f"{len(able)} results match; name one with --dataset and --profile.")
@@ -198,14 +200,13 @@ def _crafted(
 ) -> tuple[Dataset, list[Crafted], str]:
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
-    from benchbench.harness.options import default_cache
-    from benchbench.records.cache import Cache
+    from benchbench.records.cache import Cache, default_cache
 
     chosen = load_profile(profile)
     instance = ATTACKS.create(attack, chosen.attacks)
     numbers = _numbers(images)
     opt.check_device(device)
-    source = opt.source(data, chosen, rule, scenes)
+    source = opt.source(data, chosen, rule, scenes, cache)
     place = cache or default_cache()
     dataset = source.open(place)
     setup = source.facts(place).setup(chosen, seed)

@@ -31,7 +31,8 @@ def table(
     budget: Annotated[str | None, typer.Option(help="One budget: native, or a number of dB.")] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="Show 95 % intervals.")] = False,
     baselines: Annotated[bool, typer.Option("--baselines", help="Show plain filters too.")] = False,
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
+    reference: opt.Reference = False,
 ) -> None:
     """Print one of the paper's tables from the cells.
 
@@ -39,7 +40,7 @@ def table(
 
       bench table 2a
 
-      bench table 2 --published
+      bench table leaderboard --published --reference
 
       bench table 3a --intervals --baselines
 
@@ -55,6 +56,7 @@ def table(
 
     if format not in report.FORMATS:
         raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")
+    results = opt.place(results, reference)
     problems: list[StoreError] = []
     cells = list(CellStore(results).cells(dataset, profile, problems=problems))
     summary = None
@@ -96,11 +98,13 @@ def report(
     forms: Annotated[
         str, typer.Option("--format", "-f", help="Also each table in a file of its own: md, latex, csv; a comma list.")
     ] = "",
-    results: opt.Results = Path("results"),
+    results: opt.Results = opt.RESULTS,
+    reference: opt.Reference = False,
 ) -> None:
     """Write all tables, leaderboard.csv, cells.csv and leaderboard.html from the cells.
 
-    Needs no photograph, network or plugin.
+    Needs no photograph, network or plugin. --check without a folder looks at runs, and at the reference results where
+    runs holds no cell; with or without the paper's figures is both right, unless --published asks for them.
 
     Examples:
 
@@ -108,17 +112,24 @@ def report(
 
       bench report --published --results results
 
-      bench report --published --check
+      bench report --check
 
       bench report --format latex,csv
 
       bench report --published --results results --fill README.md
     """
+    from benchbench.records.reference import has_cells
     from benchbench.report import differing, write_all
 
     asked = [word.strip() for word in forms.split(",") if word.strip()]
+    results = opt.place(results, reference)
     if check:
-        wrong = differing(results, dataset, profile, published, documents=fill or (), forms=asked)
+        if results == opt.RESULTS and not has_cells(results):
+            results = opt.place(results, True)
+        print(f"checked: {results}")
+        either = (True,) if published else (True, False)
+        found = (differing(results, dataset, profile, p, documents=fill or (), forms=asked) for p in either)
+        wrong = min(found, key=len)
         for path in wrong:
             print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
         print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")

@@ -162,5 +162,5 @@ def _request(
     attack: list[str], targets: list[str], profile: str, device: str, workers: int, batch: int, cache: Path | None
 ) -> tuple[Request, dict[str, Any]]:
     asked = opt.request(attack, targets, profile, "in,out", "virtual", None, None)
-    options = opt.options(device, workers, batch, str(cache) if cache else None, Path("results"))
+    options = opt.options(device, workers, batch, str(cache) if cache else None, opt.RESULTS)
     return asked, {"profile": asked.profile, "source": asked.source, "options": options}

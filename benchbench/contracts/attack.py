@@ -21,6 +21,10 @@ Goal = Literal["forge", "erase"]
 shall tell any more what took it."""
 
 
+WHOLE = "all"
+"""The name of an evaluator with all its streams."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttackCard:
     """What the tables and the reader need to know of an attack; it never changes at run time."""
@@ -111,8 +115,10 @@ class Attack(ABC):
             A finite float32 tensor of the shape of `x`, in [0, 1].
         """
 
-    def surrogate(self, x: torch.Tensor, context: CraftContext) -> torch.Tensor | None:
+    def surrogate(self, x: torch.Tensor, context: CraftContext) -> torch.Tensor | Mapping[str, torch.Tensor] | None:
         """Return the attack's own evaluator's logits, (N, known), for photographs, or None where it has none.
+
+        An evaluator of several streams may return the logits of each by its name, and of all together as `WHOLE`.
 
         The harness records how often this network is fooled, so that a reader can tell an attack that fails from one
         that does not transfer. It never shows in TSR or USR.
@@ -131,6 +137,25 @@ class Attack(ABC):
     def name(self) -> str:
         """The name in tables and on the command line."""
         return self.card.name
+
+
+def evaluators(attack: Attack, x: torch.Tensor, context: CraftContext) -> dict[str, torch.Tensor]:
+    """Return what `Attack.surrogate` says: logits (N, known) by name, `WHOLE` first; empty where there is no evaluator.
+
+    Raises:
+        ValueError: logits of another shape, or streams without the whole.
+    """
+    found = attack.surrogate(x, context)
+    if found is None:
+        return {}
+    named = dict(found) if isinstance(found, Mapping) else {WHOLE: found}
+    if WHOLE not in named:
+        raise ValueError(f"streams {', '.join(sorted(named))} without '{WHOLE}', what they say together")
+    expected = (len(x), context.known)
+    for logits in named.values():
+        if tuple(logits.shape) != expected:
+            raise ValueError(f"logits of shape {tuple(logits.shape)}; {expected} is expected")
+    return {WHOLE: named.pop(WHOLE), **{name: named[name] for name in sorted(named)}}
 
 
 ATTACKS: Registry[Attack] = Registry("attack", "benchbench.attacks", Attack, "--attack")

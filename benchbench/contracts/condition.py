@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -53,6 +54,24 @@ class Condition(ABC):
         Returns:
             A finite float32 tensor of the shape of `x`, in [0, 1].
         """
+
+    def files(self, x: torch.Tensor, wanted: NDArray[np.int64], prepared: Any) -> list[tuple[str, bytes]]:
+        """Return each photograph as a file that holds what targets see: (suffix, content). By default PNG of `show`.
+
+        Args:
+            x, wanted, prepared: see `show`. Of a condition that is not `rounded` no file can be written.
+        """
+        import torch
+        from PIL import Image
+
+        shown = self.show(x, wanted, prepared)
+        levels = shown.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        found = []
+        for picture in levels:
+            file = BytesIO()
+            Image.fromarray(picture).save(file, "PNG")
+            found.append((".png", file.getvalue()))
+        return found
 
 
 CONDITIONS: Registry[Condition] = Registry("condition", "benchbench.conditions", Condition, "--condition")

@@ -2,38 +2,81 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
 
 from benchbench.contracts.registry import Registry
+from benchbench.contracts.roles import Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of the files that count as photographs, in small letters."""
 
 
+def natural(text: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sort key of names: numbers by their value (2 before 10), then by their text, so that no two names are equal."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part], text
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What lies in a folder, looked at once."""
+
+    root: Path
+    files: tuple[str, ...]
+    """Paths of regular files, relative, with slashes, in natural order; without what is excluded or set aside."""
+    excluded: frozenset[str] = frozenset()
+    """Paths that exclude.txt names."""
+    aside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Paths of what cannot be photographs of the folder, by the reason: 'are files of macOS'."""
+    followed: tuple[str, ...] = ()
+    """Paths of links to folders, whose files are among the others."""
+
+    @cached_property
+    def photographs(self) -> tuple[str, ...]:
+        """Those of the files that are named as photographs are."""
+        return tuple(path for path in self.files if path.lower().endswith(SUFFIXES))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The files, to look one up."""
+        return frozenset(self.files)
+
+
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photograph of a folder. path: relative, with slashes; device: its name, unique within the model; scene:
-    a name or None.
+    """A photograph of a folder.
+
+    path: relative, with slashes. device: its name, unique within the model. scene: a name or None. role, known: what
+    the folder itself says, or None.
     """
 
     path: str
     model: str
     device: str
     scene: str | None = None
+    role: Role | None = None
+    known: bool | None = None
 
 
-Reading = tuple[list[PhotoFile], dict[str, str]]
-"""The photographs, and by path what is wrong with the others: 'has no device in manifest.csv'."""
+@dataclass(frozen=True)
+class Reading:
+    """What a layout makes of a folder; together the three hold each of its photographs once."""
 
-
-def photographs(root: Path, excluded: Collection[str] = ()) -> list[str]:
-    """Return the paths of all photographs under a folder, relative, with slashes, sorted."""
-    found = (file.relative_to(root).as_posix() for file in root.rglob("*") if file.suffix.lower() in SUFFIXES)
-    return sorted(path for path in found if path not in excluded)
+    entries: list[PhotoFile]
+    wrong: dict[str, str] = field(default_factory=dict)
+    """By path, the end of a sentence on what somebody has to put right: 'has no device in manifest.csv'."""
+    aside: dict[str, list[str]] = field(default_factory=dict)
+    """Paths that the layout leaves out on purpose, by the end of a sentence: 'are not named in manifest.csv'."""
 
 
 class Layout(ABC):
@@ -44,25 +87,38 @@ class Layout(ABC):
 
     SAID: ClassVar[float] = 2.0
     """What `matches` returns where the folder itself says that it is laid out so: more than any share."""
+    LAST: ClassVar[float] = 1e-9
+    """What `matches` returns where the layout can read the folder, and any other should rather."""
+
+    note: ClassVar[str] = ""
+    """What `bench data check` says beside the layout's name."""
+    same_models: ClassVar[Mapping[str, str]] = {}
+    """EXIF models that are one camera model under two names."""
+    class_is_model: ClassVar[bool] = True
+    """Whether a class is a camera model, so that EXIF can contradict it; False where it is model and lens."""
 
     @abstractmethod
-    def matches(self, root: Path) -> float:
-        """Return the share of the photographs that this layout can place, 0 to 1, or `SAID`.
+    def matches(self, folder: Folder) -> float:
+        """Return the share of the photographs that this layout can place, 0 to 1, or `SAID` or `LAST`.
 
         The layout with the highest share reads the folder. Look at names alone; no file is opened for its pixels.
         """
 
     @abstractmethod
-    def read(self, root: Path, excluded: Collection[str]) -> Reading:
-        """Return the folder's photographs, and the end of a sentence on each that cannot be placed.
-
-        Args:
-            root: a folder that exists.
-            excluded: relative paths, with slashes, that the user leaves out.
+    def read(self, folder: Folder) -> Reading:
+        """Return the folder's photographs, what cannot be placed, and what is left out.
 
         Raises:
             DataError: the folder as a whole cannot be read.
         """
+
+    def pixels(self, file: Path) -> NDArray[np.uint8] | None:
+        """Return the pixels of a file that is no image file, (H, W, 3) uint8; None: it is one.
+
+        Raises:
+            ValueError: the file holds no photograph; the text ends a sentence about it.
+        """
+        return None
 
 
 class PathLayout(Layout):
@@ -78,21 +134,31 @@ class PathLayout(Layout):
         The device is named uniquely within its model. Two photographs of one scene name it alike.
         """
 
-    def matches(self, root: Path) -> float:
-        """See `Layout.matches`."""
-        paths = photographs(root)
+    def leave(self, path: str) -> str:
+        """Return why a path is left out ('carry no label'), or nothing: it is asked of those without a place too."""
+        return ""
+
+    def matches(self, folder: Folder) -> float:
+        """See `Layout.matches`; what the layout leaves out neither counts for it nor against it."""
+        paths = [path for path in folder.photographs if not self.leave(path)]
         return sum(self.place(path) is not None for path in paths) / max(1, len(paths))
 
-    def read(self, root: Path, excluded: Collection[str]) -> Reading:
+    def read(self, folder: Folder) -> Reading:
         """See `Layout.read`."""
-        entries, wrong = [], {}
-        for path in photographs(root, excluded):
-            placed = self.place(path)
-            if placed is None:
-                wrong[path] = f"is not named {self.pattern}"
+        found = Reading([])
+        for path in folder.photographs:
+            if reason := self.leave(path):
+                found.aside.setdefault(reason, []).append(path)
+            elif (placed := self.place(path)) is None:
+                found.wrong[path] = f"is not named {self.pattern}"
             else:
-                entries.append(PhotoFile(path, *placed))
-        return entries, wrong
+                found.entries.append(PhotoFile(path, *placed))
+        return found
+
+
+def folders(path: str) -> tuple[str, ...]:
+    """Return the names of the folders that a relative path leads through."""
+    return PurePosixPath(path).parts[:-1]
 
 
 LAYOUTS: Registry[Layout] = Registry("layout", "benchbench.layouts", Layout)

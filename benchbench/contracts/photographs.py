@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
+from benchbench.base.jpeg import JpegCoding, jpeg_header
 from benchbench.contracts.roles import Part, Role
 
 FORMAT = 1
@@ -110,19 +111,20 @@ class Dataset:
         return found
 
     def require(self, *roles: Role) -> None:
-        """Raise DataError if one of the roles has no photographs, with what the folder lacks for it."""
+        """Raise DataError if one of the roles has no photographs."""
         for role in roles:
             if not len(self.labels(role)["camera"]):
-                why = " ".join(note for note in self.meta.get("notes", ()) if note.startswith("model"))
-                raise DataError(
-                    f"data set '{self.name}' has no photographs for role '{role}': "
-                    f"a known model needs five devices, an unknown one three. {why}".strip()
-                )
+                raise DataError(f"data set '{self.name}' has no photographs for role '{role}'.")
 
     @property
     def scenes_apart(self) -> bool:
         """Whether no two roles may show one scene: so it is for virtual cameras, and for folders split by scene."""
-        return "path" not in self.meta["recipe"] or self.meta["recipe"].get("split_rule") == "scene"
+        return self.meta.get("source") != "folder" or self.meta["split_rule"] == "scene"
+
+    @property
+    def warning(self) -> str:
+        """A sentence that every caption has to hold, or nothing."""
+        return str(self.meta.get("warning", ""))
 
     def labels(self, role: Role) -> dict[str, NDArray[Any]]:
         """The label arrays of a role, without touching its pixels.
@@ -147,16 +149,22 @@ class Dataset:
             file.seek(start)
             return file.read(stop - start)
 
-    def camera_file(self, role: Role, index: int) -> bytes | None:
-        """The JPEG file of a photograph, virtual or in its folder; None where it is none, or lies there no more."""
-        folder = self.meta["recipe"].get("path")
-        if folder is None:
-            return self.jpeg(role, index)
-        try:
-            content = (Path(folder) / str(self.labels(role)["name"][index])).read_bytes()
-        except OSError:
-            return None
-        return content if content[:2] == b"\xff\xd8" else None
+    def jpeg_codings(self) -> dict[int, JpegCoding]:
+        """How each known camera model compresses, by class; one of which q has no JPEG file is left out."""
+        kept = self.meta.get("jpeg")
+        if kept is not None:
+            return {
+                int(c): JpegCoding(tuple((int(h), int(v)) for h, v in j["sampling"]), tuple(map(tuple, j["tables"])))
+                for c, j in kept.items()
+            }
+        camera = self.labels("q")["camera"]
+        found = {}
+        for c in range(self.known):
+            rows = np.flatnonzero(camera == c)
+            header = jpeg_header(self.jpeg("q", int(rows[0])) or b"") if len(rows) else None
+            if header is not None:
+                found[c] = header.coding
+        return found
 
     def fingerprint(self, role: Role) -> str:
         """sha256 over the pixels and labels of a role, taken when it was built."""

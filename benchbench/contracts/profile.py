@@ -148,6 +148,14 @@ class ErasingRecipe(Section):
     precision: Precision = "float32"
 
 
+class NoisePairsShape(Section):
+    """Photographs with and without noise: how many of how many drawn camera models, and their side in px."""
+
+    cameras: int = 40
+    each: int = 25
+    size: int = 512
+
+
 class Profile(Section):
     """Everything that a benchmark's size depends on."""
 
@@ -175,9 +183,14 @@ class Profile(Section):
     eraser: DilatedShape = DilatedShape()
     erasing: ErasingRecipe = ErasingRecipe()
     denoising: ErasingRecipe = ErasingRecipe()
+    noise_pairs: NoisePairsShape = NoisePairsShape()
     examiner: Recipe = Recipe()
     """How networks of the tasks vote and clustering are trained."""
     examiner_patch: int = 224
+    examiner_preprocessor: str = "rgb"
+    """What those networks, and the classifier that traces are erased against, see of a photograph."""
+    enrolled: int = 50
+    """Photographs that a test device's fingerprint is estimated from."""
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
     networks: dict[str, dict[str, Any]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Role = Literal["q", "p", "test"]
 Part = Literal["all", "train", "validation"]
 SplitRule = Literal["device", "scene"]
+FolderRule = Literal["device", "scene", "role", "photograph"]
+"""Of real photographs, which may lack the devices that the first two need."""
 ROLES: tuple[Role, ...] = ("q", "p", "test")
 
 KNOWN_DEVICES, UNKNOWN_DEVICES = 5, 3
@@ -51,16 +53,19 @@ def is_validation(camera: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
     return mark
 
 
-def check_disjoint(labels: Mapping[Role, Mapping[str, NDArray[np.int64]]], rule: SplitRule) -> None:
+def check_disjoint(
+    labels: Mapping[Role, Mapping[str, NDArray[np.int64]]], rule: FolderRule, shared: Collection[int] = ()
+) -> None:
     """Raise DataError if two roles share a device or, under the rule `scene`, a known scene.
 
-    labels: for each role its arrays camera, device and scene.
+    labels: for each role its arrays camera, device and scene. shared: classes whose devices may serve several roles.
     """
-    devices = {r: set(zip(labels[r]["camera"].tolist(), labels[r]["device"].tolist(), strict=True)) for r in ROLES}
+    pairs = {r: zip(labels[r]["camera"].tolist(), labels[r]["device"].tolist(), strict=True) for r in ROLES}
+    devices = {r: {pair for pair in pairs[r] if pair[0] not in shared} for r in ROLES}
     scenes = {r: set(labels[r]["scene"].tolist()) - {-1} for r in ROLES}
     for one, other in combinations(ROLES, 2):
-        if shared := devices[one] & devices[other]:
-            camera, device = min(shared)
+        if both := devices[one] & devices[other]:
+            camera, device = min(both)
             raise DataError(f"roles '{one}' and '{other}' share device {device} of class {camera}.")
         if rule == "scene" and scenes[one] & scenes[other]:
             scene = min(scenes[one] & scenes[other])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,9 +33,11 @@ class Facts:
     camera: NDArray[np.int64]
     """True class of each test photograph."""
     jpeg_models: frozenset[int] = frozenset()
-    """Known classes whose JPEG quantization tables can be read."""
+    """Known classes whose JPEG files can be written as their camera does."""
     retakes: bool = False
     """Whether the test photographs can be taken again with another camera model."""
+    jpeg_faults: Mapping[int, str] = field(default_factory=dict)
+    """Of known classes with JPEG files that cannot be written alike: their sampling factors, '2x2,1x2,1x2'."""
 
     def setup(self, profile: Profile, seed: int) -> Setup:
         """Return what attacks and targets are told before they name their fits."""

@@ -7,56 +7,41 @@ are used again. `<data_id>.test` holds the test photographs alone, which is all 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
 import json
-import os
 import shutil
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.base.files import locked, replace_file, sync_folder
 from benchbench.base.identity import digest
-from benchbench.base.processes import WorkerContext, cores, end_with_parent
+from benchbench.base.jpeg import jpeg_header
+from benchbench.base.processes import cores
 from benchbench.contracts.photographs import FORMAT, Dataset
-from benchbench.contracts.roles import ROLES, TEST_ALONE, Role, SplitRule, check_disjoint, is_validation
+from benchbench.contracts.roles import ROLES, TEST_ALONE, Role, check_disjoint
 from benchbench.data.folder import recipe as folder
 from benchbench.data.folder.recipe import FolderRecipe
+from benchbench.data.folder.split import Listing
+from benchbench.data.shards import Call, Crew, Joined, Progress, take
 from benchbench.data.virtual import recipe as virtual
-from benchbench.data.virtual.recipe import Item, Shot, VirtualPhotographer, VirtualRecipe
+from benchbench.data.virtual.recipe import Item, VirtualPhotographer, VirtualRecipe
 from benchbench.data.virtual.scenes import SceneSpec, render_scene
+from benchbench.records.zoo import PACKAGED, Zoo
 
 Recipe = VirtualRecipe | FolderRecipe
-Progress = Callable[[str, int, int], None]
-_Call = tuple[Callable[..., None], tuple[Any, ...], int]  # function, arguments, photographs
-SHARD = 8  # photographs a shard: what a killed build loses at most, a worker
 _DISTRIBUTIONS = ("numpy", "scipy", "Pillow", "rawpy", "lensfunpy", "scikit-image", "matplotlib")
 
 
-class Photographer(Protocol):
-    """Takes photographs: the virtual cameras or the reader of a folder."""
+def data_id(recipe: VirtualRecipe) -> str:
+    """Identity of the data set that a recipe of virtual cameras gives, without rendering: 32 hexadecimal digits.
 
-    def __call__(self, items: Sequence[Item], /) -> list[Shot]:
-        """The photographs of `items`, in order."""
-
-
-def data_id(recipe: Recipe) -> str:
-    """Identity of the data set that the recipe gives, without rendering: 32 hexadecimal digits.
-
-    For a folder it covers the digests of all files, which are remembered by size and modification time.
+    That of a folder is its photographs' own, which have to be read: `build` finds it.
     """
-    if isinstance(recipe, VirtualRecipe):
-        return digest("virtual", virtual.identity(recipe))
-    return digest("folder", folder.identity(recipe))
+    return digest("virtual", virtual.identity(recipe))
 
 
 def open_dataset(cache_dir: Path, data_id: str) -> Dataset:
@@ -82,22 +67,32 @@ def build(
         progress: called with (stage, done, total); stages are `scenes` and `photographs`.
         test_alone: test photographs are enough. They are the same as those of the whole data set.
     """
-    identifier = data_id(recipe)
     home = Path(cache_dir) / "data"
+    home.mkdir(parents=True, exist_ok=True)
+    told = progress or (lambda *_: None)
+    if isinstance(recipe, FolderRecipe):
+        return _folder(recipe, home, workers or cores(), told)
+    identifier = data_id(recipe)
     root = home / identifier
     roles = ROLES
-    if test_alone and isinstance(recipe, VirtualRecipe) and not _finished(root):
+    if test_alone and not _finished(root):
         root, roles = home / f"{identifier}{TEST_ALONE}", ("test",)
     work = home / f"{root.name}.part"
     if not _finished(root):
-        home.mkdir(parents=True, exist_ok=True)
-        with locked(home / f"{root.name}.lock"):
+        with _making(home, root.name, work):
             if not _finished(root):
-                try:
-                    _build(recipe, identifier, roles, root, work, workers or cores(), progress or (lambda *_: None))
-                except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
-                    raise _unwritable(work, error) from error
+                _virtual(recipe, identifier, roles, root, work, workers or cores(), told)
     return Dataset(root)
+
+
+@contextlib.contextmanager
+def _making(home: Path, name: str, work: Path) -> Iterator[None]:
+    """Hold the lock of a data set that is made, and say what to do where it cannot be written."""
+    try:
+        with locked(home / f"{name}.lock"):
+            yield
+    except OSError as error:  # no space, most likely; a photograph's own faults are DataErrors by now
+        raise _unwritable(work, error) from error
 
 
 def _unwritable(folder: Path, error: OSError) -> DataError:
@@ -111,8 +106,8 @@ def _finished(root: Path) -> bool:
     return (root / "meta.json").is_file()
 
 
-def _build(
-    recipe: Recipe,
+def _virtual(
+    recipe: VirtualRecipe,
     identifier: str,
     roles: tuple[Role, ...],
     root: Path,
@@ -121,6 +116,7 @@ def _build(
     progress: Progress,
 ) -> None:
     work.mkdir(exist_ok=True)
+<<<<<<< HEAD
     photographer: Photographer
     about: dict[str, Any]
     calls: list[_Call]
@@ -145,26 +141,147 @@ def _build(
         calls = [(_make_shard, (photographer, part, _shard_path(work, role, k)), len(part)) for role, k, part in todo]
         total = sum(len(items[role]) for role in roles)
         crew.run("photographs", calls, done=total - sum(len(s[2]) for s in todo))
+=======
+    items, scene_dir = virtual.plan(recipe), work / "scenes"
+    with Crew(workers, progress) as crew:
+        scene_dir.mkdir(exist_ok=True)
+        _run_scenes(crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles], scene_dir)
+        take(crew, VirtualPhotographer(recipe, scene_dir), {role: items[role] for role in roles}, work)
+    models = tuple(camera.name for camera in virtual.labels(recipe))
+    draft = _draft(work)
+    joined = {role: Joined(items[role], recipe.size, recipe.seed, work) for role in roles}
+    written = {role: joined[role].write(role, draft) for role in roles}
+    if set(roles) == set(ROLES):
+        check_disjoint(written, "scene")  # virtual scenes are the roles' own under both rules
+    about: dict[str, Any] = {"name": "virtual-neutral" if recipe.neutral else "virtual", "known": recipe.known}
+    if set(roles) == set(ROLES):
+        about["content"] = _content(joined, recipe, models, recipe.known)
+    about |= {
+        "data_id": identifier,
+        "camera_models": models,
+        "photographs": {role: len(items[role]) for role in ROLES},
+        "cameras": {role: [item.camera for item in items[role]] for role in ROLES if role not in roles},
+    }
+    _finish(recipe, about, written, draft, root, work)
+>>>>>>> main
 
+
+def _folder(recipe: FolderRecipe, home: Path, workers: int, progress: Progress) -> Dataset:
+    """Read a folder, or find out that its photographs are there already: by its files, or else by their pixels."""
+    found = folder.listing(recipe)
+    key = folder.files_key(recipe, found)
+    note = home.parent / "files" / key
+    known = _noted(note)
+    if known and _finished(home / known):
+        return Dataset(home / known)
+    work = home / f"{key}.part"
+    with _making(home, key, work):
+        known = _noted(note)
+        if not known or not _finished(home / known):
+            work.mkdir(exist_ok=True)
+            with Crew(workers, progress) as crew:
+                take(crew, folder.FolderReader(Path(recipe.path), recipe.size, found), found.items, work)
+            known = _identify(recipe, found, home, work)
+            replace_file(note, lambda file: file.write(str(known).encode()))
+    return Dataset(home / known)
+
+
+def _noted(note: Path) -> str | None:
+    try:
+        return note.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _identify(recipe: FolderRecipe, found: Listing, home: Path, work: Path) -> str:
+    """Make a data set of what was read, under the identity of its photographs; return that."""
+    models = found.camera_models
+    joined = {role: Joined(found.items[role], recipe.size, recipe.seed, work) for role in ROLES}
+    content = _content(joined, recipe, models, found.known)
+    alike = _same_photographs(home, content)
+    identifier = alike[0] if alike is not None else content
+    root = home / identifier
+    if not _finished(root):
+        draft = _draft(work)
+        if alike is not None:  # their classes are numbered in another order
+            order = [models.index(model) for model in alike[1]]
+            joined = {role: part.reordered(order) for role, part in joined.items()}
+            shared, models = frozenset(order.index(c) for c in found.shared), alike[1]
+        else:
+            shared = found.shared
+        written = {role: part.write(role, draft) for role, part in joined.items()}
+        check_disjoint(written, "scene" if found.rule == "scene" else "device", shared)
+        about = {
+            "name": Path(recipe.path).resolve().name,
+            "known": found.known,
+            "notes": found.notes,
+            "warning": found.warning,
+            "content": content,
+            "data_id": identifier,
+            "camera_models": models,
+            "photographs": {role: len(found.items[role]) for role in ROLES},
+            "jpeg": camera_jpegs(Path(recipe.path), joined["q"].items, found.known),
+        }
+        _finish(recipe.model_copy(update={"split_rule": found.rule}), about, written, draft, root, work)
+    shutil.rmtree(work, ignore_errors=True)
+    return identifier
+
+
+def _content(joined: Mapping[Role, Joined], recipe: Recipe, models: Sequence[str], known: int) -> str:
+    rows = {role: [(models[i.camera], i.device, d) for i, d in part.digests()] for role, part in joined.items()}
+    return folder.content_id(recipe.size, recipe.seed, {m: k < known for k, m in enumerate(models)}, rows)
+
+
+def _same_photographs(home: Path, content: str) -> tuple[str, tuple[str, ...]] | None:
+    """Data id and classes of virtual photographs that are these to the bit: rendered here, or of the packaged zoo."""
+    for path in sorted(home.glob("*/meta.json")):
+        meta = _meta(path)
+        if meta.get("content") == content and meta["data_id"] != content:
+            return meta["data_id"], tuple(meta["camera_models"])
+    for identifier, facts in sorted(Zoo(PACKAGED).index["photographs"].items()):
+        if facts.get("content") == content:
+            return identifier, tuple(facts["camera_models"])
+    return None
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def camera_jpegs(root: Path, items: Sequence[Item], known: int) -> dict[str, Any]:
+    """How the known models compress, by class: sampling and tables of each component, of the first JPEG file of q."""
+    found: dict[str, Any] = {}
+    for item in items:
+        if item.camera < known and str(item.camera) not in found:
+            header = jpeg_header((root / item.name).read_bytes())
+            if header is not None:
+                found[str(item.camera)] = {"sampling": header.coding.sampling, "tables": header.coding.tables}
+    return found
+
+
+def _draft(work: Path) -> Path:
     draft = work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    written = {role: _join(role, items[role], recipe.size, recipe.seed, work, draft) for role in roles}
-    # Virtual scenes are the roles' own under both rules.
-    rule: SplitRule = "scene" if isinstance(recipe, VirtualRecipe) else recipe.split_rule
-    if set(roles) == set(ROLES):
-        check_disjoint(written, rule)
+    return draft
+
+
+def _finish(
+    recipe: Recipe, about: Mapping[str, Any], written: Mapping[Role, Any], draft: Path, root: Path, work: Path
+) -> None:
+    """Write what the data set is, and put it into its place in one step. Where a folder lies is no part of it."""
     meta = {
         "format": FORMAT,
-        "data_id": identifier,
         **about,
-        "camera_models": models,
         "size": recipe.size,
         "split_rule": recipe.split_rule,
-        "photographs": {role: len(items[role]) for role in ROLES},
-        "cameras": {role: [item.camera for item in items[role]] for role in ROLES if role not in roles},
-        "fingerprints": {role: written[role]["fingerprint"] for role in roles},
-        "recipe": recipe.model_dump(mode="json"),
+        "fingerprints": {role: written[role]["fingerprint"] for role in written},
+        "source": "folder" if isinstance(recipe, FolderRecipe) else "virtual",
+        "recipe": recipe.model_dump(mode="json", exclude={"path", "layout"}),
         "versions": {name: version(name) for name in _DISTRIBUTIONS},
     }
     replace_file(draft / "meta.json", lambda file: file.write(json.dumps(meta, indent=1).encode()))
@@ -174,128 +291,12 @@ def _build(
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _run_scenes(crew: _Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:
+def _run_scenes(crew: Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:
     missing = [s for s in scenes if not (scene_dir / f"{s.id}.npy").is_file()]
-    calls: list[_Call] = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
+    calls: list[Call] = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
     crew.run("scenes", calls, done=len(scenes) - len(missing))
-
-
-def _shard_path(work: Path, role: Role, start: int) -> Path:
-    return work / f"{role}-{start:07d}.npz"
 
 
 def _make_scene(spec: SceneSpec, size: int, seed: int, scene_dir: Path) -> None:
     scene = render_scene(spec, size, seed)
     replace_file(scene_dir / f"{spec.id}.npy", lambda file: np.save(file, scene))
-
-
-def _make_shard(photographer: Photographer, items: Sequence[Item], path: Path) -> None:
-    shots = photographer(items)
-    lengths = [len(shot.jpeg or b"") for shot in shots]
-    arrays: dict[str, NDArray[Any]] = {
-        "images": np.stack([shot.pixels for shot in shots]),
-        "scene": np.array([shot.scene for shot in shots], np.int64),
-        "lengths": np.array(lengths, np.int64),
-        "jpegs": np.frombuffer(b"".join(shot.jpeg or b"" for shot in shots), np.uint8),
-    }
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    replace_file(path, lambda file: file.write(buffer.getbuffer()))
-
-
-def _join(role: Role, items: Sequence[Item], size: int, seed: int, work: Path, draft: Path) -> dict[str, Any]:
-    """Write <role>.npy, .npz and .jpegs from the shards; return the label arrays and the fingerprint."""
-    camera = np.array([item.camera for item in items], np.int64)
-    device = np.array([item.device for item in items], np.int64)
-    scene = np.full(len(items), -1, np.int64)
-    lengths = np.zeros(len(items), np.int64)
-    pixels_digest = hashlib.sha256()
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, 3)}
-    with (draft / f"{role}.npy").open("wb") as pixels, (draft / f"{role}.jpegs").open("wb") as jpegs:
-        np.lib.format.write_array_header_1_0(pixels, header)
-        for k in range(0, len(items), SHARD):
-            with np.load(_shard_path(work, role, k)) as shard:
-                images = np.ascontiguousarray(shard["images"])
-                pixels.write(images.data)
-                pixels_digest.update(images.data)
-                scene[k : k + SHARD], lengths[k : k + SHARD] = shard["scene"], shard["lengths"]
-                jpegs.write(shard["jpegs"].tobytes())
-        for file in (pixels, jpegs):
-            file.flush()
-            os.fsync(file.fileno())
-    if not lengths.any():
-        (draft / f"{role}.jpegs").unlink()
-    labels: dict[str, Any] = {
-        "camera": camera,
-        "device": device,
-        "scene": scene,
-        "name": np.array([item.name for item in items], np.str_),
-        "validation": is_validation(camera, seed),
-        "jpeg": np.concatenate(([0], np.cumsum(lengths))),
-    }
-    replace_file(draft / f"{role}.npz", lambda file: np.savez(file, allow_pickle=False, **labels))
-    for key in ("camera", "device", "scene", "validation"):
-        pixels_digest.update(labels[key].tobytes())
-    return labels | {"fingerprint": pixels_digest.hexdigest()}
-
-
-class _Crew:
-    """Runs calls in worker processes, or here for one worker, and reports progress in photographs."""
-
-    def __init__(self, workers: int, progress: Progress) -> None:
-        self.workers = workers
-        self.progress = progress
-        self.pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, stage: str, calls: Sequence[_Call], done: int) -> None:
-        """Make all calls (function, arguments, weight); `done` counts what an earlier build left."""
-        total = done + sum(weight for _, _, weight in calls)
-        self.progress(stage, done, total)
-        if self.workers == 1 or len(calls) == 1:
-            for function, arguments, weight in calls:
-                function(*arguments)
-                done += weight
-                self.progress(stage, done, total)
-            return
-        if calls and self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, WorkerContext(), initializer=_start_worker)
-        waiting: dict[Future[None], int] = {}
-        queue = iter(calls)
-        try:
-            while True:
-                for function, arguments, weight in queue:
-                    assert self.pool is not None
-                    waiting[self.pool.submit(function, *arguments)] = weight
-                    if len(waiting) >= 4 * self.workers:
-                        break
-                if not waiting:
-                    return
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    future.result()
-                    done += waiting.pop(future)
-                    self.progress(stage, done, total)
-        except BrokenProcessPool:
-            raise DataError(
-                f"a worker process died at {stage} {done} of {total}, perhaps for lack of memory; "
-                "what is finished is kept, start again or use fewer workers."
-            ) from None
-
-
-def _start_worker() -> None:
-    # One thread a worker: LibRaw (OpenMP) and BLAS would otherwise start as many as there are cores in each of them.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
-    # Ctrl-C is the driver's to handle; and a worker whose driver was killed would wait for calls for ever.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.contracts.source import BuildProgress, Facts
+from benchbench.records.cache import default_cache
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -26,54 +28,79 @@ class RecipeSource:
     data_id: str
 
     @classmethod
-    def of(cls, recipe: VirtualRecipe | FolderRecipe) -> RecipeSource:
-        """Find out the identity of the photographs; the files of a folder are read for it, once."""
-        from benchbench.data.build import data_id
+    def of(
+        cls, recipe: VirtualRecipe | FolderRecipe, cache: Path | None = None, progress: BuildProgress | None = None
+    ) -> RecipeSource:
+        """Find out the identity of the photographs; those of a folder are read for it, into the cache.
 
-        return cls(recipe, data_id(recipe))
+        Args:
+            cache: where a folder is read into; default: the user's.
+            progress: called while a folder is read.
+        """
+        from benchbench.data.build import build, data_id
+        from benchbench.data.virtual.recipe import VirtualRecipe
+
+        if isinstance(recipe, VirtualRecipe):
+            return cls(recipe, data_id(recipe))
+        return cls(recipe, build(recipe, cache or default_cache(), progress=progress).data_id)
 
     def facts(self, cache: Path) -> Facts:
         """Describe the photographs from the finished data set, or else from the recipe."""
         try:
             found = self.open(cache)
         except DataError:
-            return self._planned()
+            if self._real:
+                found = self.build(cache, 0, lambda *_: None)
+            else:
+                return self._planned()
         return replace(facts_of(found), retakes=self._retakes) if found.whole else self._planned()
+
+    @property
+    def _real(self) -> bool:
+        return hasattr(self.recipe, "path")
 
     @property
     def _retakes(self) -> bool:
         return not hasattr(self.recipe, "path") and not self.recipe.neutral
 
     def _planned(self) -> Facts:
-        from benchbench.data.folder import recipe as folder
-        from benchbench.data.folder.recipe import FolderRecipe
+        """What virtual photographs will be; a folder's have been read by the time anybody asks."""
         from benchbench.data.virtual import recipe as virtual
+        from benchbench.data.virtual.recipe import VirtualRecipe
 
-        if isinstance(self.recipe, FolderRecipe):
-            listing = folder.listing(self.recipe)
-            name, known, models = Path(self.recipe.path).name, listing.known, listing.camera_models
-            items = listing.items
-        else:
-            name, known = "virtual-neutral" if self.recipe.neutral else "virtual", self.recipe.known
-            models = tuple(camera.name for camera in virtual.labels(self.recipe))
-            items = virtual.plan(self.recipe)
-        camera = np.array([item.camera for item in items["test"]], np.int64)
-        firsts = {item.camera: item.name for item in reversed(items["q"])}
-        real = isinstance(self.recipe, FolderRecipe)
-        jpegs = frozenset(c for c, name in firsts.items() if c < known and (not real or is_jpeg(name)))
-        return Facts(self.data_id, name, tuple(models), known, self.recipe.size, camera, jpegs, self._retakes)
+        recipe = cast(VirtualRecipe, self.recipe)
+        items = virtual.plan(recipe)
+        return Facts(
+            data_id=self.data_id,
+            name="virtual-neutral" if recipe.neutral else "virtual",
+            camera_models=tuple(camera.name for camera in virtual.labels(recipe)),
+            known=recipe.known,
+            size=recipe.size,
+            camera=np.array([item.camera for item in items["test"]], np.int64),
+            jpeg_models=frozenset(range(recipe.known)),
+            retakes=self._retakes,
+        )
 
     def build(self, cache: Path, workers: int, progress: BuildProgress, test_alone: bool = False) -> Dataset:
         """Render or decode what is missing and open it."""
         from benchbench.data.build import build
 
-        return build(self.recipe, cache, workers=workers or None, progress=progress, test_alone=test_alone)
+        if self._real:
+            with suppress(DataError):
+                return self.open(cache)
+        return self._named(build(self.recipe, cache, workers=workers or None, progress=progress, test_alone=test_alone))
 
     def open(self, cache: Path) -> Dataset:
         """Open what `build` made."""
         from benchbench.data.build import open_dataset
 
-        return open_dataset(cache, self.data_id)
+        return self._named(open_dataset(cache, self.data_id))
+
+    def _named(self, dataset: Dataset) -> Dataset:
+        """A folder's name is the one it has now: the same photographs may have lain elsewhere when they were read."""
+        if self._real:
+            dataset.name = Path(getattr(self.recipe, "path")).resolve().name  # noqa: B009
+        return dataset
 
     def retake(self, index: int, wanted: int) -> NDArray[np.uint8]:
         """Take a test photograph again with another camera; see `Source.retake`."""
@@ -84,8 +111,7 @@ class RecipeSource:
 
 def facts_of(dataset: Dataset) -> Facts:
     """Describe a finished data set."""
-    q = dataset.photos("q")
-    rows = {c: int(rows[0]) for c in range(dataset.known) if len(rows := np.flatnonzero(q.camera == c))}
+    jpegs = dataset.jpeg_codings()
     return Facts(
         dataset.data_id,
         dataset.name,
@@ -93,10 +119,6 @@ def facts_of(dataset: Dataset) -> Facts:
         dataset.known,
         dataset.size,
         np.asarray(dataset.photos("test").camera, np.int64),
-        frozenset(c for c, row in rows.items() if dataset.camera_file("q", row) is not None),
+        frozenset(c for c, jpeg in jpegs.items() if jpeg.subsampling is not None),
+        jpeg_faults={c: jpeg.sampling_text for c, jpeg in jpegs.items() if jpeg.subsampling is None},
     )
-
-
-def is_jpeg(name: str) -> bool:
-    """Say whether a file name is a JPEG's."""
-    return name.lower().endswith((".jpg", ".jpeg"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbench.base.jpeg import JpegCoding
 from benchbench.contracts.condition import Condition
 
 if TYPE_CHECKING:
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
     from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.source import Facts
-
-
-@dataclass(frozen=True)
-class JpegTables:
-    """How a camera model compresses: what Pillow needs to write a JPEG file like it."""
-
-    tables: Mapping[int, list[int]]
-    """Quantization tables by number, 64 entries each."""
-    subsampling: int
-    """Of color: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0."""
 
 
 class Uint8(Condition):
@@ -62,6 +51,10 @@ class _Jpeg(Condition):
         """Save each at this quality and read it back."""
         return jpeg(x, [{"quality": self.quality}] * len(x))
 
+    def files(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> list[tuple[str, bytes]]:
+        """Return the JPEG files."""
+        return [(".jpg", content) for content in jpeg_files(x, [{"quality": self.quality}] * len(x))]
+
 
 class Jpeg90(_Jpeg):
     """JPEG, quality 90."""
@@ -92,19 +85,29 @@ class JpegTarget(Condition):
 
     def why_not(self, facts: Facts) -> str:
         """Say of which wanted camera model no JPEG file is known."""
+        for c, sampling in sorted(facts.jpeg_faults.items()):
+            return f"the JPEG files of '{facts.camera_models[c]}' are sampled {sampling}, which cannot be written alike"
         unknown = [c for c in range(facts.known) if c not in facts.jpeg_models]
         if unknown:
             return f"the JPEG tables of '{facts.camera_models[unknown[0]]}' are not known: no JPEG file of it in q"
         return ""
 
-    def prepare(self, dataset: Dataset) -> dict[int, JpegTables]:
-        """Return the tables of each known camera model."""
-        return camera_tables(dataset)
+    def prepare(self, dataset: Dataset) -> dict[int, JpegCoding]:
+        """Return how each known camera model compresses."""
+        return dataset.jpeg_codings()
 
     def show(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> Tensor:
         """Save each as its wanted camera model would, and read it back."""
-        tables: list[JpegTables] = [prepared[int(c)] for c in wanted]
-        return jpeg(x, [{"qtables": dict(t.tables), "subsampling": t.subsampling} for t in tables])
+        return jpeg(x, self._options(wanted, prepared))
+
+    def files(self, x: Tensor, wanted: NDArray[np.int64], prepared: Any) -> list[tuple[str, bytes]]:
+        """Return the JPEG files."""
+        return [(".jpg", content) for content in jpeg_files(x, self._options(wanted, prepared))]
+
+    def _options(self, wanted: NDArray[np.int64], prepared: Any) -> list[dict[str, Any]]:
+        codings: list[JpegCoding] = [prepared[int(c)] for c in wanted]
+        # A table a component, so that each has its camera's own.
+        return [{"qtables": [list(t) for t in c.tables], "subsampling": c.subsampling} for c in codings]
 
 
 def crafted(x: Tensor, changed: Tensor, protocol: Protocol, rounded: bool) -> Tensor:
@@ -121,8 +124,8 @@ def crafted(x: Tensor, changed: Tensor, protocol: Protocol, rounded: bool) -> Te
     return eight_bits(changed) if rounded else changed
 
 
-def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
-    """Save each photograph as a JPEG file and read it back.
+def jpeg_files(x: Tensor, options: list[dict[str, Any]]) -> list[bytes]:
+    """Return each photograph as a JPEG file.
 
     Args:
         x: (N, 3, H, W) in [0, 1].
@@ -136,25 +139,17 @@ def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
     for picture, choice in zip(levels, options, strict=True):
         file = BytesIO()
         Image.fromarray(picture).save(file, "JPEG", **choice)
-        with Image.open(file) as image:
+        found.append(file.getvalue())
+    return found
+
+
+def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
+    """Save each photograph as a JPEG file, see `jpeg_files`, and read it back."""
+    import torch
+    from PIL import Image
+
+    found = []
+    for content in jpeg_files(x, options):
+        with Image.open(BytesIO(content)) as image:
             found.append(np.asarray(image))
     return torch.from_numpy(np.stack(found)).to(x.device).permute(0, 3, 1, 2).to(x.dtype).div_(255)
-
-
-def camera_tables(dataset: Dataset) -> dict[int, JpegTables]:
-    """Return the tables of each known camera model, from its first JPEG file in q; a model without one is left out."""
-    from PIL import Image, JpegImagePlugin
-
-    labels = dataset.photos("q").camera
-    found = {}
-    for c in range(dataset.known):
-        rows = np.flatnonzero(labels == c)
-        content = dataset.camera_file("q", int(rows[0])) if len(rows) else None
-        if content is not None:
-            with Image.open(BytesIO(content)) as image:
-                quantization = getattr(image, "quantization", None)
-                sampling = JpegImagePlugin.get_sampling(image)
-                if quantization:
-                    tables = {int(k): list(v) for k, v in quantization.items()}
-                    found[c] = JpegTables(tables, sampling if sampling >= 0 else 0)
-    return found

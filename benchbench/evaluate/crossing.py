@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.base.memory import give_back, keep_freed
-from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.attack import Attack, CraftContext, evaluators
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
 from benchbench.contracts.measure import MEASURES
@@ -78,8 +78,8 @@ class ViewResult:
     """Of what the attacker handed over, by name; none for clean photographs."""
     outcomes: Mapping[str, Outcomes]
     """What the task of each target found, by target."""
-    surrogate: NDArray[np.int64] | None
-    """Class predicted by the attack's own evaluator, where it has one."""
+    surrogate: Mapping[str, NDArray[np.int64]]
+    """Class predicted by the attack's own evaluator, by stream, all together as WHOLE; empty where it has none."""
     clipped: int
     """Values that stand at 0 or 1 and did not before."""
     values: int
@@ -175,7 +175,7 @@ class _Judge:
         self._job, self._view, self._context = job, view, context
         self._measured: list[dict[str, NDArray[np.float64]]] = []
         self._outcomes: dict[str, list[Outcomes]] = {}
-        self._surrogate: list[NDArray[np.int64]] = []
+        self._surrogate: list[dict[str, NDArray[np.int64]]] = []
         self._clipped = self._values = 0
         self._condition = CONDITIONS.create(view.protocol.condition)
         self._measures = [MEASURES.create(name) for name in job.measures]
@@ -205,17 +205,12 @@ class _Judge:
         given = shown.clone()
         try:
             with torch.no_grad():
-                logits = attack.surrogate(given, self._context)
-            if logits is None:
-                return
-            expected = (len(shown), self._job.setup.known)
-            if tuple(logits.shape) != expected:
-                raise ValueError(f"logits of shape {tuple(logits.shape)}; {expected} is expected")
+                found = evaluators(attack, given, self._context)
         except Exception as error:  # a stranger's code may raise anything
             raise AttackError(f"surrogate() of '{attack.name}' raised {type(error).__name__}: {error}.") from error
         if not torch.equal(given, shown):
             raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
-        self._surrogate.append(logits.argmax(dim=1).cpu().numpy())
+        self._surrogate.append({name: logits.argmax(dim=1).cpu().numpy() for name, logits in found.items()})
 
     def result(self, failures: Mapping[str, str]) -> ViewResult:
         """Return what was seen, without targets that failed."""
@@ -225,7 +220,9 @@ class _Judge:
         return ViewResult(
             measures=joined(self._measured),
             outcomes={n: {c: np.concatenate([p[c] for p in parts]) for c in parts[0]} for n, parts in found.items()},
-            surrogate=np.concatenate(self._surrogate) if self._surrogate else None,
+            surrogate={n: np.concatenate([part[n] for part in self._surrogate]) for n in self._surrogate[0]}
+            if self._surrogate
+            else {},
             clipped=self._clipped,
             values=self._values,
         )

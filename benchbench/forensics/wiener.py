@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from .residuals import check_images, weighted_sum
 
-__all__ = ["WAVELET_WIENER_MIN_SIZE", "WaveletWiener", "wavelet_wiener"]
+__all__ = ["WAVELET_WIENER_MIN_SIZE", "WaveletWiener", "spectral_wiener", "wavelet_wiener"]
 
 _Dim = Literal[-2, -1]  # rows are stacked along -2, columns along -1
 
@@ -129,7 +129,7 @@ def _at_negative_frequency(spectrum: Tensor) -> Tensor:
     return spectrum.flip(-2, -1).roll((1, 1), (-2, -1))
 
 
-def _spectral_wiener(residual: Tensor) -> Tensor:
+def spectral_wiener(residual: Tensor) -> Tensor:
     """Attenuate peaks of the spectrum (periodic artifacts: JPEG grid, demosaicing), keeping the phase.
 
     The adaptive Wiener filter acts on the magnitude of the 2-D DFT divided by sqrt(H W), laid out with
@@ -179,7 +179,7 @@ def _wavelet_wiener(x: Tensor, noise: float, levels: int, spectral: bool) -> Ten
         high = _synthesize(high_low, high_high, -2)
         residual = _synthesize(low, high, -1)
     residual = residual[..., : x.shape[-2], : x.shape[-1]]
-    return _spectral_wiener(residual) if spectral else residual.contiguous()
+    return spectral_wiener(residual) if spectral else residual.contiguous()
 
 
 def wavelet_wiener(

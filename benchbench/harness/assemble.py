@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import TargetError
 from benchbench.base.identity import plain, source_digest
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import WHOLE, Attack
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, TaskContext, recorded
@@ -215,8 +215,12 @@ def _craft_part(
     measured = {name: found[rows] for name, found in joined([v.measures for v in views]).items()}
     masks = [trials.wanted == wanted for wanted in range(known)]
     values = sum(v.values for v in views)
-    said = [v.surrogate for v in views if v.surrogate is not None]
-    surrogate = np.concatenate(said)[rows] if len(said) == len(views) else None
+    said = set.intersection(*(set(v.surrogate) for v in views))
+    hits = {
+        name: tuple(int((found[mask] == wanted).sum()) for wanted, mask in enumerate(masks))
+        for name in sorted(said)
+        for found in [np.concatenate([v.surrogate[name] for v in views])[rows]]
+    }
     unchanged = np.isinf(measured["psnr"])
     return CraftPart(
         craft_id=planned.craft_id,
@@ -226,9 +230,8 @@ def _craft_part(
         ),
         measures={name: _measure_part(found, masks) for name, found in measured.items() if not np.isnan(found).all()},
         identical=tuple(int(unchanged[mask].sum()) for mask in masks),
-        surrogate_hits=None
-        if surrogate is None
-        else tuple(int((surrogate[mask] == wanted).sum()) for wanted, mask in enumerate(masks)),
+        surrogate_hits=hits.pop(WHOLE, None),
+        stream_hits=hits,
         clipped=sum(v.clipped for v in views) / values if values else 0.0,
         target_calls=sum(part.target_calls for part in parts),
         facts=plain(parts[0].facts),

@@ -39,6 +39,7 @@ def write_dataset_json(
         size=dataset.size,
         labels={role: dataset.classes(role) for role in ROLES},
         shared=dict(shared) if shared is not None else shared_with_test(dataset),
+        warning=dataset.warning,
     )
     write_summary(path, summary)
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from benchbench.base.processes import cores
+from benchbench.records.cache import default_cache
 from benchbench.records.zoo import PACKAGED
 
 Executor = Literal["local", "ray"]
-
-
-def default_cache() -> Path:
-    """Return the folder for networks and photographs: $BENCHBENCH_CACHE or the user's cache folder."""
-    given = os.environ.get("BENCHBENCH_CACHE")
-    return Path(given) if given else Path(platformdirs.user_cache_dir("benchbench"))
+RESULTS = Path("runs")
+"""Where results go: a folder of the user's, and never the reference that comes with benchbench."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +28,7 @@ class RunOptions:
     """URL of a store that several machines share; `cache` is then each one's own copy of what it needs."""
     zoo: Path | None = PACKAGED
     """Where trained networks are before any is trained; None: train what the cache lacks."""
-    results: Path = Path("results")
+    results: Path = RESULTS
     measures: tuple[str, ...] = ()
     """Measures of each craft beside the built-in ones, by name. A craft that is there is not measured again."""
     executor: Executor = "local"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from benchbench.base.errors import BenchError
 from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
@@ -57,6 +58,11 @@ def plan_run(
         BenchError: see `benchbench.harness.plan.make_plan`.
     """
     facts = source.facts(options.cache)
+    if facts.known < 2:
+        raise BenchError(
+            f"the attacker knows {facts.known} camera models of '{facts.name}'; a run takes one for another, and needs "
+            "two. bench data check says what the folder lacks."
+        )
     plan = make_plan(
         attacks,
         targets,

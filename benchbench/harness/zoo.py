@@ -17,7 +17,7 @@ from benchbench.base.errors import BenchError, StoreError
 from benchbench.base.identity import canonical_json
 from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import WHOLE, Attack, evaluators
 from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.profile import Profile
 from benchbench.contracts.protocol import Protocol
@@ -305,9 +305,9 @@ class OwnEvaluator:
         for start in range(0, len(rows), self.options.batch):
             part = rows[start : start + self.options.batch]
             with torch.no_grad():
-                logits = self.attack.surrogate(to_tensor(photos.images[part], device), context)
-            if logits is None:
+                found = evaluators(self.attack, to_tensor(photos.images[part], device), context)
+            if not found:
                 return None
-            correct += int((logits.argmax(1).cpu().numpy() == photos.camera[part]).sum())
+            correct += int((found[WHOLE].argmax(1).cpu().numpy() == photos.camera[part]).sum())
             progress(min(start + len(part), len(rows)), len(rows), "")
         return Score(correct, len(rows))

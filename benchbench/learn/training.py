@@ -138,6 +138,8 @@ class ClassifierFit(Fit):
         known_only = self.classes == context.data.known
         photos = context.data.photos(self.role)
         train, validation = parts(context.data, self.role, known_only)
+        # A target may know some of the classes alone: the first.
+        train, validation = (rows[photos.camera[rows] < self.classes] for rows in (train, validation))
         stacks: list[np.ndarray] = [photos.images]
         if self.residuals is not None:
             residuals = context.needs["residuals"]

@@ -232,39 +232,6 @@ def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) ->
     return rate_interval(combine((1 / len(whole), part) for part in whole), level)
 
 
-def population_mean(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
-    """Return the mean of one rate over targets, with an interval for targets like these and not these alone.
-
-    Targets are taken for a sample, crossed with the photographs: the variance is that of the mean between photographs
-    and that between targets' rates together (Owen 2007, the pigeonhole bootstrap's, a little on the safe side), with
-    Satterthwaite's degrees of freedom.
-
-    Args:
-        samples: one a target and split; a target that has several splits has the mean of them.
-    """
-    if not samples:
-        return None
-    by_split: dict[tuple[str, str], list[float]] = {}
-    for one in samples:
-        by_split.setdefault(one.key, []).append(math.fsum(one.values))
-    targets = {len(found) for found in by_split.values()}
-    if len(targets) != 1 or min(targets) < 2:
-        return None
-    each = np.mean([found for _, found in sorted(by_split.items())], axis=0)
-    mean = combine((1 / len(samples), one) for one in samples)
-    spread, freedom = variance(mean)
-    if freedom < 1:
-        return None
-    between = float(np.var(each, ddof=1)) / len(each)
-    total = spread + between
-    value = math.fsum(v for s in mean for v in s.values)
-    if total == 0:
-        return rate_interval(mean, level)
-    parts = (spread**2 / freedom, between**2 / (len(each) - 1))
-    half = student_quantile(level, max(1, math.floor(total**2 / sum(parts)))) * math.sqrt(total)
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
-
-
 def difference(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
     """Compare two rates photograph by photograph: first - second with its interval.
 
@@ -281,7 +248,7 @@ def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Est
     Samples of the same photographs are added photograph by photograph, so that what these share counts once; samples
     of different photographs are independent. None where there are too few photographs.
     """
-    found = _contrast(list(parts))
+    found = weighted_sum(list(parts))
     if found is None:
         return None
     value, spread, freedom = found
@@ -289,8 +256,8 @@ def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Est
     return Estimate(value, value - half, value + half)
 
 
-def _contrast(parts: Sequence[tuple[float, Sample]]) -> tuple[float, float, int] | None:
-    """Return a weighted sum of rates, its variance and the degrees of freedom of that."""
+def weighted_sum(parts: Sequence[tuple[float, Sample]]) -> tuple[float, float, int] | None:
+    """Return a weighted sum of rates, its variance and the degrees of freedom of that; None with too few clusters."""
     samples = combine(parts)
     spread, freedom = variance(samples)
     if freedom < 1:
@@ -320,6 +287,25 @@ def _independent(parts: Sequence[tuple[float, Sample]]) -> float:
     return total
 
 
+def ratio(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
+    """Return first / second, two rates of the same photographs, with its interval; None where that is not defined.
+
+    The standard error is the linearized one, of the sum of (first - ratio x second) / second, photograph by photograph;
+    the interval is one of the ratio's logarithm, so that it stays above 0.
+    """
+    below = math.fsum(v for s in second for v in s.values)
+    if below <= 0 or [s.key for s in first] != [s.key for s in second]:
+        return None
+    value = math.fsum(v for s in first for v in s.values) / below
+    found = weighted_sum([*((1 / below, s) for s in first), *((-value / below, s) for s in second)])
+    if found is None:
+        return None
+    half = student_quantile(level, found[2]) * math.sqrt(found[1])
+    if value <= 0:
+        return Estimate(value, 0.0, half)
+    return Estimate(value, value * math.exp(-half / value), value * math.exp(half / value))
+
+
 def ranks(samples: Sequence[Sequence[Sample] | None], level: float = LEVEL) -> list[int | None]:
     """Return the rank of each attack: 1 and the number of those that are better by more than chance explains.
 
@@ -332,7 +318,7 @@ def ranks(samples: Sequence[Sequence[Sample] | None], level: float = LEVEL) -> l
         first, second = samples[i] or (), samples[j] or ()
         if [s.key for s in first] != [s.key for s in second]:
             continue
-        found = _contrast([*((1.0, s) for s in first), *((-1.0, s) for s in second)])
+        found = weighted_sum([*((1.0, s) for s in first), *((-1.0, s) for s in second)])
         if found is not None:
             value, spread, freedom = found
             p = 2 * float(student.sf(abs(value) / math.sqrt(spread), freedom)) if spread > 0 else 1.0

@@ -172,9 +172,15 @@ def measure_mean(cell: Cell, name: str) -> float | None:
     return mean_per_wanted(found.sums, found.images) if found is not None else None
 
 
-def own_evaluator(cell: Cell) -> float | None:
-    """Return the targeted success rate in [0, 1] on the attack's own evaluator, or None where it has none."""
-    hits = cell.craft.surrogate_hits if cell.attack.goal == "forge" else None
+def own_evaluator(cell: Cell, stream: str | None = None) -> float | None:
+    """Return the targeted success rate in [0, 1] on the attack's own evaluator, or None where it has none.
+
+    Args:
+        stream: that of one stream of the evaluator, by name.
+    """
+    craft = cell.craft
+    hits = craft.surrogate_hits if stream is None else craft.stream_hits.get(stream)
+    hits = hits if cell.attack.goal == "forge" else None
     return mean_per_wanted(hits, _crafted(cell)) if hits is not None else None
 
 

@@ -6,6 +6,7 @@
         clean/<id>.json       confusion matrices of targets on unattacked photographs
         scenes/<data_id>/     rendered test scenes, for `bench ablate`
         ablation/<id>.json    what `bench ablate` found of one photograph
+        files/<key>           data_id of a folder of photographs whose files were read
         logs/                 tracebacks of what failed
 """
 
@@ -19,6 +20,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
+
 from benchbench.base.errors import StoreError
 from benchbench.base.files import is_locked, locked, sync_folder, write_atomic
 from benchbench.contracts.fit import Fit
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
     import torch
 
 _RECORD, _STATE = "record.json", "state.safetensors"
+
+
+def default_cache() -> Path:
+    """Return the folder for networks and photographs: $BENCHBENCH_CACHE or the user's cache folder."""
+    given = os.environ.get("BENCHBENCH_CACHE")
+    return Path(given) if given else Path(platformdirs.user_cache_dir("benchbench"))
 
 
 class Cache:

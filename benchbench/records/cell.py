@@ -143,6 +143,8 @@ class CraftPart(Part):
     """Images that came out unchanged (infinite PSNR), per wanted class; counted apart."""
     surrogate_hits: tuple[int, ...] | None
     """Images that the attack's own evaluator takes for the wanted class, per wanted class; None: it has none."""
+    stream_hits: dict[str, tuple[int, ...]] = {}
+    """The same of each stream of an evaluator that has several, by its name."""
     clipped: float
     """Share of the values that stand at 0 or 1 and did not before."""
     target_calls: int

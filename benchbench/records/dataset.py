@@ -42,6 +42,8 @@ class DatasetSummary(BaseModel):
     shared: dict[str, int | None] | None = None
     """How many pictures, devices and scenes test photographs share with q and p. None: not known, or allowed to."""
     counts: tuple[ModelCounts, ...]
+    warning: str | None = None
+    """What every caption must say of the split; None: nothing."""
 
     @classmethod
     def of(
@@ -54,12 +56,13 @@ class DatasetSummary(BaseModel):
         size: int,
         labels: Mapping[str, Iterable[int]],
         shared: dict[str, int | None] | None = None,
+        warning: str = "",
     ) -> DatasetSummary:
         """Count the photographs of a data set.
 
         Args:
             labels: class of each photograph, from 0, by role: q, p, test.
-            shared: see the field.
+            shared, warning: see the fields.
         """
         found = {role: Counter(int(k) for k in labels[role]) for role in ("q", "p", "test")}
         counts = tuple(
@@ -80,6 +83,7 @@ class DatasetSummary(BaseModel):
             size=size,
             counts=counts,
             shared=shared,
+            warning=warning or None,
         )
 
 
@@ -108,4 +112,6 @@ def write_summary(path: Path, summary: DatasetSummary) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    write_atomic(path, (summary.model_dump_json(indent=2) + "\n").encode("utf-8"))
+    # A summary without a warning is the file that it was before there were any.
+    none = {"warning"} if summary.warning is None else None
+    write_atomic(path, (summary.model_dump_json(indent=2, exclude=none) + "\n").encode("utf-8"))

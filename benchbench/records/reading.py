@@ -41,6 +41,8 @@ def craft_record(cell: Cell) -> dict[str, Any]:
     whole = cell.model_dump(mode="json", include=set(SHARED))
     if not cell.split.scene:
         del whole["split"]["scene"]  # an older record: it stays as it is
+    if not cell.craft.stream_hits:
+        del whole["craft"]["stream_hits"]
     record = {"schema_version": SCHEMA, "craft_id": cell.craft.craft_id} | {k: whole[k] for k in SHARED}
     return record | {"content": digest("content", record)}
 

@@ -9,6 +9,7 @@ from benchbench.report.formats import FORMATS, render
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.standing import standing
 from benchbench.report.writing import differing, gates_of, write_all
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "leaderboard_csv",
     "read_summary",
     "render",
+    "standing",
     "table",
     "table_numbers",
     "write_all",

@@ -9,7 +9,10 @@ from benchbench.report.groups import Group
 
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
-BOLD = "Best in bold; controls (what doing nothing or adding noise scores) and plain filters do not compete."
+BOLD = (
+    "Best in bold; controls (what doing nothing or adding noise scores), plain filters and white-box attacks (which are"
+    " given the target itself) do not compete."
+)
 PUBLISHED = (
     "Ours / paper. The paper's figures are for photographs of the Dresden image database, 512 x 512, with its"
     " own networks and unrounded images: another data set and another profile, so they show a shape, not a"

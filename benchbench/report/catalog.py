@@ -96,6 +96,8 @@ def build(
         group = group.without_baselines()
         alike = [other.without_baselines() for other in alike]
     made = _build(number, group, published, summary, alike)
+    if summary is not None and summary.warning and summary.data_id == group.data_id:
+        made = replace(made, caption=(*made.caption, summary.warning))
     shown = intervals or number in ("claims", "leaderboard")  # verdicts and ranks rest on them
     return replace(made, intervals=shown, remarks=(*made.remarks, *(clusters(group) if shown else ())))
 

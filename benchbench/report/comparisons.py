@@ -15,6 +15,7 @@ from benchbench.report.model import Column, Entry, Row, Table
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
 NOT_MEASURED = "not measured of every craft (`bench run --measures`)"
 NO_EVALUATOR = "the attack has no evaluator of its own"
+NO_STREAM = "the evaluator has no such stream, or the record does not tell its streams apart"
 NOT_SHARED = "no target has been scored under all of these conditions"
 
 
@@ -28,6 +29,7 @@ def distortion_table(group: Group) -> Table:
         Column(f"{n}_{split}", f"{_measure_title(n)} {split}", "number") for n in others for split in ("in", "out")
     ]
     columns += [Column(f"own_{split}", f"Own evaluator {split}") for split in ("in", "out")]
+    columns += [Column(f"own_{n}_{split}", f"{n} {split}") for n in group.streams for split in ("in", "out")]
     rows = []
     for attack in group.attacks:
         found: dict[str, Entry] = {}
@@ -41,11 +43,15 @@ def distortion_table(group: Group) -> Table:
             for name in others:
                 found[f"{name}_{split}"] = Entry(group.measure(attack, split, name), NOT_MEASURED)
             found[f"own_{split}"] = Entry(group.surrogate(attack, split), NO_EVALUATOR if made else captions.NO_CELL)
+            for name in group.streams:
+                why = NO_STREAM if made else captions.NO_CELL
+                found[f"own_{name}_{split}"] = Entry(group.surrogate(attack, split, name), why)
         rows.append(Row(attack.key, attack.label, tuple(found[c.key] for c in columns), ranked=attack.ranked))
     what = (
         "PSNR in dB, structural similarity (SSIM, 1: unchanged) and mean absolute difference in gray levels (L1)"
         " between the photographs that an attacker hands over and the originals; and targeted success in percent"
-        " on the attack's own evaluator, which is trained on q."
+        " on the attack's own evaluator, which is trained on q"
+        + (", and on each of its streams." if group.streams else ".")
     )
     return Table(
         number="distortion",
@@ -75,7 +81,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
     for group in alike:
         attacks |= {a.key: a for a in group.attacks if a.key not in attacks}
     rows = []
-    for attack in sorted(attacks.values(), key=lambda a: (a.control, a.baseline)):
+    for attack in sorted(attacks.values(), key=lambda a: a.apart):
         entries = [_mean(group, attack, shared) for group in alike]
         rows.append(Row(attack.key, attack.label, tuple(entries), ranked=attack.ranked))
     places = ", ".join(f"{name} ({split})" for name, split in shared)

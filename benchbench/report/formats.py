@@ -120,7 +120,7 @@ def markdown(table: Table) -> str:
 
     head = [escape(h) for h in _head(table)]
     rows = _grid(table, escape=escape, strong=strong)
-    lines = [f"### {_name(table)}. {escape(table.title)}", ""]
+    lines = [f"### {escape(_title(table))}", ""]
     lines += (
         [tabulate(rows, headers=head, tablefmt="pipe", colalign=_aligned(table), disable_numparse=True)] if rows else []
     )
@@ -137,7 +137,7 @@ def plain(table: Table) -> str:
     rows = _grid(table, escape=_same, strong=_starred)
     text = tabulate(rows, headers=_head(table), tablefmt="simple", colalign=_aligned(table), disable_numparse=True)
     lines = [
-        f"{_name(table)}. {table.title}",
+        _title(table),
         *([text] if rows else []),
         *table.caption,
         *table.remarks,
@@ -224,8 +224,8 @@ def comma_separated(table: Table) -> str:
     return out.getvalue()
 
 
-def _name(table: Table) -> str:
-    return f"Table {table.number}"
+def _title(table: Table) -> str:
+    return f"Table {table.number}. {table.title}" if table.number else table.title
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

@@ -13,11 +13,13 @@ from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
-from benchbench.report.groups import AttackRow, Group, attack_key, mean
+from benchbench.report.groups import LIMIT_PSNR, AttackRow, Group, attack_key, mean
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.paper import Gate, papers
 
 SPLITS = ("in", "out")
+REACHABLE = 0.7
+"""The least TSR of a limit, in the mean over its cells, with which the photographs leave attacks room."""
 
 
 def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
@@ -34,6 +36,11 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
         ),
         ("identity", "identity scores exactly what the clean predictions imply", lambda: _identity(group)),
         ("noise", "noise hits the wanted camera model no more than chance", lambda: _noise(group)),
+        (
+            "limit",
+            f"whoever knows the scene forges at least {percent(REACHABLE)} at {LIMIT_PSNR:g} dB",
+            lambda: _limit(group),
+        ),
         ("calls", "no target was called while crafting, but by white-box attacks", lambda: _calls(group)),
         ("changed", "every attack but identity changed photographs", lambda: _changed(group)),
         ("disjoint", "test photographs share nothing with q and p", lambda: _disjoint(group, summary)),
@@ -120,7 +127,7 @@ def _noise(group: Group) -> tuple[bool | None, str]:
     parts, good = [], True
     for split in SPLITS:
         cells = [c for c in group.cells if c.attack.control and not unchanging(c) and c.split.name == split]
-        cells = [c for c in cells if c.target.overlap == "complete"]
+        cells = [c for c in cells if c.target.overlap == "complete" and c.attack.knowledge != "oracle"]
         shares = [r for c in cells if (r := rates.tsr(c)) is not None]
         if shares:
             known = cells[0].dataset.known
@@ -129,6 +136,19 @@ def _noise(group: Group) -> tuple[bool | None, str]:
             good &= mean(shares) <= chance + 1e-9
             parts.append(f"{split} {percent(mean(shares))}, chance {percent(chance)}")
     return (good, "; ".join(parts)) if parts else (None, "noise has not been run on a target of complete overlap")
+
+
+def _limit(group: Group) -> tuple[bool | None, str]:
+    row = group.limit
+    if row is None:
+        return None, f"no attack that knows the scene has been run at {LIMIT_PSNR:g} dB"
+    cells = [cell for split in SPLITS for cell in group.of(row, split)]
+    found = intervals.mean_rate(cells, "tsr")
+    if found is None:
+        return None, "too few photographs"
+    targets = len({cell.target.name for cell in cells})
+    between = f"{percent(found.value)} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    return found.value >= REACHABLE, f"{row.label} {between} in the mean of {targets} targets"
 
 
 def _calls(group: Group) -> tuple[bool | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,9 @@ from benchbench.base.identity import canonical_json
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.report.paper import attack_order, labels
+
+LIMIT_PSNR = 35.0
+"""dB: where attacks aim at, and so the budget of the limit that they are held against."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,20 @@ class AttackRow:
     label: str
     control: bool = False
     baseline: bool = False
+    white_box: bool = False
+    """It was given the target itself."""
+    limit: bool = False
+    """It knows the scene: what it scores is what could be reached, and no result."""
 
     @property
     def ranked(self) -> bool:
-        """Say whether the attack competes: controls and plain filters do not."""
-        return not (self.control or self.baseline)
+        """Say whether the attack competes: controls, filters, limits and attacks that were given the target do not."""
+        return not (self.control or self.baseline or self.white_box or self.limit)
+
+    @property
+    def apart(self) -> tuple[bool, bool, bool, bool]:
+        """What tables sort by first: attacks, those that were given the target, limits, plain filters, controls."""
+        return self.control and not self.limit, self.baseline, self.limit, self.white_box
 
     @property
     def key(self) -> str:
@@ -71,6 +84,11 @@ class Group:
         return int(self.settings.get("seed", 0))
 
     @property
+    def name(self) -> str:
+        """The group for people: 'virtual, quick, uint8, native'."""
+        return f"{self.dataset}, {self.profile}, {self.condition}, {self.track}"
+
+    @property
     def facts(self) -> dict[str, str]:
         """What tells this group apart, as text."""
         return {
@@ -84,7 +102,7 @@ class Group:
 
     @cached_property
     def attacks(self) -> tuple[AttackRow, ...]:
-        """The attacks that have cells: the paper's in its order, then others by name, then controls."""
+        """The attacks that have cells: the paper's in its order, others by name, white-box ones, controls."""
         rank = {name: i for i, name in enumerate(attack_order())}
         known = labels()
         seen: dict[tuple[str, str], Cell] = {}
@@ -93,9 +111,20 @@ class Group:
         rows = []
         for (name, params), cell in seen.items():
             same = [c.attack.params for (n, _), c in seen.items() if n == name]
+            limit = cell.attack.knowledge == "oracle"
             label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
-            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline))
-        return tuple(sorted(rows, key=lambda r: (r.control, r.baseline, rank.get(r.name, len(rank)), r.name, r.params)))
+            white_box = cell.attack.knowledge == "white-box"
+            label += " (white-box)" if white_box else " (limit)" if limit else ""
+            rows.append(AttackRow(name, params, label, cell.attack.control, cell.attack.baseline, white_box, limit))
+        return tuple(sorted(rows, key=lambda r: (*r.apart, rank.get(r.name, len(rank)), r.name, r.params)))
+
+    @cached_property
+    def limit(self) -> AttackRow | None:
+        """The attack that knows the scene and keeps to `LIMIT_PSNR`, or None where none was run."""
+        for row in self.attacks:
+            if row.limit and json.loads(row.params or "{}").get("psnr") == LIMIT_PSNR:
+                return row
+        return None
 
     def without_baselines(self) -> Group:
         """Return the group without plain filters."""
@@ -130,9 +159,14 @@ class Group:
         """Return the mean of any measure of what one attack crafted on one split; None where a craft lacks it."""
         return mean_or_none([rates.measure_mean(c, name) for c in self._crafts(attack, split)])
 
-    def surrogate(self, attack: AttackRow, split: str) -> float | None:
-        """Return the targeted success on the attack's own evaluator, or None where it has none."""
-        return mean_or_none([rates.own_evaluator(c) for c in self._crafts(attack, split)])
+    def surrogate(self, attack: AttackRow, split: str, stream: str | None = None) -> float | None:
+        """Return the targeted success on the attack's own evaluator, or one stream of it, or None where it has none."""
+        return mean_or_none([rates.own_evaluator(c, stream) for c in self._crafts(attack, split)])
+
+    @cached_property
+    def streams(self) -> tuple[str, ...]:
+        """The streams of all attacks' own evaluators, by name."""
+        return tuple(sorted({name for c in self.cells for name in c.craft.stream_hits}))
 
     def psnr(self, attack: AttackRow, split: str) -> tuple[float | None, int, int]:
         """Return (mean PSNR in dB or None, unchanged images, images) of what one attack crafted on one split.

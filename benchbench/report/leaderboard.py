@@ -12,6 +12,7 @@ import numpy as np
 from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
+from benchbench.report import means
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar, exact
 from benchbench.report.paper import settings
@@ -47,6 +48,9 @@ def leaderboard_columns() -> tuple[str, ...]:
         "usr",
         "usr_low",
         "usr_high",
+        "share_of_limit",
+        "share_of_limit_low",
+        "share_of_limit_high",
         "seeds",
         "tsr_seeds_mean",
         "tsr_seeds_sd",
@@ -64,19 +68,25 @@ def leaderboard_columns() -> tuple[str, ...]:
 
 
 def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
-    """Return one row an attack, best mean TSR first, controls and plain filters last.
+    """Return one row an attack, best mean TSR first, then limits, controls and plain filters.
 
     A mean is over all targets of its setting or it is missing; `targets_...` says how many were scored. `tsr`
     and `usr` are the means over the settings and splits where they are defined (8 and 6), each weighing the same;
     `_low` and `_high` are their 95 % intervals. `rank` counts the attacks that are better by more than a paired
-    comparison on the same photographs explains, so that attacks may share it.
+    comparison on the same photographs explains, so that attacks may share it. `share_of_limit` is TSR by that of the
+    attack that knows the scene, at `LIMIT_PSNR`, where it was run against the same targets.
     """
     samples = {attack.key: _samples(group, attack, "tsr") for attack in group.attacks}
     rivals = [attack.key for attack in group.attacks if attack.ranked]
     places = dict(zip(rivals, intervals.ranks([samples[key] for key in rivals]), strict=True))
+    limit = samples[group.limit.key] if group.limit is not None else None
     rows = []
     for attack in group.attacks:
         row = _row(group, attack)
+        mine = samples[attack.key]
+        share = intervals.ratio(mine, limit) if mine and limit and not attack.limit else None
+        if share is not None:
+            row |= {"share_of_limit": share.value, "share_of_limit_low": share.low, "share_of_limit_high": share.high}
         row["rank"] = places.get(attack.key)
         for rate in RATES:
             found = samples[attack.key] if rate == "tsr" else _samples(group, attack, rate)
@@ -95,22 +105,17 @@ def _samples(group: Group, attack: AttackRow, rate: intervals.Rate) -> list[inte
         for split in SPLITS
         if rate == "tsr" or rates.usr_is_defined(setting.overlap, split)
     ]
-    parts = []
-    for cells in places:
-        for cell in cells:
-            sample = intervals.contributions(cell, rate) if cell is not None else None
-            if sample is None:
-                return None
-            parts.append((1 / (len(places) * len(cells)), sample))
-    return intervals.combine(parts)
+    whole = [cell for cells in places for cell in cells if cell is not None]
+    return means.samples(whole, rate) if len(whole) == sum(len(cells) for cells in places) else None
 
 
-def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, float, str, str]:
+def _order(row: dict[str, Scalar]) -> tuple[bool, bool, bool, bool, float, str, str]:
     tsr = row["tsr"]
     score = -tsr if isinstance(tsr, float) else 0.0
     return (
-        row["control"] == "true",
+        row["control"] == "true" and row["knowledge"] != "oracle",
         row["baseline"] == "true",
+        row["knowledge"] == "oracle",
         tsr is None,
         score,
         str(row["attack"]),

@@ -17,12 +17,12 @@ from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report import captions
+from benchbench.report import captions, means
 from benchbench.report.catalog import condition_order
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
-from benchbench.report.model import show
-from benchbench.report.paper import papers, settings
+from benchbench.report.model import Entry, show
+from benchbench.report.paper import papers
 from benchbench.report.tasks import tasks_table
 
 ANY = "all"
@@ -69,7 +69,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         {
             "key": a.key,
             "label": a.label,
-            "kind": "control" if a.control else "filter" if a.baseline else "attack",
+            "kind": _kind(a),
             "distortion": {
                 split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
                 for split in ("in", "out")
@@ -79,7 +79,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
     ]
     return {
         "facts": group.facts,
-        "models": list(group.cells[0].dataset.camera_models),
+        "models": list((group.cells or group.others or group.erased)[0].dataset.camera_models),
         "attacks": attacks,
         "views": _views(group),
         "cells": [_cell(cell) for cell in group.cells],
@@ -87,7 +87,14 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "claims": _claims(group),
         **({"tasks": _tasks(group)} if group.others else {}),
         "provenance": _provenance(group),
+        **({"warning": summary.warning} if summary is not None and summary.warning else {}),
     }
+
+
+def _kind(attack: AttackRow) -> str:
+    """Return what the page calls an attack beside its name, unless it competes."""
+    kinds = (("limit", attack.limit), ("control", attack.control), ("filter", attack.baseline))
+    return next((kind for kind, so in (*kinds, ("white-box", attack.white_box)) if so), "attack")
 
 
 def _tasks(group: Group) -> list[list[str]]:
@@ -108,33 +115,36 @@ def _tasks(group: Group) -> list[list[str]]:
 
 
 def _claims(group: Group) -> list[list[str]]:
-    """Return the papers' sentences as texts: the sentence, its figures, ours, the difference, the verdict."""
+    """Return the sentences as texts: each, its figures, ours, the difference, the verdict, both for other targets."""
     found = []
     for table in (table for paper in papers() if (table := paper.claims(group)) is not None):
         for row in table.rows:
-            paper_first, against, _, here, other, gap, verdict = row.entries
-            between = f" [{show(gap.interval[0], 'rate')}, {show(gap.interval[1], 'rate')}]" if gap.interval else ""
+            paper_first, against, _, here, other, gap, verdict, *population = row.entries
             pairs = [
                 " / ".join(t for t in (show(a.value, "rate"), show(b.value, "rate")) if t)
                 for a, b in ((paper_first, against), (here, other))
             ]
-            found.append([row.label, *pairs, show(gap.value, "rate") + between, show(verdict.value, "text")])
+            wider = [_ranged(population[0]), show(population[1].value, "text")] if population else ["", ""]
+            found.append([row.label, *pairs, _ranged(gap), show(verdict.value, "text"), *wider])
     return found
+
+
+def _ranged(entry: Entry) -> str:
+    """Return a rate with its interval as text."""
+    between = f" [{show(entry.interval[0], 'rate')}, {show(entry.interval[1], 'rate')}]" if entry.interval else ""
+    return show(entry.value, "rate") + between
 
 
 def _views(group: Group) -> dict[str, list[list[Any]]]:
     """Return {"overlap|split|backbone|preprocessor": a row an attack}, for every combination that has cells.
 
     A row is [cells, tsr, low, high, usr, low, high, rank]; an attack that lacks a cell that another has is None,
-    since its mean would compare with nothing. As in leaderboard.csv, the paper's settings (the evaluators' architecture
-    or others, by overlap and split) weigh the same, however many targets they have.
+    since its mean would compare with nothing. The means are those of `benchbench.report.means`.
     """
-    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]] = {}
     places: dict[tuple[str, str], dict[str, Cell]] = {}
     for cell in group.cells:
         key = (cell.target.name, cell.split.name)
         places.setdefault(key, {})[_key(cell)] = cell
-        samples[_key(cell), cell.cell_id] = {rate: intervals.contributions(cell, rate) for rate in RATES}
     found: dict[str, list[list[Any]]] = {}
     where = {key: _place(next(iter(cells.values()))) for key, cells in places.items()}
     choices = [[ANY, *sorted({place[i] for place in where.values()})] for i in range(len(AXES))]
@@ -145,16 +155,11 @@ def _views(group: Group) -> dict[str, list[list[Any]]]:
             if all(want in (ANY, have) for want, have in zip(combination, place, strict=True))
         ]
         if chosen:
-            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen], samples)
+            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen])
     return found
 
 
-def _rows(
-    attacks: Sequence[AttackRow],
-    chosen: Sequence[dict[str, Cell]],
-    samples: dict[tuple[str, str], dict[intervals.Rate, intervals.Sample | None]],
-) -> list[list[Any]]:
-    of_setting = {name: setting.name for setting in settings() for name in setting.targets}
+def _rows(attacks: Sequence[AttackRow], chosen: Sequence[dict[str, Cell]]) -> list[list[Any]]:
     made: list[list[Any]] = []
     rated: list[list[intervals.Sample] | None] = []
     for attack in attacks:
@@ -162,15 +167,7 @@ def _rows(
         row: list[Any] = [len(cells)]
         whole = len(cells) == len(chosen)
         for rate in RATES:
-            weighed_apart: dict[tuple[str, str, str], list[intervals.Sample]] = {}
-            for cell in cells:
-                part = samples[attack.key, cell.cell_id][rate]
-                if part is not None:
-                    key = (of_setting.get(cell.target.name, ""), cell.target.overlap, cell.split.name)
-                    weighed_apart.setdefault(key, []).append(part)
-            apart = weighed_apart.values()
-            weighed = [(1 / (len(apart) * len(parts)), part) for parts in apart for part in parts]
-            mine = intervals.combine(weighed) if weighed and whole else None
+            mine = means.samples(cells, rate) if whole else None
             if rate == "tsr":
                 rated.append(mine if attack.ranked else None)
             estimate = intervals.rate_interval(mine) if mine is not None else None

@@ -12,7 +12,8 @@ from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.paper import labels, papers
 
 NOT_RANKED = "not every one of the 48 targets and two splits has been scored"
-NO_RIVAL = "controls and plain filters have no rank"
+NO_RIVAL = "controls, limits, plain filters and white-box attacks have no rank"
+NO_SHARE = "the limit itself"
 
 
 def leaderboard_table(group: Group, *, show_published: bool) -> Table:
@@ -28,6 +29,11 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             paper = (_published(attack.name, rate), None) if show_published and attack.name in known else None
             between = (low, high) if isinstance(low, float) and isinstance(high, float) else None
             entries.append(Entry(found[rate], NOT_RANKED, published=paper, interval=between))
+        if group.limit is not None:
+            low, high = found["share_of_limit_low"], found["share_of_limit_high"]
+            between = (low, high) if isinstance(low, float) and isinstance(high, float) else None
+            why = NO_SHARE if attack.limit else NOT_RANKED
+            entries.append(Entry(found["share_of_limit"], why, interval=between))
         for split in SPLITS:
             value, unchanged, made = group.psnr(attack, split)
             theirs = _psnr(attack.name) if entries[1].published else None
@@ -50,6 +56,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             Column("rank", "Rank", "count"),
             Column("tsr", "TSR", better="higher"),
             Column("usr", "USR", better="higher"),
+            *([Column("share_of_limit", f"TSR by {group.limit.label}'s")] if group.limit is not None else []),
             Column("psnr_in", "PSNR in", "decibel"),
             Column("psnr_out", "PSNR out", "decibel"),
             Column("own_in", "Own evaluator in"),

@@ -141,8 +141,8 @@ def views(
     return Views(files, shown)
 
 
-def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[str, list[Gate]]]:
-    """Return the gates of each group of cells, with the group's name for people.
+def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[Group, list[Gate]]]:
+    """Return the gates of each group of cells.
 
     Args:
         results: where each group's dataset.json is.
@@ -153,8 +153,7 @@ def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[str, list[Gate]
     found = []
     for group, folder in folders(results, groups(cells)):
         summary = read_summary(folder.parent / "dataset.json")
-        name = f"{group.dataset}, {group.profile}, {group.condition}, {group.track}"
-        found.append((name, gates(group, summary)))
+        found.append((group, gates(group, summary)))
     return found
 
 

@@ -71,7 +71,7 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["run", "--attack", "shift", "--device", "cuda:77"], "bench: device 'cuda:77' cannot be used: "),
         (
             ["gc", "--cache", "c"],
-            "bench: no readable cell under 'results', so the whole cache would go. Name the folder ",
+            "bench: no readable cell under 'runs', so the whole cache would go. Name the folder ",
         ),
         (["table", "99"], "bench: unknown table '99'."),
         (

@@ -23,8 +23,9 @@ from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.roles import ROLES
 from benchbench.contracts.target import TARGETS
-from benchbench.data.build import build, data_id
-from benchbench.data.folder.recipe import FolderRecipe, choose_layout, listing, parse_place
+from benchbench.data.build import build
+from benchbench.data.folder.look import look
+from benchbench.data.folder.recipe import FolderRecipe, choose_layout, parse_place, plan
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 PAPER = {
@@ -196,7 +197,10 @@ def albums(tmp_path: Path) -> Path:
 
 def test_a_folder_in_a_strangers_layout(plugin: Path, albums: Path, tmp_path: Path, bench_here: Bench) -> None:
     checked = bench_here("data", "check", str(albums), "--profile", "smoke")
-    assert checked.stdout.splitlines() == ["layout: albums (benchbench-stega 0.2)", "nothing wrong."]
+    lines = checked.stdout.splitlines()
+    assert lines[0] == "layout: albums (benchbench-stega 0.2)" and checked.returncode == 1
+    assert lines[1].startswith("a run needs two camera models that the attacker knows") and lines[2] == "findings: 1"
+    assert lines[6].split() == ["1", "Leica", "M9", "known", "5", "50", "20", "20", "10", "0"]
     built = bench_here("data", "build", str(albums), "--profile", "smoke", "--rule", "scene", "--cache", str(tmp_path))
     assert built.returncode == 0 and "Leica M9" in built.stdout, built.stderr
     dataset = build(FolderRecipe(path=str(albums), size=64, split_rule="scene"), tmp_path, workers=1)
@@ -205,12 +209,15 @@ def test_a_folder_in_a_strangers_layout(plugin: Path, albums: Path, tmp_path: Pa
     assert [len(s) for s in scenes] == [4, 4, 2] and len(set.union(*scenes)) == 10
 
 
-def test_the_layouts_name_is_no_part_of_the_identity(plugin: Path, albums: Path) -> None:
+def test_the_layouts_name_is_no_part_of_the_identity(plugin: Path, albums: Path, tmp_path: Path) -> None:
+    def data_id(recipe: FolderRecipe) -> str:
+        return build(recipe, tmp_path / "cache", workers=1).data_id
+
     said = FolderRecipe(path=str(albums), size=64, layout="albums")
     assert data_id(said) == data_id(FolderRecipe(path=str(albums), size=64))
     (albums / "manifest.csv").write_text("path,camera_model,device\nLeica X/body 0/view 0.png,x,0\n")
-    assert choose_layout(albums) == "manifest", "who writes one wants it read"
-    assert listing(said).total == 80 and listing(FolderRecipe(path=str(albums), size=64)).total == 1
+    assert choose_layout(look(albums)) == "manifest", "who writes one wants it read"
+    assert plan(said)[2].total == 80 and plan(FolderRecipe(path=str(albums), size=64))[2].total == 1
 
 
 def test_which_layout_is_said_in_a_sentence(plugin: Path, tmp_path: Path, bench_here: Bench) -> None:
@@ -228,9 +235,10 @@ def test_which_layout_is_said_in_a_sentence(plugin: Path, tmp_path: Path, bench_
     assert done.returncode == 2 and done.stderr.startswith("bench: unknown layout 'dresdn'. Did you mean 'dresden'?")
     assert parse_place(f"albums:{both}") == ("albums", both) and parse_place("virtual") == (None, Path("virtual"))
     with pytest.raises(DataError) as caught:
-        choose_layout(none)
+        choose_layout(look(none))
     assert str(caught.value) == (
-        f"the photographs of '{none}' are named as in none of the layouts albums, dresden, manifest.  "
+        f"the photographs of '{none}' are named as in none of the layouts albums, cama-release, csafe, dresden, exif, "
+        "forchheim, kaggle, manifest, socrates, vision.  "
         "See: bench list layouts"
     )
 
@@ -241,4 +249,4 @@ def test_a_layout_that_fails_is_named(plugin: Path, albums: Path, monkeypatch: p
 
     monkeypatch.setattr(LAYOUTS.get("albums"), "place", fail)
     with pytest.raises(DataError, match=r"layout 'albums' \(benchbench-stega 0.2\) failed on .* IndexError: no part 2"):
-        choose_layout(albums)
+        choose_layout(look(albums))

@@ -12,11 +12,12 @@ from PIL import Image
 
 from benchbench.base.errors import DataError
 from benchbench.contracts.roles import ROLES, check_disjoint
-from benchbench.data.build import build, data_id
+from benchbench.data.build import build
 from benchbench.data.export import export
 from benchbench.data.folder.check import check
 from benchbench.data.folder.dresden import Dresden
-from benchbench.data.folder.recipe import FolderRecipe, choose_models, listing
+from benchbench.data.folder.recipe import FolderRecipe, listing
+from benchbench.data.folder.split import choose_models
 
 WORD = st.text(st.characters(categories=["L", "N"], include_characters="-_ ."), min_size=1).filter(
     lambda s: s.strip("_")
@@ -74,6 +75,10 @@ def test_any_text_parses_or_not_but_never_raises(text):
         ("IMG_0001.JPG", None),
         ("DSC_a_1.JPG", None),
         ("__1_2.JPG", None),
+        ("IMG_20200101_120000.jpg", None),
+        ("PXL_20210605_123456789.jpg", None),
+        ("Canon_Ixus70_20200101_120000.jpg", None),
+        ("Screenshot_2020_12.jpg", None),
     ],
 )
 def test_known_names(name, expected):
@@ -96,13 +101,15 @@ def test_five_devices_are_known_three_unknown_as_in_the_paper(dresden, tmp_path)
 
 
 def test_the_identity_is_the_content_not_the_place(dresden, tmp_path):
-    recipe = FolderRecipe(path=str(dresden), size=32)
-    before = data_id(recipe)
+    def data_id(path, size=32):
+        return build(FolderRecipe(path=str(path), size=size), tmp_path / "cache", workers=1).data_id
+
+    before = data_id(dresden)
     moved = dresden.rename(tmp_path / "elsewhere")
-    assert data_id(FolderRecipe(path=str(moved), size=32)) == before
-    assert data_id(FolderRecipe(path=str(moved), size=64)) != before
+    assert data_id(moved) == before
+    assert data_id(moved, size=64) != before
     photo(moved / "Casio" / "Kodak_M1063_0_0.JPG", seed=999)
-    assert data_id(FolderRecipe(path=str(moved), size=32)) != before
+    assert data_id(moved) != before
 
 
 def test_models_are_chosen_by_their_devices():
@@ -147,16 +154,12 @@ def test_the_scene_rule_without_scenes_is_refused(dresden):
         listing(FolderRecipe(path=str(dresden), size=32, split_rule="scene"))
 
 
-def test_a_small_folder_is_read_as_far_as_it_goes(tmp_path):
+def test_a_split_that_leaves_a_role_empty_stops_the_build_and_says_what_helps(tmp_path):
     root = tmp_path / "few"
     for seed, name in enumerate(("A_1_0_0", "A_1_0_1", "B_2_0_0", "B_2_0_1")):
         photo(root / f"{name}.jpg", seed)
-    dataset = build(FolderRecipe(path=str(root), size=32), tmp_path, workers=1)
-    assert len(dataset.photos("p")) == 4 and len(dataset.photos("q")) == len(dataset.photos("test")) == 0
-    assert dataset.photos("q").images.shape == (0, 32, 32, 3)
-    assert any(note.startswith("role 'test' has no photographs") for note in dataset.meta["notes"])
-    with pytest.raises(DataError, match="has no photographs for role 'q'"):
-        dataset.require("q")
+    with pytest.raises(DataError, match=r"leaves roles q, test without photographs .*--rule photograph"):
+        build(FolderRecipe(path=str(root), size=32), tmp_path, workers=1)
 
 
 def test_every_fault_gets_one_sentence(dresden):
@@ -170,7 +173,7 @@ def test_every_fault_gets_one_sentence(dresden):
     (folder / "Kodak_M1063_2_11.JPG").write_bytes((folder / "Kodak_M1063_3_0.JPG").read_bytes())
     photo(folder / "IMG_0001.JPG", 77)
     (folder / "Kodak_M1063_4_99.JPG").write_bytes(b"")
-    findings = check(dresden, size=64)
+    findings = check(dresden, size=64).findings
     found = {(f.kind, f.file and f.file.rsplit("/", 1)[1]): str(f) for f in findings}
     expected = {
         ("undecodable", "Kodak_M1063_0_0.JPG"): "photo 'Casio/Kodak_M1063_0_0.JPG' cannot be decoded (truncated file).",
@@ -210,18 +213,20 @@ def test_build_stops_at_a_bad_file_and_exclude_txt_helps(dresden, tmp_path):
         )
     (dresden / "exclude.txt").write_text("# damaged\nCasio/Kodak_M1063_0_0.JPG\n")
     assert len(build(recipe, tmp_path, workers=1).photos("q")) == 11
-    assert not [f for f in check(dresden, 32) if f.kind == "undecodable"]
+    assert not [f for f in check(dresden, 32).findings if f.kind == "undecodable"]
 
 
 def test_a_manifest_with_faults(tmp_path):
     photo(tmp_path / "a.png")
     write_manifest(tmp_path, [("a.png", "m")], columns=("path", "camera_model"))
-    assert [f.kind for f in check(tmp_path)] == ["folder"] and "no column 'device'" in str(check(tmp_path)[0])
+    assert [f.kind for f in check(tmp_path).findings] == ["folder"] and "no column 'device'" in str(
+        check(tmp_path).findings[0]
+    )
     write_manifest(
         tmp_path, [("a.png", "m", "0", ""), ("b.png", "m", "1", ""), ("a.png", "m", "2", ""), ("c", "", "", "")]
     )
     (tmp_path / "c").write_bytes(b"x")
-    sentences = [str(f) for f in check(tmp_path, 32)]
+    sentences = [str(f) for f in check(tmp_path, 32).findings]
     assert "photo 'b.png' is in manifest.csv but not in the folder." in sentences
     assert "photo 'a.png' stands twice in manifest.csv." in sentences
     assert "photo 'c' has no camera_model in manifest.csv." in sentences
@@ -230,7 +235,7 @@ def test_a_manifest_with_faults(tmp_path):
 
 
 def test_nothing_to_read(tmp_path):
-    assert [str(f) for f in check(tmp_path / "nowhere")] == [f"'{tmp_path / 'nowhere'}' is not a folder."]
-    assert [f.kind for f in check(tmp_path)] == ["folder"]
+    assert [str(f) for f in check(tmp_path / "nowhere").findings] == [f"'{tmp_path / 'nowhere'}' is not a folder."]
+    assert [f.kind for f in check(tmp_path).findings] == ["folder"]
     with pytest.raises(DataError, match="has no photographs"):
         listing(FolderRecipe(path=str(tmp_path)))

@@ -18,8 +18,9 @@ from scipy.ndimage import gaussian_filter
 from benchbench.base.errors import BenchError, DataError
 from benchbench.base.seeds import stream
 from benchbench.contracts.roles import ROLES, check_disjoint, is_validation
-from benchbench.data.build import SHARD, build, data_id, open_dataset
+from benchbench.data.build import build, data_id, open_dataset
 from benchbench.data.export import contact_sheet, export
+from benchbench.data.shards import SHARD
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual import sensor
 from benchbench.data.virtual.cameras import camera_table

@@ -13,10 +13,11 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchbench.base.errors import BenchError
+from benchbench.base.jpeg import JpegCoding
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.measure import MEASURES
 from benchbench.contracts.protocol import Protocol
-from benchbench.evaluate.conditions import JpegTables, camera_tables, crafted
+from benchbench.evaluate.conditions import crafted
 from benchbench.evaluate.distortion import rescale, ssim
 from benchbench.evaluate.measures import BUILT_IN, measured
 
@@ -143,7 +144,11 @@ def test_conditions_are_what_a_file_gives_back() -> None:
     x = pictures()
     y = changed(x, 0.02)
     wanted = np.array([0, 1, 1])
-    tables = {0: JpegTables({0: [7] * 64, 1: [9] * 64}, 2), 1: JpegTables({0: [3] * 64, 1: [30] * 64}, 0)}
+    one, two = ((2, 2), (1, 1), (1, 1)), ((1, 1),) * 3
+    tables = {
+        0: JpegCoding(one, ((7,) * 64, (9,) * 64, (9,) * 64)),
+        1: JpegCoding(two, ((3,) * 64, (30,) * 64, (50,) * 64)),
+    }
 
     def sees(protocol: Protocol) -> torch.Tensor:
         condition = CONDITIONS.create(protocol.condition)
@@ -154,7 +159,7 @@ def test_conditions_are_what_a_file_gives_back() -> None:
     for i in range(len(x)):
         assert np.array_equal(levels(sees(Protocol(condition="jpeg-75"))[i]), saved(levels(y[i]), quality=75))
         mine = tables[int(wanted[i])]
-        expected = saved(levels(y[i]), qtables=dict(mine.tables), subsampling=mine.subsampling)
+        expected = saved(levels(y[i]), qtables=[list(t) for t in mine.tables], subsampling=mine.subsampling)
         assert np.array_equal(levels(sees(Protocol(condition="jpeg-target"))[i]), expected)
 
 
@@ -166,9 +171,10 @@ def test_tables_of_the_cameras_are_those_of_their_files(tmp_path: Path) -> None:
     from benchbench.data.virtual.recipe import VirtualRecipe
 
     recipe = VirtualRecipe(size=32, scenes=3, q_per_device=1, p_per_device=1, test_per_class=1)
-    found = camera_tables(build(recipe, tmp_path, workers=1))
+    found = build(recipe, tmp_path, workers=1).jpeg_codings()
     cameras = virtual.labels(recipe)
     assert sorted(found) == list(range(recipe.known))
     for c, mine in found.items():
-        assert [mine.tables[k] for k in sorted(mine.tables)] == quantization_tables(cameras[c].jpeg)
+        assert [list(t) for t in mine.tables[:2]] == quantization_tables(cameras[c].jpeg)
+        assert mine.tables[1] == mine.tables[2]
         assert mine.subsampling == {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}[str(cameras[c].jpeg.subsampling)]

@@ -16,7 +16,10 @@ from benchbench.contracts.fit import Fit, Setup
 from benchbench.contracts.target import Target, TargetCard
 from benchbench.contracts.task import TASKS, Judged, TaskContext, recorded
 from benchbench.contracts.trials import Trials
-from benchbench.evaluate.tasks.clustering import Clustering, k_means
+from benchbench.evaluate.tasks.clustering import Clustering, clustering_accuracies, k_means, named
+from benchbench.evaluate.tasks.crops import crops
+from benchbench.evaluate.tasks.verification import OTHERS
+from benchbench.evaluate.tasks.vote import COLUMNS, CROPS, Vote, accuracies
 from benchbench.metrics.intervals import metric_interval, sample
 from benchbench.records.cells import CellStore
 
@@ -43,7 +46,7 @@ class Asks(Target):
 
 
 class Answer(nn.Module):
-    devices = ("0", "1", "2", "9")
+    devices = ("0:2", "1:2", "2:2", "9:0")
 
     def __init__(self, answer: str) -> None:
         super().__init__()
@@ -68,18 +71,71 @@ def test_verification_records_a_float_a_trial(bench: Bench, tmp_path: Path) -> N
     summary = bench([Shift(strength=0.0, noise=0.0)], [target], splits=("in",))
     assert summary.sentence == "1 computed, 0 already there, 0 skipped, 0 failed", summary.failures
     (cell,) = CellStore(tmp_path / "a" / "r").cells()
-    assert set(cell.outcomes) == {"pce"} == set(cell.target.unattacked) and cell.target.task == "verification"
+    assert set(cell.outcomes) == {"pce", *OTHERS} == set(cell.target.unattacked) and cell.target.task == "verification"
     photos = Colors().open(tmp_path).photos("test")
     known = [i for i, c in enumerate(photos.camera) if c < 3]
-    place = Answer.devices.index("2")  # the device of all test photographs there
-    expected = [100 * (float(np.mean(photos.images[i]) / 255) + place) for i in known for _ in range(2)]
+    scores = [[100 * (float(np.mean(photos.images[i]) / 255) + k) for k in range(4)] for i in known]
+    own = [int(photos.camera[i]) for i in known]  # all test photographs there are of device 2 of their model
+    expected = [row[k] for row, k in zip(scores, own, strict=True) for _ in range(2)]
     assert cell.outcomes["pce"] == pytest.approx(expected, abs=1e-3)
+    turn = [row[(k + 1) % 4] for row, k in zip(scores, own, strict=True) for _ in range(2)]
+    assert cell.outcomes["other_0"] == pytest.approx(turn, abs=1e-3)
+    assert cell.outcomes["other_3"] == (None,) * len(expected), "three others are enrolled"
     task = TASKS.create("verification")
     assert task.metric("pce").value(cell.judged) == pytest.approx(np.mean(expected), abs=1e-3)
-    assert task.metric("escaped").value(cell.judged) == 0.0
-    assert metric_interval([cell], task.metric("pce")) is not None
+    passed = np.mean(np.array(expected) >= 60)
+    assert task.metric("escaped").value(cell.judged) == pytest.approx(1 - passed)
+    for key in ("pce", "others", "auc", "eer"):
+        assert metric_interval([cell], task.metric(key)) is not None
     again = bench([Shift(strength=0.0, noise=0.0)], [target], splits=("in",))
     assert again.sentence.startswith("0 computed, 1 already there")
+
+
+def verified(match: list[float], others: list[list[float]]) -> Judged:
+    columns = {name: np.full(len(match), np.nan) for name in OTHERS}
+    for k, name in enumerate(OTHERS[: len(others[0])]):
+        columns[name] = np.array([row[k] for row in others])
+    rows = np.arange(len(match))
+    return Judged(
+        photograph=rows,
+        true=rows * 0,
+        wanted=rows * 0 + 1,
+        outcomes={"pce": np.array(match), **columns},
+        known=3,
+        classes=3,
+        true_classes=(0,),
+    )
+
+
+def test_auc_and_eer_are_those_of_plain_loops() -> None:
+    rng = np.random.default_rng(0)
+    match, others = rng.normal(1, 1, 40).round(1), rng.normal(0, 1, (40, 2)).round(1)
+    judged = verified(match.tolist(), others.tolist())
+    task = TASKS.create("verification")
+    wins = [1.0 if m > o else 0.5 if m == o else 0.0 for m in match for o in others.ravel()]
+    found = task.metric("auc").value(judged)
+    assert found == pytest.approx(np.mean(wins), abs=1e-12)
+    best = min(
+        (abs(np.mean(match < t) - np.mean(others >= t)), (np.mean(match < t) + np.mean(others >= t)) / 2)
+        for t in np.unique(np.concatenate([match, others.ravel()]))
+    )
+    assert task.metric("eer").value(judged) == pytest.approx(best[1], abs=0.03)
+    apart = verified([10.0, 12.0, 11.0], [[1.0], [0.0], [2.0]])
+    assert task.metric("auc").value(apart) == pytest.approx(1.0)
+    assert task.metric("eer").value(apart) == 0.0
+    assert task.metric("others").value(apart) == pytest.approx(1.0)
+
+
+def test_the_interval_of_the_area_covers() -> None:
+    """DeLong's variance is the reference: the contributions' own gives the same within a few percent."""
+    rng = np.random.default_rng(1)
+    n = 200
+    match, other = rng.normal(1, 1, n), rng.normal(0, 1, n)
+    found = TASKS.create("verification").metric("auc").contributions(verified(match.tolist(), [[v] for v in other]))
+    assert found is not None
+    wins = (match[:, None] > other[None, :]).astype(float)
+    delong = wins.mean(1).var(ddof=1) / n + wins.mean(0).var(ddof=1) / n
+    assert n * found.values.var(ddof=1) == pytest.approx(delong, rel=0.15)
 
 
 def test_photographs_of_a_device_that_is_not_enrolled_have_no_score() -> None:
@@ -102,7 +158,7 @@ def test_photographs_of_a_device_that_is_not_enrolled_have_no_score() -> None:
 
 
 def test_clustering_needs_all_trials(bench: Bench, tmp_path: Path) -> None:
-    """Colors are as far apart as camera models can be: unattacked, no crop is apart; and parts do not matter."""
+    """Colors are as far apart as camera models can be: all are named correctly; and parts do not matter."""
     from benchbench_stega.shift import Shift
 
     target = Asks(task="clustering", answer="color")
@@ -111,26 +167,54 @@ def test_clustering_needs_all_trials(bench: Bench, tmp_path: Path) -> None:
         summary = bench([attack], [target], splits=("in",), where=where, workers=workers, batch=batch)
         assert summary.sentence == "1 computed, 0 already there, 0 skipped, 0 failed", summary.failures
     (one,), (many,) = (CellStore(tmp_path / w / "r").cells() for w in ("one", "many"))
-    assert one.outcomes == many.outcomes and len(one.outcomes) == 4
-    (metric,) = TASKS.create("clustering").metrics
-    assert metric.value(one.judged) == 0.0
-    found = sample(one, metric)
-    assert found is not None and found.values.sum() == metric.value(one.judged)
+    assert one.outcomes == many.outcomes and len(one.outcomes) == 30
+    for metric in TASKS.create("clustering").metrics:
+        assert metric.value(one.judged) is not None and not metric.higher
+        found = sample(one, metric)
+        assert found is not None and found.values.sum() == pytest.approx(metric.value(one.judged))
+    assert max(clustering_accuracies(one.judged, 1)) == 1.0, "with a start in each color"
+    assert np.mean(clustering_accuracies(one.judged, 3)) >= np.mean(clustering_accuracies(one.judged, 1))
 
 
-def test_the_share_of_crops_apart_is_counted() -> None:
-    clusters = [[0, 0, 0, 0], [0, 0, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]]
+def test_clusters_are_named_after_most_of_their_crops() -> None:
+    #                   photograph 0  1          2          3
+    clusters = np.array([2, 2, 2, 0, 2, 0, 2, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    true = np.array([5, 5, 3, 5])
+    # Cluster 2 holds crops of 5 alone; 0 three of 5 and three of 3, the smaller wins; 1 four of 5 and one of 3.
+    assert named(clusters, true, 4).tolist() == [5, 3, 3, 5], "photograph 1 is of 0 and 2 alike: the smaller"
+
+
+def test_votes_are_of_crops_that_no_batch_moves() -> None:
+    x = torch.rand(3, 3, 80, 88)
+    whole = crops(x, [7, 8, 9], "vote", 0, 4)
+    assert whole.shape == (12, 3, 40, 40)
+    assert crops(x[..., :24, :24], [7, 8, 9], "vote", 0, 1).shape[-2:] == (24, 24), "small ones are not cropped further"
+    assert torch.equal(whole[4:8], crops(x[1:2], [8], "vote", 0, 4))
+    assert not torch.equal(whole[:4], crops(x[:1], [7], "vote", 1, 4)[:4])
+    large = torch.arange(500 * 600).float().view(1, 1, 500, 600)
+    crop = crops(large, [0], "vote", 0, 1)[0, 0]
+    top, left = divmod(int(crop[0, 0]), 600)
+    assert torch.equal(crop, large[0, 0, top : top + 224, left : left + 224])
+
+
+def test_a_vote_is_won_by_most_crops_and_ties_by_the_smaller_class() -> None:
+    said = iter([[2, 2, 1, 0, 1, 1, 0, 0]] * len(COLUMNS))  # two photographs of four crops
+
+    def module(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(torch.tensor(next(said)), 3).float()
+
+    rows = np.arange(2)
+    trials = Trials(rows, np.array([2, 1]), rows)
+    found = Vote().examine(module, torch.rand(2, 3, 16, 16), trials, TaskContext(known=3, classes=3))
+    assert CROPS == 4 and all(found[name].tolist() == [2, 0] for name in COLUMNS)
     judged = Judged(
-        photograph=np.arange(4),
-        true=np.array([0, 0, 1, 1]),
-        wanted=np.array([1, 1, 0, 0]),
-        outcomes={f"cluster_{i}": np.array(column) for i, column in enumerate(zip(*clusters, strict=True))},
-        known=2,
-        classes=2,
-        true_classes=(0, 1),
+        photograph=rows, true=trials.true, wanted=rows, outcomes=found, known=3, classes=3, true_classes=(1, 2)
     )
-    (metric,) = Clustering.metrics
-    assert metric.value(judged) == pytest.approx(3 / 16)
+    assert accuracies(judged) == (0.5,) * 10
+    (metric,) = Vote.metrics
+    assert metric.value(judged) == pytest.approx(0.5)
+    unknown = Judged(**{**vars(judged), "classes": 2})
+    assert metric.value(unknown) is None and metric.undefined(2, (1, 2)) and accuracies(unknown) == ()
 
 
 def test_k_means_finds_what_is_there() -> None:
@@ -138,9 +222,10 @@ def test_k_means_finds_what_is_there() -> None:
     centers = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
     truth = rng.integers(0, 3, 120)
     points = centers[truth] + rng.normal(0, 0.5, (120, 2))
-    labels = k_means(points, 3)
-    assert np.array_equal(labels, k_means(points, 3)), "its starts are always the same"
-    assert all(len(set(labels[truth == k])) == 1 for k in range(3)) and len(set(labels)) == 3
+    runs = [k_means(points, 3, seed) for seed in range(10)]
+    assert np.array_equal(runs[0], k_means(points, 3, 0)), "a start is always the same"
+    apart = [all(len(set(labels[truth == k])) == 1 for k in range(3)) and len(set(labels)) == 3 for labels in runs]
+    assert sum(apart) >= 8
 
 
 @pytest.mark.parametrize(
@@ -170,19 +255,21 @@ def test_a_target_that_does_not_answer_its_task_is_named(
 
 def test_columns_are_what_the_task_declares() -> None:
     task = Clustering()
-    good = {f"cluster_{i}": np.zeros(3, np.int64) for i in range(4)}
-    assert recorded(task, good, 3)["cluster_0"] == (0, 0, 0)
+    good = {name: np.zeros(3, np.int64) for name in task.columns}
+    first = next(iter(good))
+    assert recorded(task, good, 3)[first] == (0, 0, 0)
     for wrong, complaint in (
-        ({"cluster_0": np.zeros(3, np.int64)}, "are expected"),
-        (good | {"cluster_1": np.zeros(2, np.int64)}, r"has shape \(2,\)"),
-        (good | {"cluster_1": np.zeros(3)}, "holds float64; integers are expected"),
+        ({first: np.zeros(3, np.int64)}, "are expected"),
+        (good | {first: np.zeros(2, np.int64)}, r"has shape \(2,\)"),
+        (good | {first: np.zeros(3)}, "holds float64; integers are expected"),
     ):
         with pytest.raises(ValueError, match=complaint):
             recorded(task, wrong, 3)
     verification = TASKS.create("verification")
-    assert recorded(verification, {"pce": np.array([1.5, np.nan])}, 2) == {"pce": (1.5, None)}
+    scores = {name: np.array([1.5, np.nan]) for name in verification.columns}
+    assert recorded(verification, scores, 2)["pce"] == (1.5, None)
     with pytest.raises(ValueError, match="infinite"):
-        recorded(verification, {"pce": np.array([np.inf])}, 1)
+        recorded(verification, {name: np.array([np.inf]) for name in verification.columns}, 1)
     rows = np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="no attribute 'devices'"):
         verification.examine(lambda x: x, torch.zeros(1), Trials(rows, rows, rows), TaskContext(known=1, classes=1))

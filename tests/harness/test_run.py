@@ -336,6 +336,18 @@ def test_the_attacks_own_evaluator_is_asked(bench: Bench, tmp_path: Path, monkey
     assert own_evaluator(cells["shift"]) == pytest.approx(np.mean([n / 6 for n in hits["shift"]]))
     none = cells["shift"].craft.model_copy(update={"surrogate_hits": (0, 0, 0)})
     assert own_evaluator(cells["shift"].model_copy(update={"craft": none})) == 0, "fooled never is not missing"
+    both = {"all": lambda x: -x, "blind": lambda x: 0 * x, "sees": lambda x: x}
+    monkeypatch.setattr(
+        Shift, "surrogate", lambda self, x, context: {n: f(context.networks["centers"](x)) for n, f in both.items()}
+    )
+    bench([Shift(strength=1.0)], splits=("in",), where="streams")
+    cell = next(CellStore(tmp_path / "streams" / "r").cells())
+    assert cell.craft.stream_hits == {"blind": (6, 0, 0), "sees": hits["shift"]}, "class 0 where all logits are equal"
+    assert cell.craft.surrogate_hits != hits["shift"]
+    assert own_evaluator(cell, "sees") == own_evaluator(cells["shift"])
+    monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: {"sees": context.networks["centers"](x)})
+    (reason,) = bench([Shift()], splits=("in",), where="half").failures.values()
+    assert reason.startswith("surrogate() of 'shift' raised ValueError: streams sees without 'all'")
     monkeypatch.setattr(Shift, "surrogate", lambda self, x, context: x.mean())
     summary = bench([Shift(), Fade()], splits=("out",))
     (reason,) = summary.failures.values()

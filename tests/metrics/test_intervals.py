@@ -13,13 +13,15 @@ from benchbench.metrics import rates
 from benchbench.metrics.intervals import (
     Sample,
     combine,
+    contrast,
     contributions,
     difference,
-    population_mean,
     ranks,
     rate_interval,
+    ratio,
     wilson,
 )
+from benchbench.metrics.populations import population_contrast, population_mean
 from benchbench.records.cells import CellStore
 
 
@@ -203,3 +205,55 @@ def test_targets_as_a_sample_cover_the_population() -> None:
 def test_targets_of_other_photographs_or_one_alone_are_no_sample() -> None:
     assert population_mean([sample([0.2, 0.4, 0.6])]) is None
     assert population_mean([sample([0.2, 0.4]), sample([0.2, 0.4]), sample([0.2, 0.4], name="out")]) is None
+
+
+def test_ratios_cover_what_they_say() -> None:
+    """A share of a limit's rate, on the same photographs: what makes them easy for both cancels."""
+    rng = np.random.default_rng(8)
+    for low, high in ((0.3, 0.7), (0.05, 0.8)):
+        rounds, covered = 600, 0
+        for _ in range(rounds):
+            ease = rng.beta(4, 4, 96) * 2
+            first, second = (rng.binomial(5, np.clip(p * ease, 0, 1)) / 5 for p in (low, high * 0.6))
+            truth = low / _expected(high * 0.6)
+            found = ratio([sample(first)], [sample(second)])
+            assert found is not None
+            covered += found.low <= truth * _expected(low) / low <= found.high
+        assert 0.92 <= covered / rounds <= 0.99
+
+
+def _expected(p: float) -> float:
+    """Return the mean of clip(p x ease, 0, 1), by many draws."""
+    return float(np.clip(p * 2 * np.random.default_rng(0).beta(4, 4, 400_000), 0, 1).mean())
+
+
+def test_ratios_where_there_is_none() -> None:
+    never, often = [sample(np.zeros(30))], [sample(np.full(30, 0.8))]
+    assert ratio(often, never) is None and ratio(often, [sample(np.full(30, 0.8), name="out")]) is None
+    found = ratio(never, often)
+    assert found is not None and found.value == found.low == 0 < found.high < 0.3
+    alike = ratio(often, often)
+    assert alike is not None and alike.value == pytest.approx(1) and alike.low < 1 < alike.high
+
+
+def test_contrasts_of_targets_cover_the_population() -> None:
+    """Two attacks on the same sample of targets, and one attack on two samples."""
+    rng = np.random.default_rng(9)
+    rounds, paired, apart, narrow = 400, 0, 0, 0
+    for _ in range(rounds):
+        photographs, targets = rng.normal(0, 1, 96), rng.normal(0, 0.7, 24)
+        each = rng.normal(0, 0.7, (2, 24))  # what one attack has with one target
+        chance = 1 / (1 + np.exp(-(photographs + targets[:, None] + each[..., None])))
+        samples = [[sample(rng.binomial(5, row) / 5) for row in one] for one in chance]
+        both = [(s / 24, f"t{k}", samples[i][k]) for i, s in ((0, 1.0), (1, -1.0)) for k in range(24)]
+        halves = [
+            (s / 12, f"t{k}", samples[0][k]) for s, part in ((1.0, range(12)), (-1.0, range(12, 24))) for k in part
+        ]
+        two, one = population_contrast(both), population_contrast(halves)
+        fixed = contrast((w, s) for w, _, s in both)
+        assert two is not None and one is not None and fixed is not None
+        paired += two.low <= 0 <= two.high
+        apart += one.low <= 0 <= one.high
+        narrow += fixed.low <= 0 <= fixed.high
+    assert 0.925 <= paired / rounds <= 0.985 and 0.925 <= apart / rounds <= 0.985 and narrow / rounds < 0.7
+    assert population_contrast([(1.0, "t", samples[0][0]), (-1.0, "t", samples[1][0])]) is None

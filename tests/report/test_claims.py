@@ -119,3 +119,26 @@ def test_cells_with_the_papers_rates_bear_out_what_they_can(paper_cells: list[Ce
     unreadable = {"cama-spoc", "spoc-misl", "spoc-bands", "cama-wins"}
     assert {key for key, value in verdicts.items() if value is None} == unreadable
     assert {value for key, value in verdicts.items() if key not in unreadable} == {TRUE}
+
+
+def test_claims_for_other_targets_are_wider_and_may_be_open(make_cell: MakeCell) -> None:
+    """Cama is 6 points ahead in the mean, by one target of eight: so of these, and not told apart of others."""
+    cama = cells_of(make_cell, "cama", lambda p: 0.9 if (p[0], *p[2:]) == ("partial", "vgg16", "rgb") else 0.4)
+    spoc = cells_of(make_cell, "spoc-cgan", lambda p: 0.395)
+    made = table([*cama, *spoc])
+    fixed, wider = made.entry("cama-rgb", "difference"), made.entry("cama-rgb", "population")
+    assert made.entry("cama-rgb", "verdict").value == TRUE
+    assert made.entry("cama-rgb", "population_verdict").value == OPEN
+    assert fixed.value == wider.value and fixed.interval is not None and wider.interval is not None
+    assert wider.interval[0] < 0 < fixed.interval[0] < fixed.interval[1] < wider.interval[1]
+    assert {made.entry("cama-misl", key).value for key in ("population", "population_verdict")} == {None}
+
+
+def test_streams_of_an_evaluator_stand_apart(make_cell: MakeCell) -> None:
+    cells = list(cells_of(make_cell, "cama", lambda p: 0.5))
+    crafts = [c.craft.model_copy(update={"stream_hits": {"E_H": (450,) * 6, "E_L": (300,) * 6}}) for c in cells]
+    made = table([c.model_copy(update={"craft": craft}) for c, craft in zip(cells, crafts, strict=True)])
+    assert made.remarks[0] == (
+        "TSR in percent on the streams of own evaluators: Cama in E_H 90.0, E_L 60.0; Cama out E_H 75.0, E_L 50.0."
+    )
+    assert not any("streams" in remark for remark in table(cells).remarks)

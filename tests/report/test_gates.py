@@ -126,3 +126,26 @@ def test_shared_pictures_and_devices_are_found_in_the_pixels(plugin: Path) -> No
 
     leaky = Leaky(album.data_id, album.known, album.size, album.each)
     assert shared_with_test(leaky) == {"pictures": 1, "devices": 1, "scenes": None}
+
+
+def limit(make_cell: MakeCell, tsr: float, **more: Any) -> Cell:
+    """Return a cell of an attack that knows the scene."""
+    settings = {"params": {"psnr": 35.0}, "title": "seer"} | more
+    return make_cell("seer", tsr=tsr, control=True, knowledge="oracle", **settings)
+
+
+@pytest.mark.parametrize(("tsr", "passed"), [(0.75, True), (0.65, False)])
+def test_photographs_that_leave_attacks_no_room(make_cell: MakeCell, tsr: float, passed: bool) -> None:
+    cells = [limit(make_cell, tsr - 0.1), limit(make_cell, tsr + 0.1, split="out", usr=0.95), make_cell()]
+    gate = check(cells, "limit")
+    assert gate.passed is passed
+    assert gate.figures.startswith(f"seer (limit) {100 * tsr:.1f} % [") and gate.figures.endswith("mean of 1 targets")
+    # It is a control that hits what it wants; the gate of noise does not mean it.
+    assert check(cells, "noise").passed is None
+
+
+def test_a_limit_that_was_not_run_is_missing(make_cell: MakeCell) -> None:
+    for cells in ([make_cell()], [make_cell(), limit(make_cell, 0.9, params={"psnr": 28.0})]):
+        gate = check(cells, "limit")
+        assert gate.passed is None and gate.word == "not checked"
+        assert gate.figures == "no attack that knows the scene has been run at 35 dB"

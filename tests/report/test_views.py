@@ -26,6 +26,7 @@ from benchbench.report import (
     write_summary,
 )
 from benchbench.report.groups import groups
+from benchbench.report.papers.cama2020 import published
 from benchbench.report.ranking import leaderboard_table
 
 MakeCell = Callable[..., Cell]
@@ -245,3 +246,34 @@ def test_the_leaderboard_as_a_table_has_the_papers_means(paper_cells: list[Cell]
     spoc = made.entry("spoc-cgan", "tsr")
     assert spoc.value is None and spoc.published is not None, "three of its cells are not readable in the paper"
     assert made.entry("noise", "rank").value is None
+
+
+def test_a_limit_is_marked_and_others_are_its_share(make_cell: MakeCell) -> None:
+    """It stands below the attacks, has no rank, is never bold, and what it scores is what others are held against."""
+    places = [(published.target_name(o, b, p), split) for o, b, p in published.grid() for split in ("in", "out")]
+    ours = [make_cell("cama", name, split, tsr=0.3, usr=0.9) for name, split in places]
+    theirs = [make_cell("misl-cgan", name, split, tsr=0.2, usr=0.9) for name, split in places]
+    knows = [
+        make_cell(
+            "seer", n, s, tsr=0.8, usr=0.95, control=True, knowledge="oracle", params={"psnr": 35.0}, title="seer"
+        )
+        for n, s in places
+    ]
+    (group,) = groups([*ours, *theirs, *knows])
+    made = leaderboard_table(group, show_published=False)
+    assert [row.label for row in made.rows] == ["Cama", "MISL", "seer (limit)"]
+    assert [column.title for column in made.columns].count("TSR by seer (limit)'s") == 1
+    share = made.entry("cama", "share_of_limit")
+    assert share.value == pytest.approx(0.375, abs=1e-3) and share.interval is not None
+    assert share.interval[0] < 0.375 < share.interval[1]
+    limit = made.row(group.attacks[-1].key)
+    assert limit.entries[0].value is None and not limit.ranked
+    assert made.entry(limit.key, "share_of_limit").reason(made.columns[3]) == "the limit itself"
+    assert {i for i, _, _ in made.best()} == {0, 1}, "MISL has the same USR as Cama; the limit's is higher and not bold"
+    row = next(csv.DictReader(io.StringIO(leaderboard_csv([*ours, *theirs, *knows]))))
+    assert float(row["share_of_limit"]) == share.value
+    (alone,) = groups([*ours, *theirs, *knows[1:]])
+    table = leaderboard_table(alone, show_published=False)
+    assert table.entry("cama", "share_of_limit").value is None, "a target is missing"
+    (none,) = groups([*ours, *theirs])
+    assert "share_of_limit" not in {column.key for column in leaderboard_table(none, show_published=False).columns}

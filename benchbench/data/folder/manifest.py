@@ -2,60 +2,72 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import cast
 
-from benchbench.base.errors import DataError
-from benchbench.contracts.layout import Layout, PhotoFile, Reading
+from benchbench.contracts.layout import Folder, Layout, PhotoFile, Reading
+from benchbench.contracts.roles import ROLES, Role
+from benchbench.data.folder.table import read_table
 
 FILE = "manifest.csv"
+_WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": None}
 
 
 class Manifest(Layout):
-    """A manifest.csv in the folder, with the columns path, camera_model, device and, if known, scene."""
+    """A manifest.csv with the columns path, camera_model, device and, if known, scene, role (q, p, test) and known."""
 
-    def matches(self, root: Path) -> float:
+    def matches(self, folder: Folder) -> float:
         """See `Layout.matches`: who writes a manifest wants it read, whatever the files are named."""
-        return self.SAID if (root / FILE).is_file() else 0.0
+        return self.SAID if FILE in folder.known else 0.0
 
-    def read(self, root: Path, excluded: Collection[str]) -> Reading:
+    def read(self, folder: Folder) -> Reading:
         """See `Layout.read`.
 
         Raises:
             DataError: no manifest.csv, one that is no CSV in UTF-8, or one without the columns.
         """
-        entries, wrong, seen = [], {}, set()
-        for row in _rows(root / FILE):
-            fields = {k: (v or "").strip() for k, v in row.items() if isinstance(k, str) and isinstance(v, str)}
-            path = Path(fields.get("path", "")).as_posix()
-            if path in excluded or path == ".":
+        found, seen = Reading([]), set()
+        needed, optional = ("path", "camera_model", "device"), ("scene", "role", "known")
+        for line, row in read_table(folder.root / FILE, needed, optional):
+            path = PurePosixPath(row["path"]).as_posix()
+            if path in folder.excluded:
                 continue
-            model, device = fields.get("camera_model", ""), fields.get("device", "")
             if path in seen:
-                wrong[path] = "stands twice in manifest.csv"
-            elif not (root / path).is_file():
-                wrong[path] = "is in manifest.csv but not in the folder"
-            elif not model or not device:
-                wrong[path] = f"has no {'camera_model' if not model else 'device'} in manifest.csv"
-            else:
-                entries.append(PhotoFile(path, model, device, fields.get("scene") or None))
+                found.wrong[path] = f"stands twice in {FILE}"
+                continue
             seen.add(path)
-        return entries, wrong
+            fault = _fault(path, row, folder)
+            if fault:
+                found.wrong[path if path != "." else f"line {line}"] = fault
+                continue
+            role = cast(Role, row["role"].lower()) if row.get("role") else None
+            known = _WORDS[row.get("known", "").lower()]
+            scene = row.get("scene") or None
+            found.entries.append(PhotoFile(path, row["camera_model"], row["device"], scene, role, known))
+        if left := [path for path in folder.photographs if path not in seen]:
+            found.aside[f"are not named in {FILE}"] = left
+        both = {entry.model for entry in found.entries if entry.known} & {
+            entry.model for entry in found.entries if entry.known is False
+        }
+        for entry in [entry for entry in found.entries if entry.model in both and not entry.known]:
+            found.entries.remove(entry)
+            found.wrong[entry.path] = f"is of model '{entry.model}', which other lines of {FILE} call known"
+        return found
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text)
-            missing = {"path", "camera_model", "device"} - set(reader.fieldnames or ())
-            rows = list(reader)
-    except FileNotFoundError:
-        raise DataError(f"'{file.parent}' has no {FILE}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"'{file}' is not a CSV file in UTF-8 ({error}).") from None
-    if missing:
-        raise DataError(
-            f"'{file}' has no column '{min(missing)}'; columns are path, camera_model, device and, if known, scene."
-        )
-    return rows
+def _fault(path: str, row: dict[str, str], folder: Folder) -> str:
+    """Return the end of a sentence on what is wrong with a line, or nothing."""
+    if path == ".":
+        return f"of {FILE} has no path"
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return "lies outside the folder"
+    if path not in folder.known:
+        return f"is in {FILE} but not in the folder"
+    for column in ("camera_model", "device"):
+        if not row.get(column):
+            return f"has no {column} in {FILE}"
+    if row.get("role") and row["role"].lower() not in ROLES:
+        return f"has the role '{row['role']}' in {FILE}; roles are {', '.join(ROLES)}"
+    if row.get("known", "").lower() not in _WORDS:
+        return f"has '{row['known']}' as known in {FILE}; write yes or no"
+    return ""

@@ -1,12 +1,13 @@
-"""Clustering: which photographs belong together? K-means over features of several crops of each photograph.
+"""Clustering: which photographs belong together? K-means over features of many crops of each photograph.
 
-It needs all trials of a cell before it can say anything of one. Source: Andrews et al. 2020 (SiamTE), section on
-clustering; the number of clusters is that of the true camera models.
+A photograph belongs to the cluster of most of its crops; a cluster is named after the camera model of most crops in it.
+It needs all trials of a cell before it can say anything of one. Source: Chen et al. 2020 (SiamTE), section 4.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,78 +15,110 @@ from numpy.typing import NDArray
 
 from benchbench.contracts.task import Contributions, Judged, Metric, Outcomes, Task, TaskContext
 from benchbench.evaluate.tasks.classification import answer
+from benchbench.evaluate.tasks.crops import SIDE, crops
+from benchbench.evaluate.tasks.vote import share_of_hits
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from benchbench.contracts.trials import Trials
 
-CROPS = 4
-"""Quarters of the photograph."""
-RESTARTS = 10
+Float = NDArray[np.float64]
+MULTIPLES = (1, 2, 3)
+"""Clusters: so many for each true camera model."""
+REPEATS = 10
+FEW, MANY = 16, 128
+"""Crops of a photograph: many, as in the paper, where it is large enough for crops of the paper's size."""
+ITERATIONS = 50
 
 
-def _apart(judged: Judged) -> Contributions | None:
-    """Return the share of crops outside the cluster that holds most crops of their camera model."""
+def columns_of(multiple: int) -> tuple[str, ...]:
+    """Return the columns of one number of clusters, by repetition."""
+    return tuple(f"named_{multiple}n_{r}" for r in range(REPEATS))
+
+
+def clustering_accuracies(judged: Judged, multiple: int) -> tuple[float, ...]:
+    """Return the accuracy of each repetition; nothing without trials."""
     if not len(judged.true):
-        return None
-    clusters = np.stack([judged.outcomes[f"cluster_{i}"] for i in range(CROPS)], axis=1).astype(np.int64)
-    home = {
-        int(true): int(np.argmax(np.bincount(clusters[judged.true == true].ravel()))) for true in np.unique(judged.true)
-    }
-    away = (clusters != np.array([home[int(t)] for t in judged.true])[:, None]).mean(axis=1)
-    weight = np.full(len(away), 1 / len(away))
-    return Contributions(judged.sums(weight * away), judged.sums(weight))
+        return ()
+    found = [float((judged.outcomes[name] == judged.true).mean()) for name in columns_of(multiple)]
+    return tuple(found)
 
 
-def _value(judged: Judged) -> float | None:
-    found = _apart(judged)
+def _accuracy(multiple: int, judged: Judged) -> Contributions | None:
+    return share_of_hits(judged, columns_of(multiple))
+
+
+def _value(multiple: int, judged: Judged) -> float | None:
+    found = _accuracy(multiple, judged)
     return float(found.values.sum()) if found is not None else None
 
 
 class Clustering(Task):
-    """The target returns features, (N, any); each photograph's crops are clustered with those of all others."""
+    """The target returns features, (N, any), for crops; what they are called plays no part in clustering them."""
 
     name = "clustering"
     title = "Clustering"
-    columns: ClassVar[Mapping[str, type]] = {f"cluster_{i}": int for i in range(CROPS)}
-    metrics: ClassVar[tuple[Metric, ...]] = (
+    version = 2
+    columns: ClassVar[Mapping[str, type]] = {name: int for m in MULTIPLES for name in columns_of(m)}
+    metrics: ClassVar[tuple[Metric, ...]] = tuple(
         Metric(
-            key="apart",
-            title="apart",
+            key=f"accuracy_{m}n",
+            title=f"accuracy, K = {m if m > 1 else ''}n",
             unit="%",
-            higher=True,
-            text="crops outside the cluster that holds most crops of their camera model",
-            value=_value,
-            contributions=_apart,
-        ),
+            higher=False,
+            text=f"photographs in a cluster named after their model, {m} clusters a model, mean of {REPEATS} starts",
+            value=partial(_value, m),
+            contributions=partial(_accuracy, m),
+        )
+        for m in MULTIPLES
     )
 
     def examine(self, module: Callable[[Tensor], Tensor], x: Tensor, trials: Trials, context: TaskContext) -> Outcomes:
-        """Return the features of each quarter, (N, 4, features)."""
-        h, w = x.shape[-2] // 2, x.shape[-1] // 2
-        quarters = [x[..., i : i + h, j : j + w] for i in (0, h) for j in (0, w)]
-        found = [
-            answer(module, crop.contiguous(), (len(x), None), "features").float().cpu().numpy() for crop in quarters
-        ]
-        return {"features": np.stack(found, axis=1)}
+        """Return the features of each photograph's crops, (N, crops, features)."""
+        count = MANY if min(x.shape[-2:]) >= 2 * SIDE else FEW
+        asked = crops(x, trials.image.tolist(), "clustering", 0, count)
+        found = answer(module, asked, (len(asked), None), "features").float().cpu().numpy()
+        return {"features": found.reshape(len(x), count, -1)}
 
     def finish(self, outcomes: Outcomes, trials: Trials, context: TaskContext) -> Outcomes:
-        """Return the cluster of each crop, after K-means over all of them."""
+        """Return the camera model that each photograph's cluster is named after, by number of clusters and start."""
         features = np.asarray(outcomes["features"], np.float64)
-        found = k_means(features.reshape(-1, features.shape[-1]), len(np.unique(trials.true)))
-        return {f"cluster_{i}": found.reshape(-1, CROPS)[:, i] for i in range(CROPS)}
+        length = np.sqrt(np.square(features).sum(axis=2, keepdims=True))
+        unit = features / np.maximum(length, 1e-12)
+        models = len(np.unique(trials.true))
+        return {
+            name: named(k_means(unit.reshape(-1, unit.shape[2]), multiple * models, start), trials.true, unit.shape[1])
+            for multiple in MULTIPLES
+            for start, name in enumerate(columns_of(multiple))
+        }
 
 
-def k_means(points: NDArray[np.float64], clusters: int) -> NDArray[np.int64]:
-    """Return the cluster of each point, (N, features) to (N,): the best of ten k-means++ starts, always the same."""
+def named(clusters: NDArray[np.int64], true: NDArray[np.int64], crops: int) -> NDArray[np.int64]:
+    """Return what each photograph's cluster is named after, (N,).
+
+    Args:
+        clusters: of all crops, (N * crops,), a photograph's after one another.
+        true: class of each photograph, (N,).
+
+    Of equals the smaller number wins, of clusters as of classes.
+    """
+    names = np.zeros(int(np.max(clusters)) + 1, np.int64)
+    labels = np.repeat(true, crops)
+    for cluster in np.unique(clusters):
+        names[cluster] = np.argmax(np.bincount(labels[clusters == cluster]))
+    home = [int(np.argmax(np.bincount(row))) for row in clusters.reshape(-1, crops)]
+    return names[np.array(home, np.int64)]
+
+
+def k_means(points: Float, clusters: int, seed: int) -> NDArray[np.int64]:
+    """Return the cluster of each point, (N, features) to (N,), from one k-means++ start; always the same for a seed."""
+    import warnings
+
     from scipy.cluster.vq import kmeans2
 
-    best: tuple[float, NDArray[np.int64]] | None = None
-    for seed in range(RESTARTS):
-        centers, labels = kmeans2(points, min(clusters, len(points)), minit="++", seed=seed, missing="warn")
-        spread = float(np.square(points - centers[labels]).sum())
-        if best is None or spread < best[0]:
-            best = (spread, labels.astype(np.int64))
-    assert best is not None
-    return best[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a cluster that lost all its points
+        labels = kmeans2(points, min(clusters, len(points)), iter=ITERATIONS, minit="++", seed=seed)[1]
+    found: NDArray[np.int64] = labels.astype(np.int64)
+    return found

@@ -29,3 +29,23 @@ class DenseNet100(Backbone[DenseNetShape]):
         from timm.models.densenet import DenseNet
 
         return DenseNet(shape.growth, shape.blocks, in_chans=in_channels, num_classes=classes, drop_rate=dropout)
+
+
+class DeepDenseNetShape(Section):
+    """DenseNet-BC in four blocks: growth rate and layers a block; the stem has twice the growth rate's channels."""
+
+    growth: int = 32
+    blocks: tuple[int, int, int, int] = (6, 12, 48, 32)
+
+
+class DenseNet201(Backbone[DeepDenseNetShape]):
+    """DenseNet-201: four dense blocks."""
+
+    shape = DeepDenseNetShape
+    cost = 1.45
+
+    def build(self, shape: DeepDenseNetShape, in_channels: int, classes: int, dropout: float) -> nn.Module:
+        """See `Backbone.build`."""
+        from timm.models.densenet import DenseNet
+
+        return DenseNet(shape.growth, shape.blocks, in_chans=in_channels, num_classes=classes, drop_rate=dropout)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from benchbench.base.identity import digest
+from benchbench.base.jpeg import JpegCoding, jpeg_header
 from benchbench.contracts.source import Facts
 
 MODELS = ("red", "green", "blue", "yellow", "cyan")
@@ -50,15 +51,17 @@ class Album:
         device = np.full(len(camera), {"q": 0, "p": 1, "test": 2}[role])
         return Pictures(images, camera.astype(np.int64), device, np.full(len(camera), -1), names)
 
-    def camera_file(self, role: str, index: int) -> bytes | None:
-        """Return the photograph as a JPEG file, whose quantization tables only its camera model has."""
-        if not self.jpegs:
-            return None
-        photos, file = self.photos(role), BytesIO()
-        Image.fromarray(photos.images[index]).save(file, "JPEG", quality=QUALITY[photos.camera[index]])
-        return file.getvalue()
+    def jpeg_codings(self) -> dict[int, JpegCoding]:
+        """Return how each known camera model compresses: with quantization tables of its own."""
+        found = {}
+        for c in range(self.known if self.jpegs else 0):
+            file = BytesIO()
+            Image.new("RGB", (8, 8)).save(file, "JPEG", quality=QUALITY[c])
+            found[c] = jpeg_header(file.getvalue()).coding
+        return found
 
     scenes_apart = False
+    warning = ""
     whole = True
 
     def classes(self, role: str) -> np.ndarray:

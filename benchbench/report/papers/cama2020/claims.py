@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.populations import population_contrast
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import AttackRow, Group, mean
-from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.model import Column, Entry, Row, Table, show
 from benchbench.report.papers.cama2020 import published
 from benchbench.report.papers.cama2020.words import LABELS, SAME
 
@@ -136,7 +137,8 @@ def claims_table(group: Group) -> Table:
     what = (
         "Each sentence compares two mean TSR, in percent: over all 48 targets and both splits unless it names some,"
         f' each cell weighing the same; "as well" allows {100 * AS_WELL:.0f} points less. It holds here where the 95 %'
-        " interval of the difference, over photographs, says so."
+        " interval of the difference, over scenes, says so. The last two columns take the targets for a sample as well:"
+        " what holds there holds of other targets like these."
     )
     return Table(
         number="claims",
@@ -151,10 +153,13 @@ def claims_table(group: Group) -> Table:
             Column("second", "against"),
             Column("difference", "Difference"),
             Column("verdict", "here", "text"),
+            Column("population", "Difference, other targets"),
+            Column("population_verdict", "there too", "text"),
         ),
         rows=tuple(rows),
         remarks=(
             *captions.left_out(group),
+            *_streams(group),
             "Of SpoC's row in the paper's table 3a three cells are not readable and left out.",
         ),
         facts=group.facts,
@@ -168,20 +173,20 @@ def _row(claim: Claim, group: Group) -> Row:
     first, second = _ours(claim.first, group), _ours(claim.second, group)
     entries = [Entry(theirs[0]), Entry(theirs[1]), Entry(claim.verdict(gap, gap))]
     if first is None or second is None:
-        return Row(claim.key, claim.text, (*entries, *[Entry(None, INCOMPLETE)] * 4), ranked=False)
+        return Row(claim.key, claim.text, (*entries, *[Entry(None, INCOMPLETE)] * 6), ranked=False)
     for cells in (first, second):
         found = intervals.mean_rate(cells, "tsr")
         entries.append(Entry(mean([r for c in cells if (r := rates.tsr(c)) is not None]), interval=_bounds(found)))
     parts = []
     for sign, cells in zip((1.0, -1.0), (first, second), strict=True):
-        samples = [s for c in cells if (s := intervals.contributions(c, "tsr")) is not None]
-        parts += [(sign / len(samples), s) for s in samples]
-    estimate = intervals.contrast(parts)
-    if estimate is None:
-        few = "too few photographs"
-        return Row(claim.key, claim.text, (*entries, Entry(None, few), Entry(None, few)), ranked=False)
-    entries.append(Entry(estimate.value, interval=_bounds(estimate)))
-    entries.append(Entry(claim.verdict(estimate.low, estimate.high)))
+        samples = [(c.target.name, s) for c in cells if (s := intervals.contributions(c, "tsr")) is not None]
+        parts += [(sign / len(samples), name, s) for name, s in samples]
+    for estimate in (intervals.contrast((w, s) for w, _, s in parts), population_contrast(parts)):
+        if estimate is None:
+            entries += [Entry(None, "too few photographs")] * 2
+        else:
+            entries.append(Entry(estimate.value, interval=_bounds(estimate)))
+            entries.append(Entry(claim.verdict(estimate.low, estimate.high)))
     return Row(claim.key, claim.text, tuple(entries), ranked=False)
 
 
@@ -196,7 +201,19 @@ def _wins(group: Group) -> Row:
     none = Entry("")
     paper, there = _won(theirs)
     here = [Entry(None, INCOMPLETE)] * 2 if any(None in values for values in ours) else _won(ours)
-    return Row("cama-wins", text, (paper, none, there, here[0], none, none, here[1]), ranked=False)
+    return Row("cama-wins", text, (paper, none, there, here[0], none, none, here[1], none, none), ranked=False)
+
+
+def _streams(group: Group) -> tuple[str, ...]:
+    """Return the remark about success on each stream of an attack's own evaluator, where records tell them apart."""
+    found = []
+    for attack in group.attacks:
+        for split in ("in", "out"):
+            rates_of = [(name, group.surrogate(attack, split, name)) for name in group.streams]
+            texts = [f"{name} {show(rate, 'rate')}" for name, rate in rates_of if rate is not None]
+            if texts:
+                found.append(f"{attack.label} {split} {', '.join(texts)}")
+    return (f"TSR in percent on the streams of own evaluators: {'; '.join(found)}.",) if found else ()
 
 
 def _won(table: Sequence[Sequence[float | None]]) -> list[Entry]:

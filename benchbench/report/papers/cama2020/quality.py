@@ -20,7 +20,7 @@ def psnr_table(group: Group, *, show_published: bool) -> Table:
         *group.attacks,
     ]
     rank = {name: i for i, name in enumerate(theirs)}
-    rows_wanted.sort(key=lambda a: (a.control, rank.get(a.name, len(rank))))
+    rows_wanted.sort(key=lambda a: (*a.apart, rank.get(a.name, len(rank))))
     columns = (Column("in", "In", "decibel"), Column("out", "Out", "decibel"))
     rows, remarks = [], list(captions.left_out(group))
     for attack in rows_wanted:

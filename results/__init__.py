@@ -1,0 +1,1 @@
+"""The reference results, installed as `benchbench_reference` with their packs."""
