@@ -116,36 +116,12 @@ def _virtual(
     progress: Progress,
 ) -> None:
     work.mkdir(exist_ok=True)
-<<<<<<< HEAD
-    photographer: Photographer
-    about: dict[str, Any]
-    calls: list[_Call]
-    with _Crew(workers, progress) as crew:
-        if isinstance(recipe, VirtualRecipe):
-            items, scene_dir = virtual.plan(recipe), work / "scenes"
-            scene_dir.mkdir(exist_ok=True)
-            photographer = VirtualPhotographer(recipe, scene_dir)
-            # A test scene is seen once, and rendered by whoever takes that photograph.
-            _run_scenes(
-                crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles and s.role != "test"], scene_dir
-            )
-            models = tuple(camera.name for camera in virtual.labels(recipe))
-            about = {"name": "virtual-neutral" if recipe.neutral else "virtual", "known": recipe.known}
-        else:
-            listing = folder.listing(recipe)
-            items, models = listing.items, listing.camera_models
-            photographer = folder.FolderReader(Path(recipe.path), recipe.size, listing.total)
-            about = {"name": Path(recipe.path).resolve().name, "known": listing.known, "notes": listing.notes}
-        shards = [(role, k, items[role][k : k + SHARD]) for role in roles for k in range(0, len(items[role]), SHARD)]
-        todo = [s for s in shards if not _shard_path(work, s[0], s[1]).is_file()]
-        calls = [(_make_shard, (photographer, part, _shard_path(work, role, k)), len(part)) for role, k, part in todo]
-        total = sum(len(items[role]) for role in roles)
-        crew.run("photographs", calls, done=total - sum(len(s[2]) for s in todo))
-=======
     items, scene_dir = virtual.plan(recipe), work / "scenes"
     with Crew(workers, progress) as crew:
         scene_dir.mkdir(exist_ok=True)
-        _run_scenes(crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles], scene_dir)
+        # A test scene is seen once, and rendered by whoever takes that photograph.
+        shared = [s for s in virtual.scenes(recipe) if s.role in roles and s.role != "test"]
+        _run_scenes(crew, recipe, shared, scene_dir)
         take(crew, VirtualPhotographer(recipe, scene_dir), {role: items[role] for role in roles}, work)
     models = tuple(camera.name for camera in virtual.labels(recipe))
     draft = _draft(work)
@@ -163,7 +139,6 @@ def _virtual(
         "cameras": {role: [item.camera for item in items[role]] for role in ROLES if role not in roles},
     }
     _finish(recipe, about, written, draft, root, work)
->>>>>>> main
 
 
 def _folder(recipe: FolderRecipe, home: Path, workers: int, progress: Progress) -> Dataset:

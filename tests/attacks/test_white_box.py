@@ -112,13 +112,8 @@ def test_bridge_names_what_it_does_not_know():
 def test_a_calibration_that_misses_its_goal_says_so(
     goal: float, missed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-<<<<<<< HEAD
     """3 dB is out of reach: values between 0 and 1 cannot move so far."""
-    monkeypatch.setattr("benchbench_attacks._white_box.make_evaluator", lambda networks: LinearEvaluator())
-=======
-    """80 dB is out of the reach of uint8: each value of an FGSM moves by a grey level, or none."""
     monkeypatch.setattr("benchbench_attacks._surrogates.make_evaluator", lambda networks: LinearEvaluator())
->>>>>>> main
     images = np.random.default_rng(0).integers(60, 190, (12, 16, 16, 3), dtype=np.uint8)
     labels = np.arange(12) % 6
     data = SimpleNamespace(
