@@ -1,6 +1,8 @@
 """benchbench: the robustness benchmark for camera-model attribution.
 
-    from benchbench import ATTACKS, TARGETS, RecipeSource, load_profile, run
+    import benchbench
+
+    results = benchbench.run("cama", "resnet18/*/complete")    # a DataFrame, a row a cell
 
 Names are resolved when they are first used, so that importing this package imports neither torch nor a plugin.
 """
@@ -11,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchbench.api.running import run
     from benchbench.authoring.conformance import check_attack, check_target, sample_images
     from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError, UnknownNameError
     from benchbench.base.identity import since
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.fit import Fit, FitContext, Setup
     from benchbench.contracts.layout import LAYOUTS, Layout, PathLayout, PhotoFile
     from benchbench.contracts.measure import MEASURES, Measure
+    from benchbench.contracts.network import NETWORKS, Network, networks
     from benchbench.contracts.preprocessor import PREPROCESSORS, Preprocessor
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
@@ -30,12 +34,13 @@ if TYPE_CHECKING:
     from benchbench.contracts.trials import Trials, trials
     from benchbench.data.source import RecipeSource
     from benchbench.harness.options import RunOptions
-    from benchbench.harness.run import plan_run, run
+    from benchbench.harness.run import plan_run
     from benchbench.harness.summary import RunSummary
     from benchbench.metrics.rates import psnr_mean, tsr, usr
     from benchbench.records.cache import Cache
     from benchbench.records.cell import Cell
     from benchbench.records.cells import CellStore
+    from benchbench.report.frames import load_leaderboard, load_results, load_trials
     from benchbench.report.model import Column, Entry, Row, Table
     from benchbench.report.paper import PAPERS, Paper
 
@@ -67,6 +72,8 @@ _HOME = {
     "MEASURES": "contracts.measure",
     "Measure": "contracts.measure",
     "Metric": "contracts.task",
+    "NETWORKS": "contracts.network",
+    "Network": "contracts.network",
     "PAPERS": "report.paper",
     "PREPROCESSORS": "contracts.preprocessor",
     "Paper": "report.paper",
@@ -95,11 +102,15 @@ _HOME = {
     "UnknownNameError": "base.errors",
     "check_attack": "authoring.conformance",
     "check_target": "authoring.conformance",
+    "load_leaderboard": "report.frames",
     "load_profile": "contracts.profile",
+    "load_results": "report.frames",
+    "load_trials": "report.frames",
+    "networks": "contracts.network",
     "plan_run": "harness.run",
     "profile_names": "contracts.profile",
     "psnr_mean": "metrics.rates",
-    "run": "harness.run",
+    "run": "api.running",
     "sample_images": "authoring.conformance",
     "since": "base.identity",
     "trials": "contracts.trials",
@@ -126,6 +137,9 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "RunSummary",
     "plan_run",
     "run",
+    "load_results",
+    "load_trials",
+    "load_leaderboard",
     "psnr_mean",
     "tsr",
     "usr",
@@ -138,6 +152,9 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "TARGETS",
     "PREPROCESSORS",
     "BACKBONES",
+    "NETWORKS",
+    "Network",
+    "networks",
     "LAYOUTS",
     "Registry",
     "Preprocessor",

@@ -63,6 +63,19 @@ def targets() -> None:
 
 
 @app.command()
+def networks() -> None:
+    """The attacker's networks, trained on q, that an attack may use by name.
+
+    Example: bench list networks
+    """
+    from benchbench.contracts.network import NETWORKS
+
+    rows = [(name, NETWORKS.origin(name), NETWORKS.create(name).text) for name in NETWORKS.names()]
+    print(columns(("name", "from", "what it is"), rows))
+    _print_failures(NETWORKS)
+
+
+@app.command()
 def preprocessors() -> None:
     """Preprocessors: what a classifier makes of a photograph before its backbone sees it.
 

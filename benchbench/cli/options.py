@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from benchbench.api import words
+from benchbench.api.words import all_conditions as all_conditions
+from benchbench.api.words import check_device as check_device
+from benchbench.api.words import condition as condition
+from benchbench.api.words import folder_rule as folder_rule
+from benchbench.api.words import measures as measures
+from benchbench.api.words import protocols as protocols
+from benchbench.api.words import splits as splits
+from benchbench.api.words import track as track
 from benchbench.base.errors import BenchError, did_you_mean
 from benchbench.base.processes import cores
 from benchbench.contracts.protocol import Protocol
@@ -22,7 +31,6 @@ from benchbench.records.zoo import PACKAGED
 if TYPE_CHECKING:
     from benchbench.contracts.attack import Attack
     from benchbench.contracts.profile import Profile
-    from benchbench.contracts.roles import FolderRule
     from benchbench.contracts.source import BuildProgress
     from benchbench.contracts.target import Target
     from benchbench.contracts.trials import Split
@@ -32,7 +40,11 @@ _SECONDS_A_PHOTOGRAPH = 0.1
 """To decode twelve megapixels on one core, for the first estimate."""
 Attacks = Annotated[
     list[str],
-    typer.Option("--attack", "-a", help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters."),
+    typer.Option(
+        "--attack",
+        "-a",
+        help="Names, comma lists, globs or 'all'; NAME[parameter=value] sets parameters. Or a file: ./mine.py",
+    ),
 ]
 Targets = Annotated[
     list[str],
@@ -104,6 +116,10 @@ Rule = Annotated[
 Scenes = Annotated[str | None, typer.Option("--scenes", help="A folder of photographs to show to the virtual cameras.")]
 Networks = Annotated[
     bool, typer.Option("--zoo/--no-zoo", help="Take trained networks from the zoo, or train all that the cache lacks.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Attack so many test photographs of each camera model; default: all."),
 ]
 Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
 
@@ -177,129 +193,6 @@ def request(
     return Request(chosen, found_attacks, found_targets, parts, source(data, chosen, rule, scenes, place))
 
 
-def splits(text: str) -> list[Split]:
-    """Parse 'in', 'out' or 'in,out'.
-
-    Raises:
-        BenchError: another word.
-    """
-    from benchbench.contracts.trials import SPLITS
-
-    asked = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in asked if part not in SPLITS]
-    if unknown or not asked:
-        raise BenchError(f"unknown split '{', '.join(unknown) or text}'; splits are in and out.")
-    return [split for split in SPLITS if split in asked]
-
-
-def protocols(conditions: str, budgets: str, seed: int) -> list[Protocol]:
-    """Return every condition under every budget.
-
-    Raises:
-        BenchError: an unknown condition, or a budget that is neither 'native' nor a number of dB.
-    """
-    words = _words(conditions)
-    names = all_conditions() if words == ["all"] else [condition(word) for word in words]
-    if not names:
-        raise BenchError(f"--condition is empty; conditions are {', '.join(all_conditions())}.")
-    levels = [_budget(word) for word in _words(budgets)]
-    if not levels:
-        raise BenchError("--budget is empty; 'native' or a number of dB is expected.")
-    found = [Protocol(condition=name, budget=level, seed=seed) for level in levels for name in names]
-    return list(dict.fromkeys(found))
-
-
-def measures(text: str) -> tuple[str, ...]:
-    """Return the names of measures in a comma list, or of all that are installed for 'all'.
-
-    Raises:
-        UnknownNameError: there is no such measure.
-    """
-    from benchbench.contracts.measure import MEASURES
-
-    return tuple(m.name for m in MEASURES.resolve(text)) if text.strip() else ()
-
-
-def all_conditions() -> list[str]:
-    """Return the names of all conditions, in the order of tables."""
-    from benchbench.contracts.condition import CONDITIONS
-
-    known = [CONDITIONS.create(name) for name in CONDITIONS.names()]
-    return [c.name for c in sorted(known, key=lambda c: (c.order, c.name))]
-
-
-def condition(name: str) -> str:
-    """Return the name of a condition.
-
-    Raises:
-        UnknownNameError: there is none of this name.
-    """
-    from benchbench.contracts.condition import CONDITIONS
-
-    if name not in CONDITIONS:
-        raise CONDITIONS.unknown(name)
-    return name
-
-
-def track(budget: str | None) -> str | None:
-    """Return a --budget as cells name it: 'native' or '35 dB'.
-
-    Raises:
-        BenchError: it is neither 'native' nor a number of dB.
-    """
-    return Protocol(budget=_budget(budget)).track if budget is not None else None
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _budget(word: str) -> float | None:
-    if word == "native":
-        return None
-    try:
-        return float(word.lower().removesuffix("db"))
-    except ValueError:
-        raise BenchError(f"--budget '{word}'; 'native' or a number of dB is expected.") from None
-
-
-def source(
-    data: str, profile: Profile, rule: str | None, scenes: str | None = None, cache: Path | None = None
-) -> RecipeSource:
-    """Return the photographs that --data, --rule and --scenes name, at the profile's size.
-
-    Args:
-        cache: where those of a folder are read into, if they are not there yet.
-
-    Raises:
-        BenchError: the folder does not exist, or an option does not go with it.
-    """
-    from benchbench.data.folder.recipe import FolderRecipe, parse_place
-    from benchbench.data.source import RecipeSource
-    from benchbench.data.virtual.recipe import VirtualRecipe
-
-    if data in ("virtual", "virtual-neutral"):
-        split_rule = _rule(rule or str(profile.data.get("split_rule", "device")))
-        changes: dict[str, Any] = {"split_rule": split_rule, "neutral": data == "virtual-neutral"}
-        if scenes is not None:
-            if not Path(scenes).is_dir():
-                raise BenchError(f"--scenes '{scenes}' is not a folder.")
-            changes |= {"scene_source": "folder", "scenes_dir": str(Path(scenes).absolute())}
-        return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
-    if scenes is not None:
-        raise BenchError("--scenes goes with --data virtual alone.")
-    layout, folder = parse_place(data)
-    if not folder.is_dir():
-        hint = did_you_mean(data, ["virtual", "virtual-neutral"])
-        raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
-    size = {"size": profile.data["size"]} if "size" in profile.data else {}
-    # Absolute, because jobs on other machines have other working folders.
-    asked = folder_rule(rule or profile.data.get("split_rule"))
-    recipe = FolderRecipe(path=str(folder.absolute()), layout=layout, split_rule=asked, **size)
-    with reading() as progress:
-        return RecipeSource.of(recipe, cache, progress)
-
-
 @contextmanager
 def reading() -> Iterator[BuildProgress]:
     """Yield what shows how many photographs are read; nothing is shown where that takes no time."""
@@ -323,28 +216,12 @@ def reading() -> Iterator[BuildProgress]:
             shown.close()
 
 
-def folder_rule(text: str | None) -> FolderRule | None:
-    """Return a rule for the roles of a folder, or None for its own.
-
-    Raises:
-        BenchError: there is none of this name.
-    """
-    from benchbench.contracts.roles import FolderRule
-
-    if text is None:
-        return None
-    for rule in get_args(FolderRule):
-        if rule == text:
-            return cast("FolderRule", rule)
-    raise BenchError(f"unknown split rule '{text}'; rules are {', '.join(get_args(FolderRule))}.")
-
-
-def _rule(text: str) -> Literal["device", "scene"]:
-    if text == "device":
-        return "device"
-    if text == "scene":
-        return "scene"
-    raise BenchError(f"unknown split rule '{text}'; those of virtual cameras are device and scene.")
+def source(
+    data: str, profile: Profile, rule: str | None, scenes: str | None = None, cache: Path | None = None
+) -> RecipeSource:
+    """Return the photographs that the options name, see `benchbench.api.words.source`; say how far a folder is read."""
+    with reading() as progress:
+        return words.source(data, profile, rule, scenes, cache, progress)
 
 
 def options(
@@ -435,20 +312,3 @@ def place(results: Path, reference: bool) -> Path:
     from benchbench.records.reference import reference_results
 
     return reference_results()
-
-
-def check_device(device: str) -> None:
-    """Look whether a device is there; 'cpu' needs no torch for that.
-
-    Raises:
-        BenchError: torch does not know it or it is not available.
-    """
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise BenchError(f"device '{device}' cannot be used: {reason}  See: bench doctor") from error

@@ -32,6 +32,7 @@ def run(
     data: opt.Data = "virtual",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
+    limit: opt.Limit = None,
     seed: opt.Seed = 0,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train and craft with so many seeds, from --seed on; tables show the spread.")
@@ -89,6 +90,8 @@ def run(
 
       bench run --attack cama --executor ray --address auto --cache /shared/bench
 
+      bench run --attack ./my_attack.py --limit 2
+
       bench run --attack cama --export cama-crafted
 
       bench run --attack cama --dry-run
@@ -100,11 +103,11 @@ def run(
     from benchbench.harness.run import run as run_all
 
     if export is not None:
-        _check_export(asked, opt.protocols(condition, budget, seed), seeds)
+        _check_export(asked, opt.protocols(condition, budget, seed, limit), seeds)
     code = 0
     done: list[PlannedCell] = []
     for number in range(seed, seed + seeds):
-        arguments = asked.arguments(opt.protocols(condition, budget, number), options, number)
+        arguments = asked.arguments(opt.protocols(condition, budget, number, limit), options, number)
         if seeds > 1:
             print(f"seed {number}")
         if dry_run:
@@ -122,7 +125,7 @@ def run(
         code = max(code, summary.exit_code)
         done += summary.computed + summary.present
     if export is not None and done:
-        _export(asked, opt.protocols(condition, budget, seed), options, seed, export, quiet)
+        _export(asked, opt.protocols(condition, budget, seed, limit), options, seed, export, quiet)
     if pictures and done:
         _draw_pictures(asked, options, seed)
     if report and done and not only:  # many run at a time; `bench report` makes the tables at the end
@@ -143,6 +146,7 @@ def plan(
     data: opt.Data = "virtual",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
+    limit: opt.Limit = None,
     seed: opt.Seed = 0,
     device: opt.Device = "cpu",
     cache: opt.CachePlace = None,
@@ -168,7 +172,7 @@ def plan(
     asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     # The device is for the jobs' commands; where this command runs, there may be none.
     options = opt.options("cpu", 1, 16, cache, results, zoo=zoo)
-    found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
+    found, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed, limit), options, seed))
     pieces = worklist(found, facts, photograph_seconds(found, facts, options))
     if as_json:
         print(json.dumps(record(pieces, opt.same_options(context, "bench run", leave_out=("as_json",))), indent=1))
@@ -191,6 +195,7 @@ def status(
     data: opt.Data = "virtual",
     rule: opt.Rule = None,
     scenes: opt.Scenes = None,
+    limit: opt.Limit = None,
     seed: opt.Seed = 0,
     cache: opt.CachePlace = None,
     zoo: opt.Networks = True,
@@ -212,7 +217,7 @@ def status(
 
     asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options("cpu", 0, 16, cache, results, zoo=zoo)
-    plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed), options, seed))
+    plan, facts = plan_run(**asked.arguments(opt.protocols(condition, budget, seed, limit), options, seed))
     from benchbench.harness.plan import STATES
 
     count = Counter(((c.attack.name, c.protocol.condition, c.protocol.track, c.split), c.state) for c in plan.cells)

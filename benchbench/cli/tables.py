@@ -142,6 +142,27 @@ def report(
     _name(problems)
 
 
+def compare(
+    first: Annotated[str, typer.Argument(help="A results folder, or 'reference'.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    format: Annotated[str, typer.Option("--format", "-f", help="text, md, latex or csv.")] = "text",
+) -> None:
+    """Set two results side by side: each attack of both, over the targets that both have.
+
+    Examples:
+
+      bench compare reference runs
+    """
+    from benchbench.report import compare as tables_of
+    from benchbench.report import render
+    from benchbench.report.frames import read_cells
+
+    tables = tables_of(read_cells(first), read_cells(second), (first, second))
+    if not tables:
+        raise BenchError(f"'{first}' and '{second}' have no data set, profile and protocol in common.")
+    print("\n\n".join(render(table, format).rstrip("\n") for table in tables))
+
+
 def _name(problems: list[StoreError]) -> None:
     for problem in problems:
         print(f"bench: left out: {problem}", file=sys.stderr)

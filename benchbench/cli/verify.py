@@ -53,7 +53,7 @@ def verify(
     chosen = load_profile(profile or read_manifest(folder).profile)
     judges = TARGETS.resolve(targets)
     options = opt.options(device, workers, batch, cache, results, zoo=zoo)
-    source = opt.source(data, chosen, rule, scenes)
+    source = opt.source(data, chosen, rule, scenes, options.cache)
     shown = Quiet() if quiet else display()
     dataset = source.build(options.cache, options.workers, shown_on(shown), True)
     attack, splits, protocol = submitted(folder, dataset)

@@ -68,6 +68,21 @@ class CraftContext:
     """For knowledge `oracle` alone: int64 (N,) wanted classes to the photographs of the batch, float32 (N, 3, H, W) in
     [0, 1], as the cameras of these classes take them: the same scene, window, light and optics."""
 
+    def network(self, name: str) -> Any:
+        """Return a network that `Attack.fits` asked for by `benchbench.networks`, made once.
+
+        Raises:
+            KeyError: it was not asked for.
+        """
+        from benchbench.contracts.network import assembled
+
+        key = f"network {name}"
+        if key not in self.cache:
+            self.cache[key] = assembled(name, self.networks)
+            if hasattr(self.cache[key], "to"):
+                self.cache[key] = self.cache[key].to(self.device)
+        return self.cache[key]
+
     def generators(self) -> list[torch.Generator]:
         """Return one CPU generator an image, so that batch size and order cannot matter."""
         import torch
@@ -94,6 +109,8 @@ class Attack(ABC):
     """An anonymization attack. Subclasses are frozen dataclasses; their fields are its parameters and identity."""
 
     card: ClassVar[AttackCard]
+    file_digest: ClassVar[str] = ""
+    """Of the source, where the class is in a file or notebook and in no package; then a part of the identity."""
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return what must be trained on q before `perturb`, by the name `context.networks` will give it."""
@@ -131,7 +148,11 @@ class Attack(ABC):
     @final
     def spec(self) -> dict[str, Any]:
         """Return {name, version, params}: the attack's part of every identity."""
-        return {"name": self.name, "version": self.card.version, "params": plain_fields(self)}
+        return {
+            "name": self.name,
+            "version": self.card.version,
+            "params": plain_fields(self) | ({"file": self.file_digest} if self.file_digest else {}),
+        }
 
     @property
     def name(self) -> str:

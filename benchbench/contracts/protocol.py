@@ -23,12 +23,16 @@ class Protocol:
     """Seed of the attacks' randomness while crafting; each image derives its own from it."""
     wanted: int | None = field(default=None, metadata=since("0.3"))
     """Wanted models of a photograph; None: all that it can be taken for, or as many as the profile says."""
+    limit: int | None = field(default=None, metadata=since("0.3"))
+    """Test photographs attacked of each camera model, spread over those that there are; None: all."""
     version: int = 1
     """Raised when the harness's own steps change results."""
 
     def __post_init__(self) -> None:
         if self.wanted is not None and self.wanted < 1:
             raise BenchError(f"wanted {self.wanted}; at least one wanted model a photograph is expected.")
+        if self.limit is not None and self.limit < 1:
+            raise BenchError(f"limit {self.limit}; at least one photograph of each camera model is expected.")
         if self.budget is not None and not 0 < self.budget <= HIGHEST_BUDGET:
             raise BenchError(f"budget {self.budget:g} dB; a PSNR above 0 and up to {HIGHEST_BUDGET:g} dB is expected.")
 

@@ -24,6 +24,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.contracts.origin import from_file, is_file
 from benchbench.contracts.spec import Spec, parse, parse_many, validated
 
 T = TypeVar("T")
@@ -144,7 +145,7 @@ class Registry(Generic[T]):
         """Return the instance that `spec` names.
 
         Args:
-            spec: `name` or `name[parameter=value,...]`.
+            spec: `name` or `name[parameter=value,...]`; the name may be a Python file, or PATH:CLASS.
             defaults: a profile's changes to parameters, by name; what the user wrote wins over them.
 
         Raises:
@@ -152,6 +153,7 @@ class Registry(Generic[T]):
             BenchError: a value of the wrong type, or a name that two distributions use.
         """
         spec = parse(spec) if isinstance(spec, str) else spec
+        spec = Spec(self._by_title(spec.name), spec.params)
         loaded = self._checked()
         profile = dict((defaults or {}).get(spec.name, {}))
         prefix, colon, inner = spec.name.partition(":")
@@ -161,7 +163,7 @@ class Registry(Generic[T]):
             # A bridge may make what has a name of its own, and the profile's changes go by that.
             own = (defaults or {}).get(str(getattr(made, "name", "")), {}) if spec.name not in (defaults or {}) else {}
             return bridge.create(inner, {**own, **spec.params}) if own else made
-        factory = self._factory(spec.name)
+        factory = from_file(spec.name, self.kind, self.base) if is_file(spec.name) else self._factory(spec.name)
         if factory is None:
             raise self.unknown(spec.name)
         what = f"{self.kind} '{spec.name}'"
@@ -175,16 +177,34 @@ class Registry(Generic[T]):
         changed: T = dataclasses.replace(cast(Any, instance), **values)
         return changed
 
-    def resolve(self, texts: str | Iterable[str], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> list[T]:
+    def resolve(
+        self, texts: str | T | Iterable[str | T], defaults: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> list[T]:
         """Return the instances that comma lists, globs and 'all' name; each once, in the order of their naming.
+
+        An instance among the names stands for itself.
 
         Raises:
             UnknownNameError: an unknown name or parameter, or a glob that matches nothing.
         """
         found: list[T] = []
-        for spec in parse_many(texts):
-            for name in self._expand(spec):
-                instance = self.create(Spec(name, spec.params), defaults)
+        each = [texts] if isinstance(texts, (str, self.base)) else cast(Iterable[str | T], texts)
+        for text in each:
+            if not isinstance(text, (str, self.base)):
+                raise BenchError(
+                    f"{self.option}: {text!r} is a {type(text).__name__}; a name, or an instance of "
+                    f"{self.base.__name__}, is expected."
+                )
+            named = (
+                (
+                    self.create(Spec(name, spec.params), defaults)
+                    for spec in parse_many(text)
+                    for name in self._expand(spec)
+                )
+                if isinstance(text, str)
+                else [text]
+            )
+            for instance in named:
                 if instance not in found:
                     found.append(instance)
         if not found:
@@ -211,6 +231,16 @@ class Registry(Generic[T]):
                 f"{self.option} '{spec.name}' matches none of {len(names)} {self.kind}s.  See: bench list {self.kind}s"
             )
         return matches
+
+    def _by_title(self, name: str) -> str:
+        """Return the name of what has `name` for its title, in any case of letters; `name` itself where nothing has."""
+        if name in self:
+            return name
+        for known, factory in self._checked().factories.items():
+            card = getattr(factory, "card", None) if isinstance(factory, type) else None
+            if str(getattr(card, "title", "")).casefold() == name.casefold():
+                return known
+        return name
 
     def _factory(self, name: str) -> Callable[..., T] | None:
         loaded = self._checked()

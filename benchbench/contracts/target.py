@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from benchbench.base.identity import plain_fields
 from benchbench.contracts.registry import Registry
@@ -37,6 +37,9 @@ class TargetCard:
 class Target(ABC):
     """A target classifier. Subclasses are frozen dataclasses; their fields are its parameters and identity."""
 
+    file_digest: ClassVar[str] = ""
+    """See `Attack.file_digest`."""
+
     @property
     @abstractmethod
     def card(self) -> TargetCard:
@@ -60,7 +63,11 @@ class Target(ABC):
 
     def spec(self) -> dict[str, Any]:
         """Return {name, version, params}: the target's part of every identity."""
-        return {"name": self.name, "version": self.card.version, "params": plain_fields(self)}
+        return {
+            "name": self.name,
+            "version": self.card.version,
+            "params": plain_fields(self) | ({"file": self.file_digest} if self.file_digest else {}),
+        }
 
     @property
     def name(self) -> str:

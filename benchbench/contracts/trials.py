@@ -63,8 +63,24 @@ def wanted_models(camera: NDArray[np.int64], known: int, each: int | None = None
     return found
 
 
+def limited(camera: NDArray[np.int64], limit: int | None) -> NDArray[np.bool_]:
+    """Return which test photographs are attacked: all, or of each true class `limit` that are spread over its own."""
+    if limit is None:
+        return np.ones(len(camera), bool)
+    keep = np.zeros(len(camera), bool)
+    for true in np.unique(camera):
+        mine = np.flatnonzero(camera == true)
+        keep[mine[np.linspace(0, len(mine) - 1, min(limit, len(mine))).round().astype(int)]] = True
+    return keep
+
+
 def trials(
-    camera: NDArray[np.int64], known: int, split: Split, targeted: bool = True, each: int | None = None
+    camera: NDArray[np.int64],
+    known: int,
+    split: Split,
+    targeted: bool = True,
+    each: int | None = None,
+    limit: int | None = None,
 ) -> Trials:
     """Return every test photograph of a split with every model that is wanted of it.
 
@@ -72,12 +88,14 @@ def trials(
         camera: true class of each test photograph.
         targeted: False gives each photograph one trial with wanted class ANY.
         each: see `wanted_models`.
+        limit: see `limited`.
     """
     goals = wanted_models(camera, known, each)
+    attacked = limited(camera, limit)
     rows = [
         (i, int(true), wanted)
         for i, true in enumerate(camera)
-        if (true < known) == (split == "in")
+        if attacked[i] and (true < known) == (split == "in")
         for wanted in (goals[i] if targeted else (ANY,))
     ]
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)

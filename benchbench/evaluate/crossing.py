@@ -114,7 +114,8 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     dataset = job.source.open(job.cache)
     photos = dataset.photos("test")
     targeted = is_targeted(job.attack, (view.protocol for view in job.views))
-    every = trials(photos.camera, job.setup.known, job.split, targeted, job.views[0].protocol.wanted)
+    protocol = job.views[0].protocol
+    every = trials(photos.camera, job.setup.known, job.split, targeted, protocol.wanted, protocol.limit)
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 

@@ -20,7 +20,7 @@ from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import Profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Source
-from benchbench.contracts.trials import Split, is_targeted, trials, wanted_models
+from benchbench.contracts.trials import Split, is_targeted, limited, trials, wanted_models
 from benchbench.evaluate.export import ExportJob, export
 from benchbench.evaluate.submitted import Submitted
 from benchbench.harness.executors import run_jobs
@@ -84,7 +84,8 @@ def export_crafted(
     queue, order = Queue(), []
     for split in splits:
         camera = dataset.classes("test")
-        total = len(trials(camera, setup.known, split, is_targeted(attack, [protocol]), protocol.wanted))
+        targeted = is_targeted(attack, [protocol])
+        total = len(trials(camera, setup.known, split, targeted, protocol.wanted, protocol.limit))
         count = max(1, min(options.workers, math.ceil(total / (2 * options.batch))))
         for start, stop in pairwise(total * i // count for i in range(count + 1)):
             job = ExportJob(
@@ -146,7 +147,8 @@ def submitted(folder: Path, dataset: Dataset) -> tuple[Submitted, list[Split], P
         raise DataError(f"'{folder}' says knowledge '{knowledge}'; 'none', 'surrogate' or 'oracle' is expected.")
     photos = dataset.photos("test")
     digests = [pixel_digest(np.asarray(picture)) for picture in photos.images]
-    wanted = manifest.protocol.get("wanted")
+    wanted, limit = manifest.protocol.get("wanted"), manifest.protocol.get("limit")
+    attacked = limited(photos.camera, limit)
     goals = wanted_models(photos.camera, dataset.known, wanted)
     files = {(one.original, one.wanted): one.file for one in manifest.files}
     known = set(digests)
@@ -159,7 +161,7 @@ def submitted(folder: Path, dataset: Dataset) -> tuple[Submitted, list[Split], P
         needed = [
             (i, dataset.camera_models[c])
             for i, true in enumerate(photos.camera)
-            if (true < dataset.known) == (split == "in")
+            if attacked[i] and (true < dataset.known) == (split == "in")
             for c in goals[i]
         ]
         lacking = [(i, model) for i, model in needed if (digests[i], model) not in files]
@@ -189,4 +191,4 @@ def submitted(folder: Path, dataset: Dataset) -> tuple[Submitted, list[Split], P
         files=files,
         models=dataset.camera_models,
     )
-    return attack, splits, Protocol(wanted=wanted)
+    return attack, splits, Protocol(wanted=wanted, limit=limit)

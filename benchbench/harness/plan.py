@@ -15,6 +15,7 @@ from benchbench.base.identity import cell_id, craft_id, digest, plain, source_di
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Fit, Setup, collect
+from benchbench.contracts.origin import stamp
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
@@ -145,6 +146,8 @@ def make_plan(
         BenchError: two attacks or targets of one name and identity, or a split that does not exist.
         StoreError: a cell that this plan needs is damaged.
     """
+    for thing in (*attacks, *targets):
+        stamp(thing)
     _check(attacks, targets, splits)
     ids_attack = [attack_fits(a, setup) for a in attacks]
     ids_target = [target_fits(t, setup) for t in targets]
@@ -341,6 +344,7 @@ def craft_key(cell: PlannedCell) -> str:
         "split": cell.split,
         "seed": cell.protocol.seed,
         "wanted": cell.protocol.wanted,
+        "limit": cell.protocol.limit,
     }
     return digest("shared", shared) + white_box
 
@@ -360,5 +364,6 @@ def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64],
 def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
     """Return a first guess at the core seconds of cells whose photographs are crafted once."""
     targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
-    every = trials(camera, setup.known, cells[0].split, targeted, cells[0].protocol.wanted)
+    protocol = cells[0].protocol
+    every = trials(camera, setup.known, cells[0].split, targeted, protocol.wanted, protocol.limit)
     return crossing_seconds(len(every), len(cells), size)

@@ -174,18 +174,18 @@ class Crossings:
         cells: tuple[PlannedCell, ...],
     ) -> _Group:
         targeted = is_targeted(attack, (view.protocol for view in views))
-        each = views[0].protocol.wanted
-        total = len(trials(self._camera, self.plan.setup.known, split, targeted, each))
+        protocol = views[0].protocol
+        total = len(trials(self._camera, self.plan.setup.known, split, targeted, protocol.wanted, protocol.limit))
         self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
         return self._groups[key]
 
     def _share(self) -> int:
         """Return how many trials a job should have."""
-        trials_of: dict[tuple[Split, bool, int | None], int] = {}
+        trials_of: dict[tuple[Split, bool, int | None, int | None], int] = {}
         total = 0
         for mine in self._cells.values():
             targeted = is_targeted(mine[0].attack, (cell.protocol for cell in mine))
-            case = mine[0].split, targeted, mine[0].protocol.wanted
+            case = mine[0].split, targeted, mine[0].protocol.wanted, mine[0].protocol.limit
             if case not in trials_of:
                 trials_of[case] = len(trials(self._camera, self.plan.setup.known, *case))
             total += trials_of[case]

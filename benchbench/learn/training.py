@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 from benchbench.base.errors import BenchError
 from benchbench.contracts.backbone import BACKBONES
-from benchbench.contracts.fit import Fit, FitContext
+from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import Recipe
 from benchbench.contracts.section import Section
 from benchbench.forensics import ConstrainedConv
-from benchbench.learn.arrays import Role
+from benchbench.learn.arrays import Role, WholeImages
 from benchbench.learn.classifier import Classifier
 from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.loop import Loop, make_schedule
@@ -220,3 +220,30 @@ class ClassifierFit(Fit):
         network = network.eval().requires_grad_(False)
         network.backbone = fold_batch_norm(network.backbone)
         return network
+
+
+def classifier(setup: Setup, *, backbone: str, preprocessor: str, name: str, role: Role = "q") -> ClassifierFit:
+    """Return the fit of a classifier of the attacker's camera models: any backbone behind any preprocessor.
+
+    It has the profile's width and its recipe for evaluators.
+
+    Args:
+        name: for people, and part of the identity: 'my-attack/vgg16-hp'.
+        role: q, or p for a target.
+    """
+    profile = setup.profile
+    return ClassifierFit(
+        role=role,
+        backbone=backbone,
+        preprocessor=preprocessor,
+        classes=setup.known,
+        shape=profile.backbones.shape(backbone),
+        dropout=profile.backbones.dropout,
+        recipe=profile.evaluator_recipe(name),
+        patch=profile.patch,
+        name=name,
+        residuals=WholeImages(role=role, preprocessor=preprocessor)
+        if PREPROCESSORS.get(preprocessor).whole_image
+        else None,
+        seed=setup.seed,
+    )

@@ -5,6 +5,7 @@ Everything here is a function of cells. It needs neither torch, nor a plugin, no
 
 from benchbench.records.dataset import DatasetSummary, ModelCounts, read_summary, write_summary
 from benchbench.report.catalog import table, table_numbers
+from benchbench.report.compare import compare
 from benchbench.report.formats import FORMATS, render
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
@@ -22,6 +23,7 @@ __all__ = [
     "Row",
     "Table",
     "cells_csv",
+    "compare",
     "differing",
     "gates_of",
     "groups",

@@ -35,7 +35,9 @@ def setting(group: Group) -> str:
     condition = f"condition {group.condition}" + (f" ({explained})" if explained else "")
     budget = "" if group.track == "native" else f", every perturbation rescaled to a PSNR of {group.track}"
     seed = f", seed {group.seed}" if group.seed else ""
-    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}{budget}{seed}."
+    limit = group.settings.get("limit")
+    part = f", {limit} photographs of each camera model alone" if limit is not None else ""
+    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}{budget}{seed}{part}."
 
 
 def images(group: Group, split: str, target_overlap: str | None = None) -> str:

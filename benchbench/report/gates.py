@@ -107,6 +107,8 @@ def _identity(group: Group) -> tuple[bool | None, str]:
     cells = [c for c in group.cells if unchanging(c)]
     if not cells:
         return None, "identity has not been run"
+    if group.settings.get("limit") is not None:
+        return None, "a part of the photographs was attacked, and clean predictions are of all"
     if group.condition not in ("uint8", "float"):
         return None, "compression changes photographs that identity leaves alone"
     wrong = []

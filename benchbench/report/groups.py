@@ -86,11 +86,14 @@ class Group:
     @property
     def name(self) -> str:
         """The group for people: 'virtual, quick, uint8, native'."""
-        return f"{self.dataset}, {self.profile}, {self.condition}, {self.track}"
+        limit = self.settings.get("limit")
+        part = f", {limit} photographs a camera model" if limit is not None else ""
+        return f"{self.dataset}, {self.profile}, {self.condition}, {self.track}{part}"
 
     @property
     def facts(self) -> dict[str, str]:
         """What tells this group apart, as text."""
+        limit = self.settings.get("limit")
         return {
             "dataset": self.dataset,
             "data_id": self.data_id,
@@ -98,6 +101,7 @@ class Group:
             "condition": self.condition,
             "budget": self.track,
             "seed": str(self.seed),
+            **({"limit": str(limit)} if limit is not None else {}),
         }
 
     @cached_property
@@ -215,6 +219,7 @@ def _differing(params: dict[str, Any], all_params: Sequence[dict[str, Any]]) -> 
 
 def _newest(cells: Sequence[Cell]) -> list[Cell]:
     """Return one cell a place, of the highest version of its attack and its target."""
+    cells = _last_of_files(cells)
     attack_version: dict[tuple[str, str], int] = {}
     target_version: dict[str, int] = {}
     for c in cells:
@@ -227,6 +232,20 @@ def _newest(cells: Sequence[Cell]) -> list[Cell]:
         if c.attack.version == attack_version[key] and c.target.version == target_version[name]:
             kept[(*key, name, c.split.name)] = c
     return [kept[k] for k in sorted(kept)]
+
+
+def _last_of_files(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells without those of earlier states of a file: an attack that somebody works on is one row."""
+    last: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def place(cell: Cell) -> tuple[str, str]:
+        return cell.attack.name, canonical_json({k: v for k, v in cell.attack.params.items() if k != "file"})
+
+    for cell in cells:
+        if "file" in cell.attack.params:
+            state = str(cell.provenance.get("utc", "")), str(cell.attack.params["file"])
+            last[place(cell)] = max(last.get(place(cell), ("", "")), state)
+    return [c for c in cells if "file" not in c.attack.params or last[place(c)][1] == c.attack.params["file"]]
 
 
 def groups(

@@ -185,10 +185,12 @@ def _folder(group: Group, detail: int) -> str:
         words.append(group.condition)
     if group.track != "native":
         words.append(group.track.replace(" ", ""))
+    if group.settings.get("limit") is not None:
+        words.append(f"limit{group.settings['limit']}")
     if detail >= 1:
         words.append(group.data_id[:8])
     if detail >= 2:
-        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in ("condition", "budget")]
+        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in ("condition", "budget", "limit")]
     return file_name("-".join(words))
 
 

@@ -16,8 +16,7 @@ SCRIPT = """
 
     import torch
 
-    from benchbench import ATTACKS, Attack, AttackCard, Fit, Protocol, RecipeSource, RunOptions, Target, TargetCard
-    from benchbench import load_profile, run
+    from benchbench import Attack, AttackCard, Fit, RecipeSource, RunOptions, Target, TargetCard, run
     from benchbench.data.virtual.recipe import VirtualRecipe
 
     print("the script runs")
@@ -77,15 +76,14 @@ SCRIPT = """
 
     recipe = VirtualRecipe(size=32, scenes=3, q_per_device=1, p_per_device=1, test_per_class=1)
     root = Path(__file__).parent
-    summary = run(
-        [Darker(), ATTACKS.create("noise")],
+    found = run(
+        [Darker(), "noise"],
         [Bright(share=0.25), Bright(share=0.5)],
-        protocols=[Protocol()],
-        profile=load_profile("smoke"),
-        source=RecipeSource.of(recipe),
+        profile="smoke",
+        data=RecipeSource.of(recipe),
         options=RunOptions(workers=2, cache=root / "cache", results=root / "results"),
     )
-    print(summary.sentence)
+    print(len(found), sorted(set(found["attack"])), found["tsr"].between(0, 1).all())
     """
 
 
@@ -95,5 +93,5 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
     script.write_text(textwrap.dedent(SCRIPT), encoding="utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["the script runs", "8 computed, 0 already there, 0 skipped, 0 failed"]
+    assert done.stdout.splitlines() == ["the script runs", "8 ['darker', 'noise'] True"]
     assert done.stderr == ""

@@ -1,0 +1,63 @@
+"""Results as pandas tables, and two of them side by side: against the cells they are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchbench.base.errors import DataError
+from benchbench.report import compare
+from benchbench.report.frames import cells_frame, load_results, trials_frame
+
+TARGETS = ("resnet18/rgb/complete", "resnet18/hp/complete")
+
+
+def cells(make_cell, attack, rates, **more):
+    return [make_cell(attack, name, "in", tsr, 0.9, **more) for name, tsr in zip(TARGETS, rates, strict=True)]
+
+
+def test_a_row_a_cell_and_a_row_a_trial_say_the_same(make_cell):
+    made = cells(make_cell, "mine", (0.5, 0.25))
+    frame, trials = cells_frame(made), trials_frame(made)
+    assert frame["tsr"].tolist() == pytest.approx([0.5, 0.25], abs=1e-3)
+    assert frame["control"].tolist() == [False, False]
+    assert len(trials) == 2 * 3000
+    hits = (trials["predicted"] == trials["wanted"]).groupby(trials["target"]).mean()
+    # Every model is wanted equally often, so that the mean over trials is the mean over models.
+    assert hits[list(TARGETS)].tolist() == pytest.approx(frame["tsr"].tolist())
+    assert (trials["true"] != trials["wanted"]).all()
+
+
+def test_what_is_undefined_is_not_a_number(make_cell):
+    frame = cells_frame([make_cell("mine", TARGETS[0], "out", 0.5, 0.9)])
+    assert np.isnan(frame["usr"].astype(float)).all()
+
+
+def test_a_folder_without_cells_is_a_sentence(tmp_path):
+    with pytest.raises(DataError, match="no cell under"):
+        load_results(tmp_path)
+
+
+def test_two_results_stand_side_by_side(make_cell):
+    first = [*cells(make_cell, "mine", (0.5, 0.5)), *cells(make_cell, "old", (0.1, 0.1))]
+    second = [*cells(make_cell, "mine", (0.8, 0.8)), *cells(make_cell, "new", (0.1, 0.1))]
+    (table,) = compare(first, second, ("A", "B"))
+    (row,) = table.rows
+    assert [e.value for e in row.entries[:3]] == [2, pytest.approx(0.5), pytest.approx(0.8)]
+    assert row.entries[3].value == pytest.approx(0.3) and row.entries[4].value == "higher"
+    low, high = row.entries[3].interval
+    assert 0.25 < low < 0.3 < high < 0.35
+    assert table.remarks == ("Only in A: Old.", "Only in B: New.")
+
+
+@pytest.mark.parametrize(("rates", "verdict"), [((0.5, 0.5), "every outcome alike"), ((0.501, 0.5), "not told apart")])
+def test_a_difference_that_chance_explains_is_none(make_cell, rates, verdict):
+    (table,) = compare(cells(make_cell, "mine", (0.5, 0.5)), cells(make_cell, "mine", rates))
+    assert table.rows[0].entries[4].value == verdict
+
+
+def test_other_photographs_are_said(make_cell):
+    first, second = cells(make_cell, "mine", (0.5, 0.5)), cells(make_cell, "mine", (0.5, 0.5), data_id="e" * 32)
+    (table,) = compare(first, second)
+    assert "The photographs differ" in table.remarks[-1]
+    assert compare(first, cells(make_cell, "mine", (0.5, 0.5), profile="paper")) == []
