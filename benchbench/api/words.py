@@ -56,7 +56,12 @@ def measures(text: str) -> tuple[str, ...]:
     """
     from benchbench.contracts.measure import MEASURES
 
-    return tuple(m.name for m in MEASURES.resolve(text)) if text.strip() else ()
+    found = MEASURES.resolve(text) if text.strip() else []
+    if text.strip() != "all":
+        for measure in found:
+            if why := measure.why_not():
+                raise BenchError(f"measure '{measure.name}' cannot be had: {why}.")
+    return tuple(measure.name for measure in found if not measure.why_not())
 
 
 def all_conditions() -> list[str]:

@@ -180,7 +180,7 @@ def measures() -> None:
 
     rows = []
     for name in MEASURES.names():
-        found = MEASURES.create(name)
+        found = MEASURES.get(name)
         better = "higher" if found.higher else "lower"
         rows.append((name, MEASURES.origin(name), found.title, found.unit, better, found.text))
     print(columns(("name", "from", "title", "unit", "better", "what it is"), rows))

@@ -26,6 +26,11 @@ class Measure(ABC):
     reference: ClassVar[bool] = True
     """Whether it compares with the original; False: it looks at the crafted photograph alone."""
 
+    @classmethod
+    def why_not(cls) -> str:
+        """Return why it cannot be had here and what to do, such as a package to install; '' if it can."""
+        return ""
+
     @abstractmethod
     def measure(self, x: torch.Tensor, y: torch.Tensor, rounded: bool) -> NDArray[np.float64]:
         """Return one value a photograph, float64 (N,): infinite where it is unchanged, NaN where it is not defined.

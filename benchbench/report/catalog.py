@@ -51,8 +51,13 @@ def table_numbers() -> list[str]:
     return [*numbers, EXTRA[0], *words, *EXTRA[1:]]
 
 
+def shown(group: Group) -> list[str]:
+    """Return the tables that pages on these cells show: all but those of papers that have nothing to do with them."""
+    return [n for n in table_numbers() if n not in owners() or owners()[n].concerns(group)]
+
+
 def expand(number: str) -> list[str]:
-    """Return the tables that `number` names: "2" is 2a and 2b, "all" is every table.
+    """Return the tables that `number` names: "2" is 2a and 2b, a paper's name all of its, "all" is every table.
 
     Raises:
         UnknownNameError: there is no such table.
@@ -64,6 +69,7 @@ def expand(number: str) -> list[str]:
     if asked == "all":
         return table_numbers()
     parts = [n for n in known if n[:-1] == asked and n[-1] in "ab"] if asked.isdigit() else []
+    parts = parts or [n for paper in papers() if paper.name == asked for n in paper.tables()]
     if not parts:
         families = list(dict.fromkeys(n[:-1] if n[-1] in "ab" and n[0].isdigit() else n for n in known))
         raise UnknownNameError(
@@ -125,7 +131,15 @@ def _claims(group: Group) -> Table:
     found = [table for paper in papers() if (table := paper.claims(group)) is not None]
     if not found:
         raise UnknownNameError("no paper that is installed here makes a claim.")
-    return replace(found[0], rows=tuple(row for table in found for row in table.rows))
+    if len(found) == 1:
+        return found[0]
+    return replace(
+        found[0],
+        title="What the papers claim",
+        caption=tuple(dict.fromkeys(sentence for table in found for sentence in table.caption)),
+        remarks=tuple(dict.fromkeys(remark for table in found for remark in table.remarks)),
+        rows=tuple(row for table in found for row in table.rows),
+    )
 
 
 def table(
@@ -162,7 +176,7 @@ def table(
     made = []
     for group in found:
         family = families[_family(group)]
-        for n in numbers:
+        for n in shown(group) if numbers == table_numbers() else numbers:
             if n != "conditions" or group is family[0]:  # one table for all of them
                 made.append(
                     build(

@@ -53,10 +53,11 @@ def distortion_table(group: Group) -> Table:
         " on the attack's own evaluator, which is trained on q"
         + (", and on each of its streams." if group.streams else ".")
     )
+    what_shown, *rest = captions.of_both_splits(what, "distortion", group, show_published=False)
     return Table(
         number="distortion",
         title="What attacks and plain filters change",
-        caption=captions.of_both_splits(what, "distortion", group, show_published=False),
+        caption=(what_shown, *_measure_texts(others), *rest),
         corner="Attack",
         columns=tuple(columns),
         rows=tuple(rows),
@@ -66,7 +67,12 @@ def distortion_table(group: Group) -> Table:
 
 
 def _measure_title(name: str) -> str:
-    return MEASURES.create(name).title if name in MEASURES else name
+    return MEASURES.get(name).title if name in MEASURES else name
+
+
+def _measure_texts(names: Sequence[str]) -> tuple[str, ...]:
+    found = [MEASURES.get(name) for name in names if name in MEASURES]
+    return tuple(f"{m.title}: {m.text}; {'higher' if m.higher else 'lower'} is better." for m in found)
 
 
 def conditions_table(alike: Sequence[Group]) -> Table:

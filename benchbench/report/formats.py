@@ -40,7 +40,7 @@ LATEX_SPECIAL = str.maketrans(
 def _entry(
     entry: Entry, column: Column, bold: tuple[bool, bool], *, escape: Style, strong: Style, beside: bool, ranges: bool
 ) -> str:
-    """Return one entry: "91.2", "91.2 (96.3)" or, beside the paper's, "91.2 (96.3) / 90.0 (95.0)".
+    """Return one entry: "91.2", "91.2 (96.3)", "91.2 ± 4.0" or, beside the paper's, "91.2 (96.3) / 90.0 (95.0)".
 
     With `ranges` each of ours is followed by its interval: "91.2 [88.0, 93.6]".
     """
@@ -56,7 +56,9 @@ def _entry(
         values: tuple[Scalar, Scalar], marks: tuple[bool, bool], intervals: tuple[Interval | None, Interval | None]
     ) -> str:
         first, second = (one(*part) for part in zip(values, marks, intervals, strict=True))
-        return f"{first} ({second})" if column.pair and values != (None, None) else first
+        if values == (None, None) or not (column.pair or column.spread):
+            return first
+        return f"{first} ({second})" if column.pair else f"{first} ± {second}"
 
     ours = both(entry.parts(), bold, (entry.interval, entry.second_interval))
     if not beside or entry.published is None:
@@ -193,6 +195,7 @@ def comma_separated(table: Table) -> str:
     head = ["table", *table.facts, *(["block"] if table.block_title else []), "row", "key"]
     for column in table.columns:
         names = [f"{column.key}_tsr", f"{column.key}_usr"] if column.pair else [column.key]
+        names += [f"{column.key}_sd"] if column.spread else []
         if intervals:
             head += [f"{n}{end}" for n in names for end in ("", "_low", "_high")]
         else:
@@ -209,7 +212,7 @@ def comma_separated(table: Table) -> str:
         ]
         reasons: dict[str, list[str]] = {}
         for column, entry in zip(table.columns, row.entries, strict=True):
-            width = 2 if column.pair else 1
+            width = 2 if column.pair or column.spread else 1
             ends = (entry.interval, entry.second_interval)
             for value, interval in list(zip(entry.parts(), ends, strict=True))[:width]:
                 line.append(exact(value))

@@ -280,9 +280,14 @@ _CELL_ORDER = ("dataset", "profile", "condition", "budget", "seed", "attack", "p
 
 
 def cells_csv(cells: Iterable[Cell]) -> str:
-    """Return every cell as a row of CSV, superseded ones too; rates are fractions at full precision."""
-    rows = [cell_row(c) for c in cells]
-    return _csv(CELL_COLUMNS, sorted(rows, key=lambda r: tuple(str(r[k]) for k in _CELL_ORDER)))
+    """Return every cell as a row of CSV, superseded ones too; rates are fractions at full precision.
+
+    A measure that some craft has beside PSNR, SSIM and L1 is a column at the end.
+    """
+    cells = list(cells)
+    others = sorted({name for c in cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
+    rows = [cell_row(c) | {name: rates.measure_mean(c, name) for name in others} for c in cells]
+    return _csv([*CELL_COLUMNS, *others], sorted(rows, key=lambda r: tuple(str(r[k]) for k in _CELL_ORDER)))
 
 
 def _csv(columns: Sequence[str], rows: Iterable[dict[str, Scalar]]) -> str:

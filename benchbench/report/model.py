@@ -48,6 +48,8 @@ class Column:
     kind: Kind = "rate"
     pair: bool = False
     """The entry is "TSR (USR)"."""
+    spread: bool = False
+    """The entry is "mean ± standard deviation"; in CSV files that is `<key>_sd`."""
     better: Direction | None = None
     """None: no entry of this column is best, so none is bold."""
 
@@ -60,7 +62,7 @@ class Entry:
     missing: str = ""
     """Why `value` is None."""
     second: float | None = None
-    """USR, where the column is a pair."""
+    """USR, where the column is a pair; the standard deviation, where it is a spread."""
     missing_second: str = ""
     """Why `second` is None although `value` is there."""
     published: tuple[Scalar, float | None] | None = None
@@ -130,7 +132,7 @@ class Table:
             for j, column in enumerate(self.columns):
                 if column.better is None:
                     continue
-                for part in (0, 1):
+                for part in (0, 1) if column.pair else (0,):
                     shown = {}
                     for i in rows:
                         value = self.rows[i].entries[j].parts()[part]

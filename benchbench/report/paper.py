@@ -73,6 +73,10 @@ class Paper(ABC):
             show_published: set the paper's figures beside ours.
         """
 
+    def concerns(self, group: Group) -> bool:
+        """Say whether pages on these cells show its tables; they can be had by name in any case."""
+        return True
+
     def attacks(self) -> Sequence[str]:
         """Return its attacks in the order of its tables."""
         return list(self.labels)

@@ -12,7 +12,7 @@ from benchbench.base.files import file_name, write_atomic
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import read_summary
-from benchbench.report.catalog import TASKS_TABLE, alike, build, table_numbers
+from benchbench.report.catalog import TASKS_TABLE, alike, build, shown
 from benchbench.report.documents import filled
 from benchbench.report.formats import render
 from benchbench.report.gates import gates
@@ -124,21 +124,21 @@ def views(
             raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
-    shown: dict[Path, str] = {}
+    texts: dict[Path, str] = {}
     found = groups(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = read_summary(folder.parent / "dataset.json")
-        numbers = [*table_numbers(), *([TASKS_TABLE] if group.others else [])]
+        numbers = [*shown(group), *([TASKS_TABLE] if group.others else [])]
         tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
         for table in tables:
-            shown[folder / f"{table_file(table.number)}.md"] = render(table, "md")
+            texts[folder / f"{table_file(table.number)}.md"] = render(table, "md")
             for form in forms:
                 files[folder / f"{table_file(table.number)}.{SUFFIXES[form]}"] = render(table, form)
         files[folder / "README.md"] = _overview(group, tables)
     every = folders(results, groups(cells))
     files[results / "leaderboard.html"] = page([(g, read_summary(f.parent / "dataset.json")) for g, f in every])
-    return Views(files, shown)
+    return Views(files, texts)
 
 
 def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[Group, list[Gate]]]:

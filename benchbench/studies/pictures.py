@@ -1,4 +1,4 @@
-"""Pictures of crafted photographs: panels as in the paper's figures 4 and 5, and spectra of residuals."""
+"""Pictures of crafted photographs: panels, pairs, where they differ and by how much, and spectra of residuals."""
 
 from __future__ import annotations
 
@@ -100,6 +100,8 @@ def draw(
     title = f"{attack.card.title}, {dataset.name}, profile {setup.profile.name}"
     figures = {
         "photographs": panels([made[0], made[len(made) // 2]], dataset.camera_models, title),
+        "pairs": pairs(made, dataset.camera_models, title, seed),
+        "differences": differences(made[-1], dataset.camera_models, title),
         "spectra": spectra(made, dataset, title),
     }
     paths = []
@@ -128,6 +130,56 @@ def panels(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
         axes[first + columns].text(0.5, 0.5, f"difference\nx {gain:g}", ha="center", va="center", fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def pairs(made: Sequence[Crafted], models: Sequence[str], title: str, seed: int = 0) -> Figure:
+    """Draw photographs above what became of each for one wanted class, drawn at random.
+
+    As figure 3 of Andrews, Zhang & Griffin, Camera model anonymisation with augmented cGANs, 2020.
+    """
+    rng = np.random.default_rng(seed)
+    figure, axes = new_figure(1.9 * len(made), 4.4, 2, len(made))
+    for axis in axes:
+        axis.set_axis_off()
+    for k, one in enumerate(made):
+        chosen = int(rng.integers(len(one.wanted)))
+        axes[k].imshow(_levels(one.x[0]))
+        axes[k].set_title(models[one.true], fontsize=8)
+        axes[len(made) + k].imshow(_levels(one.y[chosen]))
+        axes[len(made) + k].set_title(f"to {models[one.wanted[chosen]]}", fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def differences(one: Crafted, models: Sequence[str], title: str) -> Figure:
+    """Draw a photograph and what became of it for each wanted class, above `clamped_difference` of each.
+
+    As figure 4 of Andrews, Zhang & Griffin, Camera model anonymisation with augmented cGANs, 2020.
+    """
+    columns = 1 + len(one.wanted)
+    figure, axes = new_figure(1.9 * columns, 4.4, 2, columns)
+    for axis in axes:
+        axis.set_axis_off()
+    axes[0].imshow(_levels(one.x[0]))
+    axes[0].set_title(models[one.true], fontsize=8)
+    axes[columns].text(0.5, 0.5, "l2 difference,\nmean ± 1 sd", ha="center", va="center", fontsize=8)
+    for k, wanted in enumerate(one.wanted, start=1):
+        axes[k].imshow(_levels(one.y[k - 1]))
+        axes[k].set_title(f"to {models[wanted]}", fontsize=8)
+        axes[columns + k].imshow(clamped_difference(one.x[0], one.y[k - 1]), vmin=0, vmax=1, cmap="gray")
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def clamped_difference(x: torch.Tensor, y: torch.Tensor) -> NDArray[np.float64]:
+    """Return the l2 difference over the channels of two (3, H, W), clamped to one sd round its mean and stretched.
+
+    Returns:
+        (H, W) in [0, 1]: 0 is a standard deviation below the mean over positions, 1 one above; all 0 without a change.
+    """
+    found: NDArray[np.float64] = (y - x).double().square().sum(0).sqrt().cpu().numpy()
+    mean, sd = float(found.mean()), float(found.std())
+    return np.clip((found - mean + sd) / (2 * sd), 0, 1) if sd > 0 else np.zeros_like(found)
 
 
 def spectra(made: Sequence[Crafted], dataset: Dataset, title: str) -> Figure:

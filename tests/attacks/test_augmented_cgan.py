@@ -17,10 +17,11 @@ from benchbench.base.errors import BenchError, UnknownNameError
 from benchbench.contracts.attack import ATTACKS, CraftContext
 from benchbench.contracts.fit import FitContext, Setup
 from benchbench.contracts.profile import load_profile
+from benchbench.contracts.target import TARGETS
 from benchbench.forensics import remosaic
 from benchbench.learn.backbones.resnet import ResNetShape
 from benchbench.learn.classifier import Behind, Classifier
-from benchbench.learn.image_to_image import PatchCritic
+from benchbench.learn.image_to_image import ImageToImage, PatchCritic
 from benchbench.learn.patches import PatchSource
 from benchbench_attacks._cgan import Game, GeneratorFit, wrong_labels
 from benchbench_attacks._evaluator import make_evaluator
@@ -198,3 +199,38 @@ def test_published_shapes() -> None:
     }
     assert sizes["cc"] - sizes["rgb"] == filters
     assert sizes["rgb"] == plain
+
+
+def johnson(c: int) -> int:
+    """Johnson et al.'s network with two residual blocks and no condition planes, by hand."""
+    weights = 3 * c * 49 + c * 2 * c * 9 + 2 * c * 4 * c * 9 + 4 * (4 * c) ** 2 * 9
+    weights += 4 * c * 2 * c * 9 + 2 * c * c * 9 + c * 3 * 49 + 3
+    return weights + 2 * (c + 2 * c + 4 * c + 4 * 4 * c + 2 * c + c)
+
+
+def test_a_step_at_published_shapes() -> None:
+    """Of the profile `paper`, with a batch of two: the game, and each network that is trained before it or attacked."""
+    profile = load_profile("paper")
+    profile = profile.model_copy(update={"cgan": profile.cgan.model_copy(update={"batch": 2})})
+    setup = Setup(profile=profile, data_id="none", known=3, classes=4)
+    fits = ATTACK().fits(setup)
+    source = PatchSource([PHOTOS], LABELS, np.arange(6), 64, torch.device("cpu"))
+    found: dict[str, Any] = {}
+    for name, fit in fits.items():
+        if name == "wdf residual":
+            found[name] = ImageToImage(fit.shape, planes=0, bounded=False)  # type: ignore[attr-defined]
+            assert sum(p.numel() for p in found[name].parameters()) == johnson(64)
+        elif name != "generator":
+            found[name] = fit.build()  # type: ignore[attr-defined]
+    for network in found.values():
+        network.eval().requires_grad_(False)
+    generator = fits["generator"]
+    assert isinstance(generator, GeneratorFit)
+    game = generator.game(source, make_evaluator(found))
+    assert torch.isfinite(game.step(torch.Generator().manual_seed(0)))
+    for target in TARGETS.resolve("augmented2020:resnet12/*,augmented2020:resnet34/img,augmented2020:densenet40/pef"):
+        network = target.fits(setup)["classifier"].build().train()  # type: ignore[attr-defined]
+        x = torch.rand(2, 3, 64, 64)
+        loss = nn.functional.cross_entropy(network.backbone(x * 2 - 1), torch.tensor([0, 2]))
+        loss.backward()
+        assert torch.isfinite(loss)

@@ -96,7 +96,7 @@ def test_any_registered_pair_is_a_target_by_name(plugin: Path) -> None:
     ("name", "message"),
     [
         ("tiny/medien/complete", "unknown preprocessor 'medien'. Did you mean 'median'?\n  available: cc, fd, hp, "),
-        ("tinny/hp/complete", "unknown backbone 'tinny'. Did you mean 'tiny'?\n  available: densenet100, densenet40, "),
+        ("tinny/hp/complete", "unknown backbone 'tinny'. Did you mean 'tiny'?\n  available: "),
         ("toy/rgbb/partial", "unknown target 'toy/rgbb/partial'. Did you mean 'toy/rgb/partial'?"),
         ("tiny/median/both", "unknown target 'tiny/median/both'."),
     ],

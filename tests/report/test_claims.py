@@ -9,19 +9,11 @@ import pytest
 
 from benchbench.metrics import intervals
 from benchbench.records.cell import Cell
+from benchbench.report.claims import AS_WELL, FALSE, OPEN, TRUE
 from benchbench.report.groups import groups
 from benchbench.report.model import Table
 from benchbench.report.papers.cama2020 import published
-from benchbench.report.papers.cama2020.claims import (
-    AS_WELL,
-    CLAIMS,
-    CONDITIONAL,
-    FALSE,
-    OPEN,
-    TRUE,
-    Place,
-    claims_table,
-)
+from benchbench.report.papers.cama2020.claims import CLAIMS, CONDITIONAL, Place, claims_table
 
 MakeCell = Callable[..., Cell]
 PLACES = [(o, s, b, p) for o, b, p in published.grid() for s in ("in", "out")]

@@ -1,8 +1,6 @@
 """What the paper says of its attacks, each sentence held against the paper's own figures and against the cells.
 
-A claim compares the mean TSR of two selections of cells. It is true of the cells where the whole 95 % interval of the
-difference is on its side, false where it is on the other, and not told apart in between. The same sentence is
-evaluated on the paper's figures, which have no interval.
+A claim compares the mean TSR of two selections of cells.
 
 Source: Andrews et al. 2020, sections 4.2, 4.3 and appendix C.
 """
@@ -12,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchbench.metrics import intervals, rates
-from benchbench.metrics.populations import population_contrast
+from benchbench.metrics import rates
 from benchbench.records.cell import Cell
 from benchbench.report import captions
+from benchbench.report.claims import AS_WELL, COLUMNS, FALSE, INCOMPLETE, TRUE, Side, row, verdict
 from benchbench.report.groups import AttackRow, Group, mean
-from benchbench.report.model import Column, Entry, Row, Table, show
+from benchbench.report.model import Entry, Row, Table, show
 from benchbench.report.papers.cama2020 import published
 from benchbench.report.papers.cama2020.words import LABELS, SAME
 
@@ -26,10 +24,6 @@ Place = tuple[str, str, str, str]
 RESIDUAL = ("fd", "ww", "cc", "hp")
 """Preprocessors that suppress what a photograph shows and keep its residual."""
 CONDITIONAL = ("cama", "spoc-cgan", "misl-cgan")
-AS_WELL = 0.10
-"""The margin of "as well": the paper's own differences between settings are below it."""
-TRUE, FALSE, OPEN = "holds", "does not hold", "not told apart"
-INCOMPLETE = "a cell of it is missing, or the attack was run with several sets of parameters"
 
 
 def _any(place: Place) -> bool:
@@ -61,9 +55,7 @@ class Claim:
 
     def verdict(self, low: float, high: float) -> str:
         """Return what an interval of first - second says of the claim."""
-        if low > -self.margin:
-            return TRUE
-        return FALSE if high < -self.margin else OPEN
+        return verdict(low, high, self.margin)
 
 
 def _rgb(place: Place) -> bool:
@@ -132,7 +124,7 @@ CLAIMS = (
 
 def claims_table(group: Group) -> Table:
     """Build the table of claims: the paper's means and ours, our difference with its interval, and both verdicts."""
-    rows = [_row(claim, group) for claim in CLAIMS]
+    rows = [row(c.key, c.text, _side(c.first, group), [_side(c.second, group)], c.margin) for c in CLAIMS]
     rows.append(_wins(group))
     what = (
         "Each sentence compares two mean TSR, in percent: over all 48 targets and both splits unless it names some,"
@@ -145,17 +137,7 @@ def claims_table(group: Group) -> Table:
         title="What the paper claims",
         caption=captions.of_both_splits(what, "claims", group, show_published=False),
         corner="Claim",
-        columns=(
-            Column("paper_first", "Paper"),
-            Column("paper_second", "against"),
-            Column("paper_verdict", "there", "text"),
-            Column("first", "Here"),
-            Column("second", "against"),
-            Column("difference", "Difference"),
-            Column("verdict", "here", "text"),
-            Column("population", "Difference, other targets"),
-            Column("population_verdict", "there too", "text"),
-        ),
+        columns=COLUMNS,
         rows=tuple(rows),
         remarks=(
             *captions.left_out(group),
@@ -164,30 +146,6 @@ def claims_table(group: Group) -> Table:
         ),
         facts=group.facts,
     )
-
-
-def _row(claim: Claim, group: Group) -> Row:
-    """Return one claim's row."""
-    theirs = [_published(claim.first), _published(claim.second)]
-    gap = theirs[0] - theirs[1]
-    first, second = _ours(claim.first, group), _ours(claim.second, group)
-    entries = [Entry(theirs[0]), Entry(theirs[1]), Entry(claim.verdict(gap, gap))]
-    if first is None or second is None:
-        return Row(claim.key, claim.text, (*entries, *[Entry(None, INCOMPLETE)] * 6), ranked=False)
-    for cells in (first, second):
-        found = intervals.mean_rate(cells, "tsr")
-        entries.append(Entry(mean([r for c in cells if (r := rates.tsr(c)) is not None]), interval=_bounds(found)))
-    parts = []
-    for sign, cells in zip((1.0, -1.0), (first, second), strict=True):
-        samples = [(c.target.name, s) for c in cells if (s := intervals.contributions(c, "tsr")) is not None]
-        parts += [(sign / len(samples), name, s) for name, s in samples]
-    for estimate in (intervals.contrast((w, s) for w, _, s in parts), population_contrast(parts)):
-        if estimate is None:
-            entries += [Entry(None, "too few photographs")] * 2
-        else:
-            entries.append(Entry(estimate.value, interval=_bounds(estimate)))
-            entries.append(Entry(claim.verdict(estimate.low, estimate.high)))
-    return Row(claim.key, claim.text, tuple(entries), ranked=False)
 
 
 def _wins(group: Group) -> Row:
@@ -223,6 +181,10 @@ def _won(table: Sequence[Sequence[float | None]]) -> list[Entry]:
     return [Entry(f"{won} of {len(whole)}"), Entry(TRUE if 2 * won > len(whole) else FALSE)]
 
 
+def _side(selection: Selection, group: Group) -> Side:
+    return Side(_published(selection), _ours(selection, group))
+
+
 def _published(selection: Selection) -> float:
     paper_rates = published.success_rates()
     found = [paper_rates.get((*place, selection.attack), (None, None))[0] for place in selection.places()]
@@ -251,7 +213,3 @@ def _ours(selection: Selection, group: Group) -> Sequence[Cell] | None:
     cells = [_cell(group, row, place) for place in selection.places()]
     whole = [c for c in cells if c is not None and rates.tsr(c) is not None]
     return whole if len(whole) == len(cells) else None
-
-
-def _bounds(found: intervals.Estimate | None) -> tuple[float, float] | None:
-    return (found.low, found.high) if found is not None else None

@@ -1,17 +1,11 @@
-"""The paper's figures, read from results/published, which is installed as `benchbench_published`."""
+"""The paper's figures."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
 
-from benchbench.base.errors import BenchError
+from benchbench.report.published import fraction, read
 
 MEAN = "mean"
 COMPARISON = "cama"
@@ -34,37 +28,8 @@ Rates = tuple[float | None, float | None]
 """(TSR, USR) as fractions."""
 
 
-def folder() -> Traversable:
-    """Return the folder of the published figures, of the installed package or of a checkout.
-
-    Raises:
-        BenchError: neither is there.
-    """
-    try:
-        return resources.files("benchbench_published")
-    except ModuleNotFoundError:
-        checkout = Path(__file__).resolve().parents[4] / "results" / "published"
-        if checkout.is_dir():
-            return checkout
-    raise BenchError(
-        "the published figures are not installed. Run: pip install --force-reinstall --no-deps benchbench-forensics; "
-        "in a checkout: git restore results/published"
-    )
-
-
-def read(name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of one file; lines that start with '#' are comments."""
-    text = (folder() / name).read_text(encoding="utf-8")
-    yield from csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-
-
 def _number(text: str) -> float | None:
     return float(text) if text else None
-
-
-def _fraction(text: str) -> float | None:
-    # Through Decimal, so that 66.8 gives the float that 0.668 is written for.
-    return float(Decimal(text) / 100) if text else None
 
 
 @cache
@@ -72,8 +37,8 @@ def success_rates() -> dict[tuple[str, str, str, str, str], Rates]:
     """Return {(overlap, split, backbone, preprocessor or "mean", attack): (TSR, USR)}."""
     return {
         (r["overlap"], r["split"], r["backbone"], r["preprocessor"], r["attack"]): (
-            _fraction(r["tsr"]),
-            _fraction(r["usr"]),
+            fraction(r["tsr"]),
+            fraction(r["usr"]),
         )
         for r in read("cama2020_success_rates.csv")
     }
