@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.profile import Profile, load_profile, profile_names
     from benchbench.contracts.protocol import Protocol
     from benchbench.contracts.registry import Registry
+    from benchbench.contracts.scenario import SCENARIOS, Scenario
     from benchbench.contracts.section import Section
     from benchbench.contracts.target import TARGETS, Target, TargetCard
     from benchbench.contracts.task import TASKS, Contributions, Judged, Metric, Task, TaskContext
@@ -89,6 +90,8 @@ _HOME = {
     "Row": "report.model",
     "RunOptions": "harness.options",
     "RunSummary": "harness.summary",
+    "SCENARIOS": "contracts.scenario",
+    "Scenario": "contracts.scenario",
     "Section": "contracts.section",
     "Setup": "contracts.fit",
     "StoreError": "base.errors",
@@ -159,6 +162,8 @@ __all__ = [  # noqa: RUF022  # the order of the imports above
     "networks",
     "LAYOUTS",
     "Registry",
+    "SCENARIOS",
+    "Scenario",
     "Preprocessor",
     "Backbone",
     "Section",

@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 def splits(text: str) -> list[Split]:
-    """Parse 'in', 'out' or 'in,out'.
+    """Return the scenarios that a comma list names; `in` and `out` stand first.
 
     Raises:
-        BenchError: another word.
+        BenchError: another word, or none.
     """
+    from benchbench.contracts.scenario import SCENARIOS
     from benchbench.contracts.trials import SPLITS
 
     asked = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in asked if part not in SPLITS]
+    unknown = [part for part in asked if part not in SCENARIOS]
     if unknown or not asked:
-        raise BenchError(f"unknown split '{', '.join(unknown) or text}'; splits are in and out.")
-    return [split for split in SPLITS if split in asked]
+        known = ", ".join([*SPLITS, *(name for name in SCENARIOS.names() if name not in SPLITS)])
+        raise BenchError(f"unknown split '{', '.join(unknown) or text}'; splits are {known}.")
+    return list(dict.fromkeys([*(split for split in SPLITS if split in asked), *asked]))
 
 
 def protocols(conditions: str, budgets: str, seed: int, limit: int | None = None) -> list[Protocol]:

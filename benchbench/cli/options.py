@@ -53,7 +53,13 @@ Targets = Annotated[
 ProfileName = Annotated[
     str, typer.Option("--profile", "-p", help="smoke, quick, paper, paper-short, or the path of a TOML file.")
 ]
-Splits = Annotated[str, typer.Option("--split", help="in: known camera models; out: unknown ones; or both.")]
+Splits = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="in: known camera models; out: unknown ones; synthetic: pictures that no camera took; a comma list.",
+    ),
+]
 Conditions = Annotated[
     str,
     typer.Option(

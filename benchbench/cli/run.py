@@ -266,7 +266,7 @@ def _check_export(asked: opt.Request, protocols: list[Protocol], seeds: int) -> 
 
     if seeds > 1:
         raise BenchError("--export takes one seed; leave --seeds out.")
-    check_exportable(asked.attacks, protocols)
+    check_exportable(asked.attacks, protocols, asked.splits)
 
 
 def _export(

@@ -115,6 +115,8 @@ class Task(ABC):
     columns: ClassVar[Mapping[str, type]]
     """What is recorded of a trial: {"predicted": int}, {"pce": float}. A float may be NaN: not defined."""
     metrics: ClassVar[tuple[Metric, ...]]
+    synthetic: ClassVar[bool] = False
+    """Whether it can be asked about pictures that no camera took, which are none of the data set's photographs."""
 
     @abstractmethod
     def examine(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,14 @@ from numpy.typing import NDArray
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS
 
-Split = Literal["in", "out"]
+Split = str
+"""The name of a scenario."""
 
 
 SPLITS: tuple[Split, ...] = ("in", "out")
+"""What a run crosses where nothing else is asked for."""
 
 
 ANY = -1
@@ -37,9 +39,9 @@ class Trials:
         return len(self.image)
 
 
-def true_classes(known: int, classes: int, split: Split) -> range:
-    """Return the true classes of a split: those the attacker knows, or the others."""
-    return range(known) if split == "in" else range(known, classes)
+def true_classes(known: int, classes: int, split: Split) -> Sequence[int]:
+    """Return the true classes of a split, ascending: those the attacker knows, the others, or what its scenario has."""
+    return SCENARIOS.create(split).classes(known, classes)
 
 
 def wanted_models(camera: NDArray[np.int64], known: int, each: int | None = None) -> list[tuple[int, ...]]:
@@ -91,11 +93,11 @@ def trials(
         limit: see `limited`.
     """
     goals = wanted_models(camera, known, each)
-    attacked = limited(camera, limit)
+    attacked = limited(camera, limit) & SCENARIOS.create(split).chosen(camera, known)
     rows = [
         (i, int(true), wanted)
         for i, true in enumerate(camera)
-        if attacked[i] and (true < known) == (split == "in")
+        if attacked[i]
         for wanted in (goals[i] if targeted else (ANY,))
     ]
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)

@@ -21,6 +21,7 @@ from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
 from benchbench.contracts.measure import MEASURES
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, Outcomes, TaskContext
@@ -112,7 +113,9 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     keep_freed()
     device = torch.device(job.device)
     dataset = job.source.open(job.cache)
-    photos = dataset.photos("test")
+    scenario = SCENARIOS.create(job.split)
+    made = networks(scenario.fits(job.setup), job.setup, job.cache, device)
+    photos = scenario.pictures(dataset, made)
     targeted = is_targeted(job.attack, (view.protocol for view in job.views))
     protocol = job.views[0].protocol
     every = trials(photos.camera, job.setup.known, job.split, targeted, protocol.wanted, protocol.limit)
@@ -136,7 +139,7 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
             rows = slice(start, start + size)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
             # Mapped anew for each batch: what was read through a map that stays open counts as memory of this process.
-            x = changed = to_tensor(dataset.photos("test").images[batch.image], device)
+            x = changed = to_tensor(scenario.pictures(dataset, made).images[batch.image], device)
             if job.attack is not None:
                 where = f"split {job.split}, batch {(job.start + start) // size + 1}"
                 try:

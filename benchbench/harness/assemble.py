@@ -13,6 +13,7 @@ from benchbench.base.errors import TargetError
 from benchbench.base.identity import plain, source_digest
 from benchbench.contracts.attack import WHOLE, Attack
 from benchbench.contracts.fit import Setup
+from benchbench.contracts.scenario import SCENARIOS, scenario_fits
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, TaskContext, recorded
 from benchbench.contracts.trials import Split, Trials, expanded, true_classes, wanted_models
@@ -59,9 +60,11 @@ def make_cell(
     joined = Trials(
         *(np.concatenate([getattr(part.trials, name) for part in parts]) for name in ("image", "true", "wanted"))
     )
-    rows, each = expanded(joined, wanted_models(dataset.classes("test"), setup.known, planned.protocol.wanted))
+    scenario = SCENARIOS.create(planned.split)
+    every = scenario.true(setup, dataset.classes("test"))
+    rows, each = expanded(joined, wanted_models(every, setup.known, planned.protocol.wanted))
     photographs, first = by_photograph(each)
-    scene = dataset.photos("test").scene[each.image[first]]
+    scene = dataset.photos("test").scene[each.image[first]].tolist() if scenario.photographs else ()
     return Cell(
         cell_id=planned.cell_id,
         profile=setup.profile.name,
@@ -76,11 +79,12 @@ def make_cell(
         target=_target_part(target, setup, clean),
         split=SplitPart(
             name=planned.split,
-            fingerprint=dataset.fingerprint("test"),
+            fingerprint=scenario.fingerprint(setup, dataset),
             images=len(first),
             classes=tuple(classes),
             true=tuple(int(t) for t in each.true[first]),
             scene=tuple(int(s) for s in scene),
+            fits=scenario_fits(planned.split, setup),
         ),
         protocol=plain(planned.protocol),
         craft=_craft_part(planned, parts, each, rows, photographs, setup.known, view),

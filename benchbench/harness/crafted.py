@@ -19,6 +19,7 @@ from benchbench.contracts.fit import collect
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import Profile
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Source
 from benchbench.contracts.trials import Split, is_targeted, limited, trials, wanted_models
 from benchbench.evaluate.export import ExportJob, export
@@ -34,12 +35,15 @@ from benchbench.records.crafted import CraftedFile, CraftedFolder, pixel_digest,
 from benchbench.records.zoo import Zoo
 
 
-def check_exportable(attacks: Sequence[Attack], protocols: Sequence[Protocol]) -> None:
+def check_exportable(attacks: Sequence[Attack], protocols: Sequence[Protocol], splits: Sequence[Split] = ()) -> None:
     """Refuse what cannot be written to files, before anything is computed.
 
     Raises:
-        BenchError: a white-box attack, or a condition that no file can hold.
+        BenchError: a white-box attack, a condition that no file can hold, or pictures that are no photographs.
     """
+    for split in splits:
+        if not SCENARIOS.create(split).photographs:
+            raise BenchError(f"--export: split '{split}' is no photographs of the data set; in and out are expected.")
     for attack in attacks:
         if attack.card.knowledge == "white-box":
             raise BenchError(

@@ -17,9 +17,11 @@ from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.origin import stamp
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS, scenario_fits, split_identity
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
-from benchbench.contracts.trials import SPLITS, Split, is_targeted, trials, true_classes
+from benchbench.contracts.task import TASKS
+from benchbench.contracts.trials import Split, is_targeted, trials, true_classes
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
@@ -115,13 +117,15 @@ def identities(
         ids: fit ids of 'attack' and 'target', by name.
     """
     seen = {"spec": target.spec(), "fits": ids["target"]} if attack.card.knowledge == "white-box" else None
-    craft = craft_id(attack.spec(), ids["attack"], setup.data_id, split, protocol, seen)
+    pictures = split_identity(split, scenario_fits(split, setup))
+    craft = craft_id(attack.spec(), ids["attack"], setup.data_id, pictures, protocol, seen)
     return craft, cell_id(craft, target.spec(), ids["target"], target.card.task)
 
 
-def clean_id(target: Target, fits: Mapping[str, str], data_id: str, split: Split) -> str:
-    """Return the id of a target's confusion matrix on the unattacked photographs of a split."""
-    value = {"target": target.spec(), "fits": fits, "data": data_id, "split": split}
+def clean_id(target: Target, setup: Setup, split: Split) -> str:
+    """Return the id of what a target makes of the unattacked photographs of a split."""
+    pictures = split_identity(split, scenario_fits(split, setup))
+    value = {"target": target.spec(), "fits": target_fits(target, setup), "data": setup.data_id, "split": pictures}
     task = target.card.task
     return digest("clean", value if task == "classification" else value | {"task": task})
 
@@ -167,8 +171,9 @@ def make_plan(
     for a, attack in enumerate(attacks):
         for protocol in asked:
             for split in splits:
-                reason = _why_not(attack, setup, facts, split, protocol)
+                asked_for = _why_not(attack, setup, facts, split, protocol)
                 for t, target in enumerate(targets):
+                    reason = asked_for or _not_asked(target, split)
                     ids = {"attack": ids_attack[a], "target": ids_target[t]}
                     craft, cell = identities(attack, target, split, setup, protocol, ids)
                     path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
@@ -277,8 +282,8 @@ def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str,
 
 def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:
     for split in splits:
-        if split not in SPLITS:
-            raise BenchError(f"unknown split '{split}'; splits are in and out.")
+        if split not in SCENARIOS:
+            raise SCENARIOS.unknown(split)
     for kind, names in (("attack", [a.spec() for a in attacks]), ("target", [t.name for t in targets])):
         twice = [item for i, item in enumerate(names) if item in names[:i]]
         if twice:
@@ -291,12 +296,21 @@ def _why_not(attack: Attack, setup: Setup, facts: Facts, split: Split, protocol:
     classes = true_classes(setup.known, setup.classes, split)
     if not classes:
         return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
-    lacking = [c for c in classes if not bool((facts.camera == c).any())]
+    scenario = SCENARIOS.create(split)
+    lacking = [c for c in classes if not bool((scenario.true(setup, facts.camera) == c).any())]
     if lacking:
         return f"no test photographs of class {lacking[0]}"
-    if attack.card.knowledge == "oracle" and not facts.retakes:
+    if attack.card.knowledge == "oracle" and not (facts.retakes and scenario.photographs):
         return "it must know the scene; these photographs cannot be taken again by another camera"
     return CONDITIONS.create(protocol.condition).why_not(facts)
+
+
+def _not_asked(target: Target, split: Split) -> str:
+    """Return why a target is not asked about the pictures of a split, or an empty string."""
+    task = TASKS.create(target.card.task)
+    if SCENARIOS.create(split).photographs or task.synthetic:
+        return ""
+    return f"task '{task.name}' asks about photographs that cameras took"
 
 
 def _moved(cell: Cell, attack: str, target: str) -> str:
@@ -375,6 +389,8 @@ def _fits_of(cells: Sequence[PlannedCell], setup: Setup, there: Callable[[str], 
         roots |= {f"attack/{id(attack)}/{name}": fit for name, fit in attack.fits(setup).items()}
     for target in {id(cell.target): cell.target for cell in cells}.values():
         roots |= {f"target/{id(target)}/{name}": fit for name, fit in target.fits(setup).items()}
+    for split in {cell.split for cell in cells}:
+        roots |= {f"split/{split}/{name}": fit for name, fit in SCENARIOS.create(split).fits(setup).items()}
     return collect(roots, setup.data_id, there)
 
 
@@ -406,6 +422,7 @@ def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64],
 def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
     """Return a first guess at the core seconds of cells whose photographs are crafted once."""
     targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
-    protocol = cells[0].protocol
-    every = trials(camera, setup.known, cells[0].split, targeted, protocol.wanted, protocol.limit)
+    protocol, split = cells[0].protocol, cells[0].split
+    true = SCENARIOS.create(split).true(setup, camera)
+    every = trials(true, setup.known, split, targeted, protocol.wanted, protocol.limit)
     return crossing_seconds(len(every), len(cells), size)

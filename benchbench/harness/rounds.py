@@ -10,11 +10,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbench.base.errors import TargetError
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
@@ -23,7 +25,7 @@ from benchbench.evaluate.measures import BUILT_IN
 from benchbench.harness.assemble import clean_facts, make_cell
 from benchbench.harness.executors.jobs import Job, Outcome
 from benchbench.harness.options import RunOptions
-from benchbench.harness.plan import Plan, PlannedCell, clean_id, crossing_seconds, target_fits, together
+from benchbench.harness.plan import Plan, PlannedCell, clean_id, crossing_seconds, together
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
 
@@ -70,8 +72,10 @@ class Crossings:
         things = {id(thing): thing for cell in plan.wanted for thing in (cell.attack, cell.target)}
         self._fits = {key: frozenset(plan.needed(t.fits(plan.setup))) for key, t in things.items()}
         self._cells = together(plan.wanted)
+        splits = {cell.split: SCENARIOS.create(cell.split).fits(plan.setup) for cell in plan.wanted}
+        self._pictures = {split: frozenset(plan.needed(fits)) for split, fits in splits.items()}
         self._awaited = {
-            key: {f for cell in mine for f in self._needs(cell.attack, cell.target) if f in plan.missing_fits}
+            key: {f for cell in mine for f in self._needs(cell.split, cell.attack, cell.target)} & plan.missing_fits
             for key, mine in self._cells.items()
         }
         self._lost: dict[str, str] = {}
@@ -118,8 +122,8 @@ class Crossings:
             yield from self._complete(group, whole)
             group.parts.clear()
 
-    def _needs(self, *things: Attack | Target | None) -> frozenset[str]:
-        return frozenset[str]().union(*(self._fits[id(thing)] for thing in things if thing is not None))
+    def _needs(self, split: Split, *things: Attack | Target | None) -> frozenset[str]:
+        return self._pictures[split].union(*(self._fits[id(thing)] for thing in things if thing is not None))
 
     def _without_lost(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Return the cells whose fits are all there; the others are skipped, with the reason."""
@@ -130,7 +134,8 @@ class Crossings:
                 reasons[id(thing)] = lost[0] if lost else ""
         ready = []
         for cell in cells:
-            if reason := reasons[id(cell.attack)] or reasons[id(cell.target)]:
+            unmade = [why for fit_id, why in self._lost.items() if fit_id in self._pictures[cell.split]]
+            if reason := reasons[id(cell.attack)] or reasons[id(cell.target)] or next(iter(unmade), ""):
                 self.skipped.append((cell, reason))
             else:
                 ready.append(cell)
@@ -175,9 +180,12 @@ class Crossings:
     ) -> _Group:
         targeted = is_targeted(attack, (view.protocol for view in views))
         protocol = views[0].protocol
-        total = len(trials(self._camera, self.plan.setup.known, split, targeted, protocol.wanted, protocol.limit))
+        total = len(trials(self._true(split), self.plan.setup.known, split, targeted, protocol.wanted, protocol.limit))
         self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
         return self._groups[key]
+
+    def _true(self, split: Split) -> NDArray[np.int64]:
+        return SCENARIOS.create(split).true(self.plan.setup, self._camera)
 
     def _share(self) -> int:
         """Return how many trials a job should have."""
@@ -187,7 +195,7 @@ class Crossings:
             targeted = is_targeted(mine[0].attack, (cell.protocol for cell in mine))
             case = mine[0].split, targeted, mine[0].protocol.wanted, mine[0].protocol.limit
             if case not in trials_of:
-                trials_of[case] = len(trials(self._camera, self.plan.setup.known, *case))
+                trials_of[case] = len(trials(self._true(case[0]), self.plan.setup.known, *case))
             total += trials_of[case]
         wanted = JOBS_PER_WORKER * self.options.workers if self.options.workers > 1 else 1
         return max(math.ceil(total / wanted), 2 * self.options.batch)
@@ -218,7 +226,7 @@ class Crossings:
         looks = sum(len(view.targets) for view in group.views)
         cost = crossing_seconds(stop - start, looks, self.dataset.size)
         call = partial(cross, crossing)
-        fits = sorted(self._needs(group.attack, *group.targets))
+        fits = sorted(self._needs(group.split, group.attack, *group.targets))
         reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
         return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
 
@@ -259,7 +267,7 @@ class Crossings:
                     self._cache.save_clean(self._clean_id(target, group.split), target.name, found)
 
     def _clean_id(self, target: Target, split: Split) -> str:
-        return clean_id(target, target_fits(target, self.plan.setup), self.plan.setup.data_id, split)
+        return clean_id(target, self.plan.setup, split)
 
 
 def told(outcome: Outcome, cache: Cache) -> str:

@@ -23,7 +23,7 @@ from benchbench.harness.executors.queue import Queue
 from benchbench.harness.fits import _fit_jobs
 from benchbench.harness.options import RunOptions
 from benchbench.harness.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
-from benchbench.harness.plan import Plan, clean_id, make_plan, target_fits
+from benchbench.harness.plan import Plan, clean_id, make_plan
 from benchbench.harness.rounds import Crossings, told
 from benchbench.harness.summary import RunSummary
 from benchbench.harness.worklist import PHOTOGRAPHS
@@ -162,8 +162,7 @@ def _adopt(plan: Plan, options: RunOptions) -> None:
 def _clean_ids(plan: Plan) -> list[str]:
     """Return the ids of the confusion matrices that the wanted cells need."""
     pairs = {(cell.target.name, cell.split): cell.target for cell in plan.wanted}
-    data_id = plan.setup.data_id
-    return [clean_id(t, target_fits(t, plan.setup), data_id, split) for (_, split), t in pairs.items()]
+    return [clean_id(target, plan.setup, split) for (_, split), target in pairs.items()]
 
 
 def _compute(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.base.identity import digest
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Facts
 from benchbench.harness.plan import Plan, PlannedCell, seconds_together, together
 
@@ -130,4 +131,6 @@ def _fits(plan: Plan, cells: Collection[PlannedCell]) -> list[str]:
     found: dict[str, None] = {}
     for thing in {id(t): t for cell in cells for t in (cell.attack, cell.target)}.values():
         found |= dict.fromkeys(plan.needed(thing.fits(plan.setup)))
+    for split in {cell.split for cell in cells}:
+        found |= dict.fromkeys(plan.needed(SCENARIOS.create(split).fits(plan.setup)))
     return list(found)

@@ -21,6 +21,7 @@ from benchbench.contracts.attack import WHOLE, Attack, evaluators
 from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.profile import Profile
 from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import SPLITS, Split, trials, true_classes
@@ -105,7 +106,7 @@ def build(
         scores, ids = clean.targets[target.name], target_fits(target, setup)
         for split, score in scores.items():
             found = {"target": target.name, "split": split, **asdict(score)}
-            matrices[clean_id(target, ids, data_id, split)] = found
+            matrices[clean_id(target, setup, split)] = found
         if len(ids) == 1:  # the accuracy of a target is then that of its network
             counts = {split: {"correct": s.correct, "of": s.of} for split, s in scores.items()}
             by_fit[next(iter(ids.values()))] = counts
@@ -120,7 +121,15 @@ def build(
         "clean": matrices,
         "evaluators": {name: asdict(score) for name, score in clean.evaluators.items()},
     }
-    zoo.write(Cache(options.cache), fits_of(attacks, targets, setup), by_fit, {data_id: photographs})
+    cache = Cache(options.cache)
+    makers = [fit_id for fit_id in makers_of(setup) if cache.has(fit_id)]
+    zoo.write(cache, [*fits_of(attacks, targets, setup), *makers], by_fit, {data_id: photographs})
+
+
+def makers_of(setup: Setup) -> list[str]:
+    """Return the ids of the networks that make the pictures of scenarios, each once."""
+    made = [fit for name in SCENARIOS.names() for fit in SCENARIOS.create(name).fits(setup).values()]
+    return list(dict.fromkeys(need.fit_id(setup.data_id) for fit in made for need in fit.needs().values()))
 
 
 def fits_of(attacks: Sequence[Attack], targets: Sequence[Target], setup: Setup) -> list[str]:
@@ -180,9 +189,8 @@ def verify(
         )
     known = zoo.photographs(setup.data_id) or {"clean": {}, "evaluators": {}}
     for target in targets:
-        ids = target_fits(target, setup)
         for split, score in clean.targets.get(target.name, {}).items():
-            recorded = known["clean"].get(clean_id(target, ids, setup.data_id, split))
+            recorded = known["clean"].get(clean_id(target, setup, split))
             wrong += _compared(f"'{target.name}' ({split})", score, recorded)
     for name, score in clean.evaluators.items():
         wrong += _compared(f"the evaluator of '{name}'", score, known["evaluators"].get(name))
@@ -280,7 +288,7 @@ def _distinct(attacks: Sequence[Attack]) -> list[str]:
     ]
 
 
-def _score(table: list[list[int]], classes: range) -> Score:
+def _score(table: list[list[int]], classes: Sequence[int]) -> Score:
     """Return the score of a confusion matrix; true classes that the target cannot name do not count."""
     rows = [(c, row) for c, row in zip(classes, table, strict=True) if c < len(row)]
     confused = tuple(tuple(row) for row in table)

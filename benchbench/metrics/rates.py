@@ -77,7 +77,7 @@ def no_true_class(classes: int, true_classes: tuple[int, ...]) -> str:
         classes: how many camera models it tells apart, those of lowest number.
         true_classes: of the photographs.
     """
-    return NO_TRUE_CLASS if any(true >= classes for true in true_classes) else ""
+    return NO_TRUE_CLASS if any(not 0 <= true < classes for true in true_classes) else ""
 
 
 def usr_is_defined(overlap: str, split: str) -> bool:

@@ -96,7 +96,9 @@ class SplitPart(Part):
     classes: tuple[int, ...]
     """The true classes of this split, ascending: the first axis of `Cell.counts`."""
     true: tuple[int, ...]
-    """True class of each photograph."""
+    """True class of each photograph; -1 where no camera took it."""
+    fits: dict[str, str] = {}
+    """Ids of the fits that made the pictures, by name; none for photographs of the data set."""
     scene: tuple[int, ...] = ()
     """Scene of each photograph as the data set numbers them, the same in all splits, -1 where it is not known; empty
     in older records, which do not say."""

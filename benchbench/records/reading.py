@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from benchbench.base.errors import StoreError
 from benchbench.base.identity import cell_id, craft_id, digest
+from benchbench.contracts.scenario import split_identity
 from benchbench.records.cell import CLASSIFICATION, SCHEMA, Cell, Craft
 from benchbench.records.migrations import STEPS
 
@@ -29,7 +30,7 @@ def identify(cell: Cell) -> tuple[str, str]:
         {"name": attack.name, "version": attack.version, "params": attack.params},
         attack.fits,
         cell.dataset.data_id,
-        cell.split.name,
+        split_identity(cell.split.name, cell.split.fits),
         cell.protocol,
         {"spec": target_spec, "fits": target.fits} if attack.knowledge == "white-box" else None,
     )
@@ -43,6 +44,8 @@ def craft_record(cell: Cell) -> dict[str, Any]:
         del whole["split"]["scene"]  # an older record: it stays as it is
     if not cell.craft.stream_hits:
         del whole["craft"]["stream_hits"]
+    if not cell.split.fits:
+        del whole["split"]["fits"]
     record = {"schema_version": SCHEMA, "craft_id": cell.craft.craft_id} | {k: whole[k] for k in SHARED}
     return record | {"content": digest("content", record)}
 

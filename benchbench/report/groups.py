@@ -16,6 +16,8 @@ from benchbench.report.paper import attack_order, labels
 
 LIMIT_PSNR = 35.0
 """dB: where attacks aim at, and so the budget of the limit that they are held against."""
+SPLITS = ("in", "out")
+"""The test photographs; what the tables of success are about."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Group:
     """Cells of other tasks than classification: their outcomes have no TSR and USR."""
     erased: tuple[Cell, ...] = ()
     """Cells of classification whose attack erases and forges nothing: no table of success at forging shows them."""
+
+    elsewhere: tuple[Cell, ...] = ()
+    """Cells of classification on other splits than `in` and `out`, such as synthetic pictures: papers show them."""
 
     @property
     def condition(self) -> str:
@@ -142,8 +147,9 @@ class Group:
 
     def without_baselines(self) -> Group:
         """Return the group without plain filters."""
-        cells, others = (tuple(c for c in found if not c.attack.baseline) for found in (self.cells, self.others))
-        return replace(self, cells=cells, others=others)
+        every = (self.cells, self.others, self.elsewhere)
+        cells, others, elsewhere = (tuple(c for c in found if not c.attack.baseline) for found in every)
+        return replace(self, cells=cells, others=others, elsewhere=elsewhere)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str, str], Cell]:
@@ -282,6 +288,7 @@ def groups(
     result = []
     for key in sorted(found):
         kept = _newest(found[key])
+        named = [c for c in kept if c.target.task == CLASSIFICATION]
         result.append(
             Group(
                 dataset=key[0],
@@ -289,8 +296,9 @@ def groups(
                 profile=key[1],
                 protocol=key[2],
                 settings=dict(found[key][0].protocol),
-                cells=tuple(c for c in kept if c.target.task == CLASSIFICATION and c.attack.goal == "forge"),
-                erased=tuple(c for c in kept if c.target.task == CLASSIFICATION and c.attack.goal == "erase"),
+                cells=tuple(c for c in named if c.attack.goal == "forge" and c.split.name in SPLITS),
+                erased=tuple(c for c in named if c.attack.goal == "erase" and c.split.name in SPLITS),
+                elsewhere=tuple(c for c in named if c.split.name not in SPLITS),
                 others=tuple(c for c in kept if c.target.task != CLASSIFICATION),
                 left_out=len(found[key]) - len(kept),
             )

@@ -81,7 +81,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
     ]
     return {
         "facts": group.facts,
-        "models": list((group.cells or group.others or group.erased)[0].dataset.camera_models),
+        "models": list((group.cells or group.others or group.erased or group.elsewhere)[0].dataset.camera_models),
         "attacks": attacks,
         "views": _views(group),
         "cells": [_cell(cell) for cell in group.cells],

@@ -262,11 +262,21 @@ def synthetic_pictures(setup: Setup, part: Role, off: bool = False) -> Fit:
         return _of_folder(recipe, part, off)
     each = {"q": recipe.q, "p": recipe.p, "test": recipe.test}[part]
     kinds = [kind for kind in KINDS if (kind in recipe.off) == off]
+    if off and kinds:  # as many pictures as those of the other generators together
+        each = max(1, each * (len(KINDS) - len(kinds)) // len(kinds))
     if not kinds:
         raise DataError(f"profile '{setup.profile.name}' leaves no generator {'off' if off else 'in'} training.")
     how = setup.profile.network("simulator", SimulatorRecipe)
     simulators = tuple(SimulatorFit(up=kind, recipe=how, seed=setup.seed) for kind in kinds)
     return SimulatedPictures(part=part, each=each, simulators=simulators, seed=setup.seed)
+
+
+def count_of(fit: Fit) -> int:
+    """Return how many pictures a fit of `synthetic_pictures` will have."""
+    if isinstance(fit, FolderPictures):
+        return len(fit.files)
+    assert isinstance(fit, SimulatedPictures)
+    return fit.each * len(fit.simulators)
 
 
 def _of_folder(recipe: SyntheticRecipe, part: Role, off: bool) -> FolderPictures:

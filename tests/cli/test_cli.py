@@ -58,7 +58,10 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["run", "--attack", "shift[step=2]"], "bench: attack 'shift' has no parameter 'step'. Did you mean 'steps'?"),
         (["run", "--attack", "shift", "--targets", "resnet*/wz/*"], "bench: --targets 'resnet*/wz/*' matches none of "),
         (["run", "--attack", "shift", "--profile", "quik"], "bench: unknown profile 'quik'. Did you mean 'quick'?"),
-        (["run", "--attack", "shift", "--split", "inn"], "bench: unknown split 'inn'; splits are in and out."),
+        (
+            ["run", "--attack", "shift", "--split", "inn"],
+            "bench: unknown split 'inn'; splits are in, out, off-training, synthetic.",
+        ),
         (["run", "--attack", "shift", "--condition", "uint"], "bench: unknown condition 'uint'. Did you mean 'uint8'?"),
         (["run", "--attack", "shift", "--budget", "loud"], "bench: --budget 'loud'; 'native' or a number of dB is "),
         (["run", "--attack", "shift", "--budget", "90"], "bench: budget 90 dB; a PSNR above 0 and up to 60 dB is "),

@@ -19,6 +19,7 @@ class Classification(Task):
 
     name = "classification"
     title = "Classification"
+    synthetic = True
     columns: ClassVar[Mapping[str, type]] = {"predicted": int}
     metrics: ClassVar[tuple[Metric, ...]] = (TSR, USR)
 

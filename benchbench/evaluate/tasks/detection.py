@@ -83,6 +83,7 @@ class Detection(Task):
 
     name = "detection"
     title = "Detection of synthetic pictures"
+    synthetic = True
     columns: ClassVar[Mapping[str, type]] = {"synthetic": int, "score": float, "rank": float}
     metrics: ClassVar[tuple[Metric, ...]] = (
         _metric("tpr", "TPR", "synthetic pictures that the detector itself takes for synthetic", _decided, True),

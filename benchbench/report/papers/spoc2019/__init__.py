@@ -1,0 +1,1 @@
+"""Cozzolino et al. 2019: SpoC."""

@@ -1,0 +1,134 @@
+"""SpoC's paper: its figures, which cell stands in which place, and its sentences on cells whose rates are known."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from benchbench.report import groups, table
+from benchbench.report.catalog import owners, shown
+from benchbench.report.paper import PAPERS, papers
+from benchbench.report.papers.spoc2019 import published
+from benchbench.report.papers.spoc2019.cells import network, place
+from benchbench.report.papers.spoc2019.claims import claims, claims_table
+from benchbench.report.papers.spoc2019.published import CLASSIFIERS
+from benchbench.report.papers.spoc2019.tables import own_classifier
+
+PICTURES = 40
+
+
+@pytest.fixture(autouse=True)
+def with_this_paper(ours_alone, monkeypatch):
+    monkeypatch.setattr(PAPERS, "names", lambda: ["cama2020", "spoc2019"])
+    for memory in (papers, owners):
+        memory.cache_clear()
+
+
+@pytest.fixture
+def synthetic(make_cell):
+    """Return a cell on synthetic pictures whose SAR is known: the first share of each model's trials succeeds."""
+
+    def call(attack, target, rate, split="synthetic", params=None, title=""):
+        cell = make_cell(attack, "resnet18/rgb/partial", "in", params=params)
+        wanted = np.tile(np.arange(6), PICTURES)
+        photograph = np.repeat(np.arange(PICTURES), 6)
+        hit = photograph < round(rate * PICTURES)
+        key = f"{attack}{target}{split}{sorted((params or {}).items())}"
+        trials = cell.craft.trials.model_copy(
+            update={"photograph": tuple(photograph.tolist()), "wanted": tuple(wanted.tolist())}
+        )
+        return cell.model_copy(
+            update={
+                "cell_id": key,
+                "target": cell.target.model_copy(update={"name": target, "classes": 10, "clean": ()}),
+                "split": cell.split.model_copy(
+                    update={
+                        "name": split,
+                        "images": PICTURES,
+                        "classes": (-1,),
+                        "true": (-1,) * PICTURES,
+                        "fits": {"pictures": "x"},
+                    }
+                ),
+                "craft": cell.craft.model_copy(update={"craft_id": key, "trials": trials}),
+                "outcomes": {"predicted": tuple(np.where(hit, wanted, 9).tolist())},
+            }
+        )
+
+    return call
+
+
+def every(synthetic, spoc=0.6, rival=0.2, off=0.6):
+    cells = []
+    for name in CLASSIFIERS:
+        for split, rate in (("synthetic", spoc), ("off-training", off)):
+            cells.append(synthetic("spoc", name, rate, split, {"psnr": 31.0}))
+        cells.append(synthetic("spoc", name, 0.1, params={"discriminator": False}))
+        cells.append(synthetic("spoc", name, spoc, params={"embedder": False}))
+        for method, on in product(("pgd", "ti-mi-fgsm", "gap", "adv-cam-id"), ("bondi2017", "xception")):
+            cells.append(synthetic(method, name, 1.0 if on == name else rival, params={"on": on}))
+        for method in ("pgd", "ti-mi-fgsm", "gap"):
+            for judge in CLASSIFIERS:
+                on = "+".join(n for n in CLASSIFIERS if n != judge)
+                cells.append(synthetic(method, name, rival if judge == name else 1.0, params={"on": on}))
+    return cells
+
+
+def test_figures_are_those_of_the_paper():
+    figures = published.sar()
+    assert len(figures) == 12 + 12 + 3 + 12
+    spoc = figures["4", "uncompressed", "none", "spoc"]
+    assert spoc.psnr == 31.71 and spoc.rates["xception"] == pytest.approx(0.8137)
+    assert figures["6", "uncompressed", "bondi2017", "adv-cam-id"].psnr == 25.29
+    assert published.detected()["2", "before", "spec"] == pytest.approx(0.2025)
+    assert published.accuracy() == pytest.approx(
+        {"tuama2016": 0.741, "bondi2017": 0.871, "xception": 0.970, "inceptionv3": 0.954}
+    )
+
+
+def test_an_ensemble_is_the_three_that_do_not_judge():
+    assert network("ensemble", "xception") == {"tuama2016", "bondi2017", "inceptionv3"}
+    assert not any(own_classifier("ensemble", name) for name in CLASSIFIERS)
+    assert own_classifier("bondi2017", "bondi2017") and not own_classifier("none", "xception")
+
+
+def test_cells_find_their_places_and_tables_show_them(synthetic):
+    cells = every(synthetic)
+    (group,) = groups(cells)
+    assert not group.cells and len(group.elsewhere) == len(cells)
+    found = place(group, "synthetic", "gap", "ensemble", "bondi2017")
+    assert found is not None and found.attack.params["on"] == "tuama2016+xception+inceptionv3"
+    assert place(group, "synthetic", "spoc-only-embedder", "none", "xception").attack.params == {"discriminator": False}
+    (made,) = table("spoc-4", cells, published=True)
+    rows = {row.key: row for row in made.rows}
+    assert [e.value for e in rows["bondi2017-pgd"].entries[1:]] == pytest.approx([0.2, 1.0, 0.2, 0.2])
+    assert [e.value for e in rows["ensemble-gap"].entries[1:]] == pytest.approx([0.2] * 4)
+    assert rows["none-spoc"].entries[3].published[0] == pytest.approx(0.8137)
+    low, high = rows["none-spoc"].entries[1].interval
+    assert low < 0.6 < high
+    (third,) = table("spoc-6", cells)
+    assert third.rows[-1].entries[1].value == pytest.approx(0.6) and third.rows[0].entries[1].value is None
+
+
+def test_sentences_are_held_against_the_cells(synthetic):
+    (group,) = groups(every(synthetic))
+    rows = {row.key: [e.value for e in row.entries] for row in claims_table(group).rows}
+    assert len(rows) == len(claims(group)) == 14
+    assert all(r[2] == "holds" for r in rows.values())  # the paper's own figures bear its sentences
+    ahead = rows["spoc-pgd"]
+    assert ahead[3:5] == pytest.approx([0.6, 0.2]) and ahead[6] == "holds"
+    assert rows["spoc-only-embedder"][6] == "holds"
+    assert rows["spoc-only-discriminator"][5:] == [pytest.approx(0), "not told apart"]
+    assert rows["spoc-off"][5:] == [pytest.approx(0), "not told apart"]  # of 40 pictures each, within 10 points
+    assert rows["spec-off"][3] is None  # no detector was asked
+    (behind,) = groups(every(synthetic, spoc=0.1, rival=0.5, off=0.1))
+    verdicts = {row.key: row.entries[6].value for row in claims_table(behind).rows}
+    assert verdicts["spoc-gap"] == "does not hold"
+
+
+def test_pages_show_the_tables_where_such_pictures_were_attacked(synthetic, make_cell):
+    (with_them,) = groups(every(synthetic))
+    (without,) = groups([make_cell()])
+    assert "spoc-4" in shown(with_them) and "spoc-4" not in shown(without)
