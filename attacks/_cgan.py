@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from benchbench.contracts.attack import WHOLE, Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.numbers import Decibel, NotNegative
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import CganRecipe, GeneratorShape
 from benchbench.forensics import remosaic
@@ -289,10 +290,10 @@ class Cgan(Attack):
         psnr: when set, the pixel weight adapts in training until the mean PSNR of held-out photographs is this many dB.
     """
 
-    adversarial_weight: float = 1.0
-    pixel_weight: float = 10.0
-    classifier_weight: float = 0.01
-    psnr: float | None = None
+    adversarial_weight: NotNegative = 1.0
+    pixel_weight: NotNegative = 10.0
+    classifier_weight: NotNegative = 0.01
+    psnr: Decibel | None = None
 
     @property
     @abstractmethod

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.numbers import Decibel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Noise(Attack):
         psnr: dB before clipping to [0, 1]; each image's noise is scaled to it exactly.
     """
 
-    psnr: float = 35.0
+    psnr: Decibel = 35.0
 
     card: ClassVar[AttackCard] = AttackCard(
         name="noise", title="noise", version=1, knowledge="none", targeted=False, control=True

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Positive, Share, Steps
 
 from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
@@ -82,9 +83,9 @@ class Ddn(Attack):
         on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
-    steps: int = 100
-    gamma: float = 0.05
-    start_norm: float = 1.0
+    steps: Steps = 100
+    gamma: Share = 0.05
+    start_norm: Positive = 1.0
     on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(

@@ -13,6 +13,7 @@ from torch import Tensor
 from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Decibel, Positive
 
 from ._surrogates import DEFAULT, surrogate_of
 from ._white_box import calibrated_fits
@@ -28,8 +29,8 @@ class Fgsm(Attack):
         on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
-    epsilon: float | None = None
-    psnr: float = 35.0
+    epsilon: Positive | None = None
+    psnr: Decibel = 35.0
     on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(

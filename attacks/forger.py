@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchbench.base.errors import AttackError
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.numbers import Decibel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Forger(Attack):
         psnr: the budget, dB, of a photograph; None leaves the forgery as it is.
     """
 
-    psnr: float | None = 35.0
+    psnr: Decibel | None = 35.0
 
     card: ClassVar[AttackCard] = AttackCard(
         name="forger", title="perfect forger", version=1, knowledge="oracle", control=True

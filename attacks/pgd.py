@@ -13,6 +13,7 @@ from torch import Tensor
 from benchbench.base.identity import since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Decibel, Positive, Steps
 
 from ._surrogates import DEFAULT, surrogate_of
 from ._white_box import calibrated_fits
@@ -31,11 +32,11 @@ class Pgd(Attack):
         on: the surrogate, `benchbench_attacks._surrogates`; Cama's evaluator unless another is named.
     """
 
-    epsilon: float | None = None
-    steps: int = 10
-    step_size: float = 0.25
+    epsilon: Positive | None = None
+    steps: Steps = 10
+    step_size: Positive = 0.25
     random_start: bool = False
-    psnr: float = 35.0
+    psnr: Decibel = 35.0
     on: str = field(default=DEFAULT, metadata=since("0.2"))
 
     card: ClassVar[AttackCard] = AttackCard(

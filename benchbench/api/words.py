@@ -137,13 +137,14 @@ def source(
             if not Path(scenes).is_dir():
                 raise BenchError(f"--scenes '{scenes}' is not a folder.")
             changes |= {"scene_source": "folder", "scenes_dir": str(Path(scenes).absolute())}
-        return RecipeSource.of(VirtualRecipe(**(profile.data | changes)))
+        return RecipeSource.of(VirtualRecipe.of(profile.data | changes, profile.name))
     if scenes is not None:
         raise BenchError("--scenes goes with --data virtual alone.")
     layout, folder = parse_place(data)
     if not folder.is_dir():
         hint = did_you_mean(data, ["virtual", "virtual-neutral"])
         raise BenchError(f"--data '{data}' is neither a folder nor virtual.{hint}")
+    VirtualRecipe.of(profile.data, profile.name)  # what the profile says of photographs holds for folders too
     size = {"size": profile.data["size"]} if "size" in profile.data else {}
     # Absolute, because jobs on other machines have other working folders.
     asked = folder_rule(rule or profile.data.get("split_rule"))
@@ -186,7 +187,7 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=device)
+        float(torch.zeros(1, device=device) + 1)  # 'meta' has tensors and no numbers
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise BenchError(f"device '{device}' cannot be used: {reason}  See: bench doctor") from error

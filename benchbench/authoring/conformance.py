@@ -158,7 +158,7 @@ def _surrogate(attack: Attack, crafted: torch.Tensor, context: CraftContext, kno
         raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
     if not found:
         return "surrogate() has no evaluator to ask"
-    return f"surrogate() gives logits of shape (N, {known}), its input untouched"
+    return f"surrogate() gives finite logits of shape (N, {known}), its input untouched"
 
 
 def _fooled(
@@ -205,7 +205,7 @@ def _trained(
     from benchbench.evaluate.networks import networks, to_tensor
     from benchbench.harness.fits import FitCall
 
-    source = RecipeSource.of(VirtualRecipe(**profile.data))
+    source = RecipeSource.of(VirtualRecipe.of(profile.data, profile.name))
     photos = source.build(cache, 0, lambda label, done, total: None).photos("q")
     setup = source.facts(cache).setup(profile, 0)
     wanted = fits(setup)

@@ -30,6 +30,10 @@ class StoreError(BenchError):
     """A cell or cache entry that cannot be read: edited, truncated, or of a newer schema."""
 
 
+class IdentityError(BenchError, TypeError):
+    """A value that has no canonical text, such as NaN, where an identity or a record is made of it."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the known name closest to `name`, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -44,10 +45,11 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: no space, or a folder that cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Random and new, because two machines that share a folder may have processes of one number.
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -89,6 +91,13 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.+=-]", "_", name)
 
 
+def inside(name: str) -> str | None:
+    """Return `name` where it is the path of a file below a folder, as an index of the folder may give it; else None."""
+    parts = name.split("/")
+    outside = any(part in ("", ".", "..") for part in parts) or re.match("[A-Za-z]:", name)
+    return None if outside or "\\" in name or "\0" in name else name
+
+
 @contextmanager
 def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock file `path`, and wait for whoever holds it; it is free again when a process dies.
@@ -114,9 +123,11 @@ def is_locked(path: Path) -> bool:
     """Say whether a living process holds the lock file `path`."""
     if fcntl is None or not path.exists():
         return False
-    with path.open("a") as file:
-        try:
+    try:
+        with path.open("rb") as file:  # read alone, so that a cache that cannot be written can be looked at
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from benchbench.base.errors import BenchError
+from benchbench.base.errors import BenchError, IdentityError
 from benchbench.base.files import file_digest
 
 IDENTITY_VERSION = 1
@@ -31,12 +31,12 @@ def plain(value: Any) -> Any:
 
     Raises:
         BenchError: a path where nothing lies.
-        TypeError: for a value that has no canonical text (an array, a function, NaN).
+        IdentityError: for a value that has no canonical text (an array, a function, NaN).
     """
     if type(value) in _PLAIN:  # nearly everything in a cell is a count
         return value
     if isinstance(value, type):
-        raise TypeError(f"the class {value.__name__} has no canonical JSON")
+        raise IdentityError(f"the class {value.__name__} has no canonical JSON; a number, text or list is expected.")
     if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):
         return plain_fields(value)
     if isinstance(value, Path):
@@ -47,12 +47,12 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise TypeError(f"'{value}' has no canonical JSON")
+            raise IdentityError(f"'{value}' has no canonical JSON; a finite number is expected.")
         # 1.0 and 1 are one parameter value: `steps=20.0` must not hide a finished run.
         return int(value) if value.is_integer() else value
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    raise TypeError(f"a {type(value).__name__} has no canonical JSON")
+    raise IdentityError(f"a {type(value).__name__} has no canonical JSON; a number, text or list is expected.")
 
 
 def content_digest(path: Path) -> str:

@@ -1,10 +1,13 @@
-"""Memory that was freed: when it goes back to the system, where the C library is glibc."""
+"""Memory: when what was freed goes back to the system, and how much a job may take."""
 
 from __future__ import annotations
 
 import ctypes
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of options in glibc's malloc.h."""
@@ -27,3 +30,39 @@ def keep_freed() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that this machine, or this container of it, has; None where that is not said."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (ValueError, OSError, AttributeError):
+        return None
+    with suppress(OSError, ValueError):
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))  # 'max' without a limit
+    return min(found)
+
+
+@contextmanager
+def capped(more: int | None) -> Iterator[None]:
+    """Let this process take no more than so many bytes beside what it has: a request beyond raises MemoryError.
+
+    Linux alone; elsewhere, and for None, without effect.
+    """
+    try:
+        import resource
+
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        now = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+    except (ImportError, OSError, StopIteration):
+        more = None
+    if more is None:
+        yield
+        return
+    hard = before[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (now + more if hard < 0 else min(now + more, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchbench import __version__
 from benchbench.base.errors import BenchError
+from benchbench.base.names import printable
 from benchbench.cli import (
     ablate,
     cache,
@@ -71,12 +77,36 @@ def _bench(
 
 
 def main() -> None:
-    """Run `bench`; a `BenchError` is one sentence and exit code 2, anything else is a bug and shows its traceback."""
+    """Run `bench`; a `BenchError` is one sentence and exit code 2, anything else is a bug and shows its traceback.
+
+    A file or folder that cannot be used is the user's to put right as well, wherever it is met.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is escaped and no error
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be said
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        _end(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        where = f"'{error.filename}'" if error.filename is not None else "the output"
+        _end(f"{where} cannot be used ({error.strerror or error}).")
+
+
+def _end(sentence: str) -> None:
+    print(f"bench: {printable(sentence, keep=chr(10))}", file=sys.stderr)
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
         sys.exit(2)
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # what is left unwritten stays so at the end
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -36,12 +37,13 @@ def gc(
     from benchbench.records.garbage import find, remove
 
     place = Cache(cache or default_cache())
-    found = find(place, CellStore(results), everything=everything)
-    if found:
-        print(columns(("what", "why", "size"), [(item.label, item.why, size_text(item.size)) for item in found]))
-    total = size_text(sum(item.size for item in found))
-    if dry_run:
-        print(f"would free {total} of {size_text(place.size())} in {place.root}")
-        return
-    remove(place, found)
+    with nullcontext() if dry_run else place.gate():
+        found = find(place, CellStore(results), everything=everything)
+        if found:
+            print(columns(("what", "why", "size"), [(item.label, item.why, size_text(item.size)) for item in found]))
+        total = size_text(sum(item.size for item in found))
+        if dry_run:
+            print(f"would free {total} of {size_text(place.size())} in {place.root}")
+            return
+        remove(place, found)
     print(f"freed {total}; {size_text(place.size())} stay in {place.root}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
@@ -22,7 +24,7 @@ from benchbench.api.words import splits as splits
 from benchbench.api.words import track as track
 from benchbench.base.errors import BenchError, did_you_mean
 from benchbench.base.processes import cores
-from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.protocol import LAST_SEED, Protocol
 from benchbench.harness.options import RESULTS as RESULTS
 from benchbench.harness.options import RunOptions
 from benchbench.records.cache import default_cache
@@ -77,10 +79,17 @@ Budgets = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")]
-Workers = Annotated[int, typer.Option(help="Worker processes; 0: one a core.", min=0)]
+Workers = Annotated[
+    int, typer.Option(help="Worker processes; 0: one a core.", min=0, callback=lambda given: check_workers(given))
+]
 Batch = Annotated[int, typer.Option(help="Photographs crafted and scored at a time.", min=1)]
 CacheFolder = Annotated[
-    Path | None, typer.Option("--cache", help="Networks and photographs; default $BENCHBENCH_CACHE or the user's.")
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="Networks and photographs; default $BENCHBENCH_CACHE or the user's.",
+        callback=lambda given: check_folder("--cache", given if given is not None else default_cache()) and given,
+    ),
 ]
 CachePlace = Annotated[
     str | None,
@@ -100,11 +109,27 @@ Address = Annotated[
     str | None,
     typer.Option(help="ray: HOST:PORT of the cluster's head, or auto. Default $RAY_ADDRESS, or this machine alone."),
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds that a job may go without progress before it is ended; default from what it should take.", min=1
+    ),
+]
+Memory = Annotated[
+    float | None, typer.Option(help="GB that a job may take; default what the machine has (Linux alone).", min=0.1)
+]
 Cpus = Annotated[float, typer.Option(help="ray: processors that a job asks for.", min=0.0)]
 Gpus = Annotated[
     float | None, typer.Option(help="ray: GPUs that a job asks for, e.g. 0.25. Default 1 with --device cuda.", min=0.0)
 ]
-Results = Annotated[Path, typer.Option("--results", help="Where cells and tables are.")]
+Results = Annotated[
+    Path,
+    typer.Option(
+        "--results",
+        help="Where cells and tables are.",
+        callback=lambda given: check_folder("--results", given),
+    ),
+]
 Reference = Annotated[
     bool, typer.Option("--reference", help="The reference results that come with benchbench, instead of --results.")
 ]
@@ -127,7 +152,7 @@ Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, help="Attack so many test photographs of each camera model; default: all."),
 ]
-Seed = Annotated[int, typer.Option(help="Of training and of crafting.")]
+Seed = Annotated[int, typer.Option(help="Of training and of crafting.", min=0, max=LAST_SEED)]
 
 
 class RunArguments(TypedDict):
@@ -256,6 +281,9 @@ def options(
             f"unknown executor '{executor}'.{did_you_mean(executor, ('local', 'ray'))}  executors: local, ray"
         )
     folder, remote = split_place(cache, default_cache())
+    check_folder("--cache", folder)
+    if executor == "local" and address is not None:
+        raise BenchError(f"--address '{address}' goes with --executor ray alone.")
     networks = PACKAGED if zoo else None
     if executor == "local":
         check_device(device)
@@ -318,3 +346,35 @@ def place(results: Path, reference: bool) -> Path:
     from benchbench.records.reference import reference_results
 
     return reference_results()
+
+
+def check_folder(option: str, folder: Path) -> Path:
+    """Look whether a folder is one, or can be made; return it.
+
+    Raises:
+        BenchError: it is a file, lies under one, has a name that cannot be, or cannot be read.
+    """
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+        if not stat.S_ISDIR(there.stat().st_mode):
+            what = "is no folder" if there == folder else f"lies under '{there}', which is no folder"
+            raise BenchError(f"{option} '{folder}' {what}.")
+        os.scandir(there).close()
+        with suppress(FileNotFoundError):
+            folder.lstat()  # a name that is too long
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BenchError(f"{option} '{folder}' cannot be used ({reason}).") from error
+    return folder
+
+
+def check_workers(workers: int) -> int:
+    """Return how many workers are asked for.
+
+    Raises:
+        BenchError: more than this machine has any use for.
+    """
+    most = max(32, 4 * cores())
+    if workers > most:
+        raise BenchError(f"--workers {workers}; this machine has {cores()} cores, so at most {most} are of use.")
+    return workers

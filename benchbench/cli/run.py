@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.base.errors import BenchError
 from benchbench.cli import options as opt
 from benchbench.cli.ending import GATE_FAILED, print_failures, print_standing, write_report
 from benchbench.cli.text import columns
@@ -48,6 +49,8 @@ def run(
     address: opt.Address = None,
     cpus: opt.Cpus = 1.0,
     gpus: opt.Gpus = None,
+    timeout: opt.Timeout = None,
+    memory: opt.Memory = None,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", metavar="JOB", help="One piece of `bench plan`, for a scheduler of your own."),
@@ -96,9 +99,12 @@ def run(
 
       bench run --attack cama --dry-run
     """
+    if only and dry_run:
+        raise BenchError("--only and --dry-run do not go together; `bench plan` says what each job does.")
     asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
-    options = replace(options, measures=opt.measures(measures))
+    room = None if memory is None else int(memory * 1e9)
+    options = replace(options, measures=opt.measures(measures), apart=True, timeout=timeout, memory=room)
     from benchbench.harness.run import plan_run
     from benchbench.harness.run import run as run_all
 
@@ -132,7 +138,19 @@ def run(
         gates_hold = write_report(results, [cell.cell_id for cell in done])
         print_standing(results, done)
         code = code or (0 if gates_hold else GATE_FAILED)
+    if lacking := _not_loaded(attack, targets):
+        print(f"bench: 'all' does not mean what could not be loaded: {lacking}", file=sys.stderr)
+        code = code or 1
     raise typer.Exit(code)
+
+
+def _not_loaded(attack: list[str], targets: list[str]) -> str:
+    """Return the plugins that 'all' would have meant and that could not be loaded, with their reasons."""
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.target import TARGETS
+
+    asked = ((ATTACKS, attack), (TARGETS, targets))
+    return "; ".join(str(failure) for known, texts in asked if "all" in texts for failure in known.failures())
 
 
 def plan(
@@ -303,7 +321,6 @@ def _draw_pictures(asked: opt.Request, options: RunOptions, seed: int) -> None:
     """Draw with what the run has left in the cache; results stand whether there are pictures or not."""
     import torch
 
-    from benchbench.base.errors import BenchError
     from benchbench.base.files import file_name
     from benchbench.records.cache import Cache
     from benchbench.records.mirror import Mirror

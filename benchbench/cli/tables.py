@@ -54,6 +54,7 @@ def table(
     from benchbench import report
     from benchbench.base.files import file_name
     from benchbench.records.cells import CellStore
+    from benchbench.records.dataset import summary_of
 
     if format not in report.FORMATS:
         raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")
@@ -61,10 +62,10 @@ def table(
     problems: list[StoreError] = []
     cells = list(CellStore(results).cells(dataset, profile, problems=problems))
     summary = None
-    places = {(c.dataset.name, c.profile) for c in cells}
+    places = {(c.dataset.name, c.profile, c.dataset.data_id) for c in cells}
     if len(places) == 1:
-        name, used = places.pop()
-        summary = report.read_summary(results / file_name(name) / file_name(used) / "dataset.json")
+        name, used, data_id = places.pop()
+        summary = summary_of(results / file_name(name) / file_name(used), data_id)
     tables = report.table(
         number,
         cells,
@@ -135,6 +136,8 @@ def report(
             print(f"bench: {path} is {'not what its cells say' if path.exists() else 'missing'}", file=sys.stderr)
         print(f"{len(wrong)} files differ from their cells." if wrong else "every file is what its cells say.")
         raise typer.Exit(1 if wrong else 0)
+    if not results.is_dir():
+        raise BenchError(f"--results '{results}' does not exist; 'bench run' makes a folder of results.")
     problems: list[StoreError] = []
     paths = write_all(results, dataset, profile, published, problems=problems, documents=fill or (), forms=asked)
     for path in paths:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchbench.base.names import printable
+
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return rows under a head, each column as wide as its longest entry but the last."""
-    table = [head, *rows]
+    table = [[printable(text) for text in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
     return "\n".join(lines)

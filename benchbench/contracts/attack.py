@@ -164,7 +164,7 @@ def evaluators(attack: Attack, x: torch.Tensor, context: CraftContext) -> dict[s
     """Return what `Attack.surrogate` says: logits (N, known) by name, `WHOLE` first; empty where there is no evaluator.
 
     Raises:
-        ValueError: logits of another shape, or streams without the whole.
+        ValueError: logits of another shape, or not finite, or streams without the whole.
     """
     found = attack.surrogate(x, context)
     if found is None:
@@ -176,6 +176,8 @@ def evaluators(attack: Attack, x: torch.Tensor, context: CraftContext) -> dict[s
     for logits in named.values():
         if tuple(logits.shape) != expected:
             raise ValueError(f"logits of shape {tuple(logits.shape)}; {expected} is expected")
+        if not bool(logits.isfinite().all()):
+            raise ValueError("NaN or infinite logits")
     return {WHOLE: named.pop(WHOLE), **{name: named[name] for name in sorted(named)}}
 
 

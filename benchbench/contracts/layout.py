@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of the files that count as photographs, in small letters."""
+FORMATS = ("JPEG", "PNG", "TIFF")
+"""What such a file may hold, by Pillow's names: for an EPS file in .jpg clothes Pillow would start Ghostscript. The
+several pictures of an MPO file are a JPEG whose first one is read."""
 
 
 def natural(text: str) -> tuple[list[tuple[int, int | str]], str]:

@@ -10,20 +10,42 @@ Where test photographs were made alone, `cameras` in meta.json holds the classes
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.base.jpeg import MAKE, MODEL, CameraFile, JpegCoding, exif_text, jpeg_header
+from benchbench.base.json_text import parsed
 from benchbench.contracts.roles import Part, Role
 
 FORMAT = 1
+_VERIFIED: set[tuple[object, ...]] = set()
+_KEYS = {
+    "format": int,
+    "data_id": str,
+    "name": str,
+    "camera_models": list,
+    "known": int,
+    "size": int,
+    "fingerprints": dict,
+    "recipe": dict,
+}
+"""What meta.json says at least."""
+
+
+class DamagedError(DataError):
+    """Photographs in the cache that are not what was written there."""
+
+
+def _damaged(root: Path, why: str) -> DamagedError:
+    return DamagedError(f"the photographs in '{root}' are damaged ({why})")
 
 
 @dataclass(frozen=True)
@@ -62,9 +84,15 @@ class Dataset:
 
     def __init__(self, root: Path) -> None:
         try:
-            self.meta: dict[str, Any] = json.loads((root / "meta.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            self.meta: dict[str, Any] = parsed((root / "meta.json").read_bytes())
+        except OSError:
             raise DataError(f"'{root}' holds no finished data set; build it: bench data build.") from None
+        except ValueError as error:
+            raise _damaged(root, str(error)) from None
+        told = self.meta if isinstance(self.meta, dict) else {}
+        lacking = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
+        if lacking:
+            raise _damaged(root, f"meta.json says no {lacking[0]}")
         if self.meta["format"] > FORMAT:
             raise DataError(
                 f"'{root}' has format {self.meta['format']}; this benchbench reads up to {FORMAT}. Upgrade benchbench."
@@ -86,8 +114,13 @@ class Dataset:
         """
         labels = self.labels(role)
         count = len(labels["camera"])
-        # An empty role has no bytes to map.
-        images = np.load(self.root / f"{role}.npy", mmap_mode="r" if count else None)
+        try:
+            # An empty role has no bytes to map.
+            images = np.load(self.root / f"{role}.npy", mmap_mode="r" if count else None)
+        except (OSError, ValueError, EOFError) as error:
+            raise _damaged(self.root, f"{role}.npy: {error}") from error
+        if images.shape != (count, self.size, self.size, 3) or images.dtype != np.uint8:
+            raise _damaged(self.root, f"{role}.npy holds {images.dtype} {images.shape}")
         photos = Photos(images, labels["camera"], labels["device"], labels["scene"], tuple(labels["name"].tolist()))
         keep = np.ones(count, bool)
         if part != "all":
@@ -135,8 +168,11 @@ class Dataset:
         if role in self.meta.get("cameras", {}):
             raise DataError(f"of '{self.name}' only the test photographs were made; make all with: bench data build.")
         if role not in self._labels:
-            with np.load(self.root / f"{role}.npz") as file:
-                self._labels[role] = {key: file[key] for key in file.files}
+            try:
+                with np.load(self.root / f"{role}.npz") as file:
+                    self._labels[role] = {key: file[key] for key in file.files}
+            except (OSError, ValueError, EOFError, BadZipFile) as error:
+                raise _damaged(self.root, f"{role}.npz: {error}") from error
         return self._labels[role]
 
     def jpeg(self, role: Role, index: int) -> bytes | None:
@@ -171,6 +207,31 @@ class Dataset:
     def jpeg_codings(self) -> dict[int, JpegCoding]:
         """How each known camera model compresses, by class; see `camera_files`."""
         return {c: file.coding for c, file in self.camera_files().items()}
+
+    def verify(self, role: Role) -> None:
+        """Compare the pixels and labels of a role with their fingerprint; each state of the files once a process.
+
+        Raises:
+            DamagedError: they are others, or cannot be read.
+        """
+        files = [self.root / f"{role}.{kind}" for kind in ("npy", "npz")]
+        try:
+            state = (str(self.root), role, *(path.stat().st_mtime_ns for path in files))
+        except OSError as error:
+            raise _damaged(self.root, f"{error.filename} is missing") from error
+        if state in _VERIFIED:
+            return
+        labels, images, found = self.labels(role), self.photos(role).images, hashlib.sha256()
+        for start in range(0, len(images), 64):
+            found.update(np.ascontiguousarray(images[start : start + 64]).data)
+        try:
+            for key in ("camera", "device", "scene", "validation"):
+                found.update(labels[key].tobytes())
+        except KeyError as error:
+            raise _damaged(self.root, f"{role}.npz has no {error}") from error
+        if found.hexdigest() != self.meta["fingerprints"].get(role):
+            raise _damaged(self.root, f"the pixels or labels of {role} are not what was written")
+        _VERIFIED.add(state)
 
     def fingerprint(self, role: Role) -> str:
         """sha256 over the pixels and labels of a role, taken when it was built."""

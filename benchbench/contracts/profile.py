@@ -8,15 +8,19 @@ with short epochs.
 from __future__ import annotations
 
 import tomllib
+from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
-from benchbench.base.identity import since
+from benchbench.base.identity import digest, since
+from benchbench.base.names import check_name
 from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.numbers import Count, NotNegative, Positive, Share, Steps
 from benchbench.contracts.section import Section
 
 S = TypeVar("S", bound=Section)
@@ -28,30 +32,30 @@ identity; a fit's record says which it was."""
 class Recipe(Section):
     """How a classifier (target or evaluator stream) is trained; the defaults are those of `paper-short`."""
 
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    batch: int = 128
-    epochs: int = 90
-    patches_per_epoch: int = 10_000
+    learning_rate: Positive = 0.1
+    momentum: Share = 0.9
+    weight_decay: NotNegative = 5e-4
+    batch: Count = 128
+    epochs: Count = 90
+    patches_per_epoch: Count = 10_000
     schedule: Literal["step", "one-cycle"] = "step"
-    milestones: tuple[int, ...] = (45, 68)
-    gamma: float = 0.1
+    milestones: tuple[Count, ...] = (45, 68)
+    gamma: Positive = 0.1
     precision: Precision = "float32"
-    validate_every: int = 1
+    validate_every: Count = 1
     """Validate after every so many epochs (and after the last)."""
-    patch: int | None = Field(default=None, json_schema_extra=since("0.2"))
+    patch: Count | None = Field(default=None, json_schema_extra=since("0.2"))
     """Side of the square patches, px; none: that of the profile."""
 
 
 class ResidualRecipe(Section):
     """How a network learns the Wiener residual: MSE, Adam; the defaults are E0's."""
 
-    learning_rate: float = 1e-4
-    weight_decay: float = 5e-4
-    batch: int = 128
-    epochs: int = 90
-    patches_per_epoch: int = 10_000
+    learning_rate: Positive = 1e-4
+    weight_decay: NotNegative = 5e-4
+    batch: Count = 128
+    epochs: Count = 90
+    patches_per_epoch: Count = 10_000
     schedule: Literal["constant", "one-cycle"] = "constant"
     precision: Precision = "float32"
 
@@ -62,7 +66,7 @@ class Backbones(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
 
-    dropout: float = 0.5
+    dropout: Share = 0.5
 
     def shape(self, name: str) -> Section:
         """Return the widths of the backbone called `name`.
@@ -88,14 +92,14 @@ class GeneratorShape(Section):
     """An image-to-image network: the published down-sampling one, or a plain full-resolution stack."""
 
     kind: Literal["johnson", "full-resolution"] = "johnson"
-    channels: int = 64
-    blocks: int = 2
+    channels: Count = 64
+    blocks: Steps = 2
     """Residual blocks (johnson) or hidden convolutions (full-resolution)."""
-    space_to_depth: int = 1
+    space_to_depth: Steps = 1
     """full-resolution only: fold this many pixels a side into channels first."""
     skip: bool = False
     """Add the input to the output instead of learning to copy it."""
-    chroma_blur: float = 0.0
+    chroma_blur: NotNegative = 0.0
     """Sigma, px, of a Gaussian on the output's Cb and Cr. Cameras write color at a lower resolution than brightness;
     without it, a generator that trains for thousands of steps leaves color noise that no camera makes."""
 
@@ -103,19 +107,19 @@ class GeneratorShape(Section):
 class CganRecipe(Section):
     """How the cGAN attacks are trained; the defaults are those of `paper-short`."""
 
-    learning_rate: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    batch: int = 32
-    epochs: int = 200
-    patches_per_epoch: int = 10_000
+    learning_rate: Positive = 2e-4
+    betas: tuple[Share, Share] = (0.5, 0.999)
+    batch: Count = 32
+    epochs: Count = 200
+    patches_per_epoch: Count = 10_000
     schedule: Literal["constant", "one-cycle"] = "constant"
-    discriminator_channels: int = 64
-    discriminator_learning_rate: float = 2e-4
-    discriminator_gain: float = 1.0
+    discriminator_channels: Count = 64
+    discriminator_learning_rate: Positive = 2e-4
+    discriminator_gain: Positive = 1.0
     """Factor on the residuals that the discriminator's first layer makes."""
-    validate_every: int = 5
+    validate_every: Count = 5
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
-    validation_images: int = 60
+    validation_images: Count = 60
     """Held-out q photographs; each is turned to every wrong class."""
     precision: Precision = "float32"
 
@@ -123,11 +127,11 @@ class CganRecipe(Section):
 class DilatedShape(Section):
     """A full-resolution network of dense, dilated convolutions; the defaults are those of Chen et al. 2020."""
 
-    stem: int = 16
-    squeeze: int = 64
+    stem: Steps = 16
+    squeeze: Steps = 64
     branch: tuple[int, int] = (16, 8)
-    growth: int = 16
-    blocks: int = 8
+    growth: Steps = 16
+    blocks: Steps = 8
     skip: bool = False
     """Add the input to the output instead of learning to copy it."""
 
@@ -135,14 +139,14 @@ class DilatedShape(Section):
 class ErasingRecipe(Section):
     """How a network learns to take something away from photographs: traces (SiamTE) or noise."""
 
-    learning_rate: float = 1e-4
-    batch: int = 256
+    learning_rate: Positive = 1e-4
+    batch: Count = 256
     """Patches; for traces in groups of as many camera models as the attack says."""
-    patch: int = 336
-    epochs: int = 100
-    patches_per_epoch: int = 10_000
+    patch: Count = 336
+    epochs: Count = 100
+    patches_per_epoch: Count = 10_000
     schedule: Literal["constant", "one-cycle"] = "constant"
-    validate_every: int = 5
+    validate_every: Count = 5
     precision: Precision = "float32"
 
 
@@ -159,8 +163,8 @@ class Profile(Section):
 
     name: str
     summary: str
-    patch: int = 64
-    wanted: int | None = None
+    patch: Annotated[int, Field(ge=8, le=4096)] = 64
+    wanted: Count | None = None
     """Wanted models of a test photograph, in turn; none: all that it can be taken for. With few, more photographs can
     be judged in the same time, and photographs are what numbers rest on."""
     data: dict[str, Any] = {}
@@ -184,10 +188,10 @@ class Profile(Section):
     noise_pairs: NoisePairsShape = NoisePairsShape()
     examiner: Recipe = Recipe()
     """How networks of the tasks vote and clustering are trained."""
-    examiner_patch: int = 224
+    examiner_patch: Count = 224
     examiner_preprocessor: str = "rgb"
     """What those networks, and the classifier that traces are erased against, see of a photograph."""
-    enrolled: int = 50
+    enrolled: Count = 50
     """Photographs that a test device's fingerprint is estimated from."""
     attacks: dict[str, dict[str, Any]] = {}
     """Changes to attacks' parameters, e.g. {"cama": {"pixel_weight": 14}}."""
@@ -205,10 +209,16 @@ class Profile(Section):
         except ValidationError as error:
             raise BenchError(f"profile '{self.name}': networks '{name}': {_first(error)}") from error
 
+    @property
+    def digest(self) -> str:
+        """What tells two profiles of one name apart: a digest of all that it says; '' for a built-in one.
+
+        Built-in ones are told apart by the identities that they lead to, so that what versions share still compares.
+        """
+        return "" if self == _built_in(self.name) else digest("profile", self)
+
     def recipe_for(self, target: str) -> Recipe:
         """Return the training recipe of the target called `target`."""
-        from fnmatch import fnmatchcase
-
         changes: dict[str, Any] = {}
         for pattern, change in self.target_overrides.items():
             if fnmatchcase(target, pattern):
@@ -224,6 +234,11 @@ class Profile(Section):
         return ResidualRecipe(**(self.residual.model_dump() | self.residual_overrides.get(preprocessor, {})))
 
 
+@cache
+def _built_in(name: str) -> Profile | None:
+    return load_profile(name) if name in profile_names() else None
+
+
 def profile_names() -> list[str]:
     """Return the names of the built-in profiles."""
     folder = resources.files("benchbench.contracts") / "profiles"
@@ -235,13 +250,17 @@ def load_profile(name: str) -> Profile:
 
     Raises:
         UnknownNameError: no such built-in profile.
-        BenchError: the file is not TOML or has an unknown or wrong key.
+        BenchError: the file is not TOML, has an unknown or wrong key or value, or bears a built-in profile's name.
     """
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
             raise BenchError(f"profile file '{name}' does not exist.")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+            raise BenchError(f"profile file '{name}' cannot be read ({reason}).") from error
         default_name = path.stem
     else:
         if name not in profile_names():
@@ -253,6 +272,9 @@ def load_profile(name: str) -> Profile:
         default_name = name
     try:
         profile = Profile(**({"name": default_name} | tomllib.loads(text)))
+        check_name("profile", profile.name)
+        if name.endswith(".toml"):
+            _check_file(name, profile)
         for pattern in profile.target_overrides:
             Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
         for stream in profile.evaluator_overrides:
@@ -264,10 +286,24 @@ def load_profile(name: str) -> Profile:
         except BenchError as error:
             raise type(error)(f"profile '{name}': {error}") from error
         return profile
+    except RecursionError:
+        raise BenchError(f"profile '{name}' is nested too deeply.") from None
     except tomllib.TOMLDecodeError as error:
         raise BenchError(f"profile '{name}' is not valid TOML: {error}.") from error
     except ValidationError as error:
         raise BenchError(f"profile '{name}': {_first(error)}") from error
+
+
+def _check_file(file: str, profile: Profile) -> None:
+    """Refuse what a file may not say: a built-in profile's name, and patches that no photograph holds."""
+    if profile.name in profile_names():
+        raise BenchError(
+            f"profile '{file}' bears the name of the built-in profile '{profile.name}'; give it one of its own: "
+            f"name = 'my-{profile.name}'."
+        )
+    size = profile.data.get("size")
+    if isinstance(size, int) and profile.patch > size:
+        raise BenchError(f"profile '{file}': 'patch' is {profile.patch} and photographs have {size} px.")
 
 
 def _first(error: ValidationError) -> str:

@@ -9,6 +9,8 @@ from benchbench.base.identity import since
 
 HIGHEST_BUDGET = 60.0
 """dB. Above it rounding to 8 bits removes a perturbation."""
+LAST_SEED = 2**63 - 1
+"""The largest that torch takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class Protocol:
     """Raised when the harness's own steps change results."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed <= LAST_SEED:
+            raise BenchError(f"seed {self.seed}; 0 to {LAST_SEED} is expected.")
         if self.wanted is not None and self.wanted < 1:
             raise BenchError(f"wanted {self.wanted}; at least one wanted model a photograph is expected.")
         if self.limit is not None and self.limit < 1:

@@ -25,8 +25,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.base.names import check_name
 from benchbench.contracts.origin import from_file, is_file
-from benchbench.contracts.spec import Spec, parse, parse_many, validated
+from benchbench.contracts.spec import Spec, check_finite, parse, parse_many, validated
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -160,15 +161,18 @@ class Registry(Generic[T]):
         prefix, colon, inner = spec.name.partition(":")
         if colon and prefix in loaded.bridges:
             bridge = loaded.bridges[prefix]
-            made = bridge.create(inner, profile | dict(spec.params))
+            made = self._bridged(bridge, spec.name, inner, profile | dict(spec.params))
             # A bridge may make what has a name of its own, and the profile's changes go by that.
             own = (defaults or {}).get(str(getattr(made, "name", "")), {}) if spec.name not in (defaults or {}) else {}
-            return bridge.create(inner, {**own, **spec.params}) if own else made
+            return self._bridged(bridge, spec.name, inner, {**own, **spec.params}) if own else made
         factory = from_file(spec.name, self.kind, self.base) if is_file(spec.name) else self._factory(spec.name)
         if factory is None:
             raise self.unknown(spec.name)
         what = f"{self.kind} '{spec.name}'"
-        instance = None if isinstance(factory, type) else factory()
+        try:
+            instance = None if isinstance(factory, type) else factory()
+        except Exception as error:  # a stranger's factory
+            raise BenchError(f"{what} ({self.origin(spec.name)}) cannot be made: {_told(error)}.") from error
         kind = factory if isinstance(factory, type) else type(instance)
         values = validated(f"{what} in the profile", kind, profile) | validated(what, kind, spec.params)
         try:
@@ -187,6 +191,16 @@ class Registry(Generic[T]):
         """Return ' (distribution version)' for messages; nothing for what is no plugin's."""
         origin = "" if is_file(name) else self.origin(name)
         return f" ({origin})" if origin else ""
+
+    def _bridged(self, bridge: Bridge[T], name: str, inner: str, params: Mapping[str, Any]) -> T:
+        check_name(self.kind, name, slashes=True)
+        check_finite(f"{self.kind} '{name}'", params)
+        try:
+            return bridge.create(inner, params)
+        except BenchError:
+            raise
+        except Exception as error:  # another library's code
+            raise BenchError(f"{self.kind} '{name}' cannot be made: {_told(error)}.") from error
 
     def resolve(
         self, texts: str | T | Iterable[str | T], defaults: Mapping[str, Mapping[str, Any]] | None = None
@@ -296,7 +310,7 @@ class Registry(Generic[T]):
                 continue
             try:
                 self._register(loaded, point, point.load())
-            except Exception as error:  # a stranger's module may raise anything; it is kept and shown
+            except (Exception, SystemExit) as error:  # a stranger's module may raise anything; it is kept and shown
                 reason = str(error) if isinstance(error, (ImportError, BenchError)) else _told(error)
                 loaded.failures.append(Failure(point.name, _distribution(point), reason))
         self._memo = loaded
@@ -319,6 +333,12 @@ class Registry(Generic[T]):
                 f"{point.value} is a {type(found).__name__}; a subclass or an instance of "
                 f"{self.base.__name__}, a function that returns names and factories, or a bridge is expected."
             )
+        if not isinstance(offered, Mapping):
+            raise BenchError(f"{point.value} returned a {type(offered).__name__}; names and factories are expected.")
+        for name, factory in offered.items():
+            check_name(self.kind, name, slashes=True)
+            if not callable(factory):
+                raise BenchError(f"its {self.kind} '{name}' is a {type(factory).__name__}; a class is expected.")
         for name, factory in offered.items():
             if name in loaded.factories:
                 both = " and ".join(sorted({loaded.origins[name], origin}))
@@ -349,5 +369,5 @@ def _agree(found: Any, name: str) -> None:
             raise BenchError(f"its {what} is named '{own}'; entry point and {what} must agree.")
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -34,6 +34,8 @@ class Facts:
     """True class of each test photograph."""
     jpeg_models: frozenset[int] = frozenset()
     """Known classes whose JPEG files can be written as their camera does."""
+    fingerprint: str = ""
+    """sha256 over the pixels and labels of the test photographs, where they exist already."""
     retakes: bool = False
     """Whether the test photographs can be taken again with another camera model."""
     jpeg_faults: Mapping[int, str] = field(default_factory=dict)

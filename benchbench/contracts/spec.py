@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,11 +49,17 @@ def split_outside(text: str, separator: str = ",") -> Iterator[str]:
     yield text[start:].strip()
 
 
+_FRACTION = re.compile(r"([+-]?\d+(?:\.\d*)?)\s*/\s*(\d+(?:\.\d*)?)")
+
+
 def literal(text: str) -> Any:
-    """Return the Python value that `text` writes, or `text` itself for a bare word."""
+    """Return the Python value that `text` writes, a fraction such as 8/255 too, or `text` itself for a bare word."""
+    fraction = _FRACTION.fullmatch(text)
+    if fraction and float(fraction[2]):
+        return float(fraction[1]) / float(fraction[2])
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: brackets in brackets in brackets
         return text
 
 
@@ -85,7 +93,7 @@ def parameters(kind: type) -> dict[str, Any]:
     """Return name -> type of the parameters of a dataclass; another class has none."""
     if not dataclasses.is_dataclass(kind):
         return {}
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind) if f.init}
 
 
@@ -112,7 +120,25 @@ def validated(what: str, kind: type, params: Mapping[str, Any]) -> dict[str, Any
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise BenchError(f"{what}: parameter '{name}' is {value!r}; {reason[0].lower()}{reason[1:]}.") from error
+    check_finite(what, values)
     return values
+
+
+def check_finite(what: str, params: Mapping[str, Any]) -> None:
+    """Refuse NaN and infinity, which no identity can hold.
+
+    Raises:
+        BenchError: a parameter is one, or holds one.
+    """
+    for name, value in params.items():
+        if not _finite(value):
+            raise BenchError(f"{what}: parameter '{name}' is {value}; a finite number is expected.")
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:

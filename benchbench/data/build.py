@@ -21,7 +21,7 @@ from benchbench.base.files import locked, replace_file, sync_folder
 from benchbench.base.identity import digest
 from benchbench.base.jpeg import MAKE, MODEL, exif_text, jpeg_header
 from benchbench.base.processes import cores
-from benchbench.contracts.photographs import FORMAT, Dataset
+from benchbench.contracts.photographs import FORMAT, DamagedError, Dataset
 from benchbench.contracts.roles import ROLES, TEST_ALONE, Role, check_disjoint
 from benchbench.data.folder import recipe as folder
 from benchbench.data.folder.recipe import FolderRecipe
@@ -30,6 +30,7 @@ from benchbench.data.shards import Call, Crew, Joined, Progress, take
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.recipe import Item, VirtualPhotographer, VirtualRecipe
 from benchbench.data.virtual.scenes import SceneSpec, render_scene
+from benchbench.records.cache import Cache
 from benchbench.records.zoo import PACKAGED, Zoo
 
 Recipe = VirtualRecipe | FolderRecipe
@@ -71,16 +72,17 @@ def build(
     home.mkdir(parents=True, exist_ok=True)
     told = progress or (lambda *_: None)
     if isinstance(recipe, FolderRecipe):
-        return _folder(recipe, home, workers or cores(), told)
+        return _folder(recipe, home, workers or cores(), told, ("test",) if test_alone else ROLES)
     identifier = data_id(recipe)
     root = home / identifier
     roles = ROLES
-    if test_alone and not _finished(root):
-        root, roles = home / f"{identifier}{TEST_ALONE}", ("test",)
+    wanted: tuple[Role, ...] = ("test",) if test_alone else ROLES
+    if test_alone and not _usable(root, wanted):
+        root, roles = home / f"{identifier}{TEST_ALONE}", wanted
     work = home / f"{root.name}.part"
-    if not _finished(root):
+    if not _usable(root, wanted):
         with _making(home, root.name, work):
-            if not _finished(root):
+            if not _usable(root, wanted):
                 _virtual(recipe, identifier, roles, root, work, workers or cores(), told)
     return Dataset(root)
 
@@ -104,6 +106,19 @@ def _unwritable(folder: Path, error: OSError) -> DataError:
 
 def _finished(root: Path) -> bool:
     return (root / "meta.json").is_file()
+
+
+def _usable(root: Path, roles: Sequence[Role]) -> bool:
+    """Whether a data set is there whole; one whose photographs are not what was written is moved out of the way."""
+    if not _finished(root):
+        return False
+    try:
+        for role in roles:
+            Dataset(root).verify(role)
+    except DamagedError as error:
+        Cache(root.parents[1]).set_aside(root, str(error))
+        return False
+    return True
 
 
 def _virtual(
@@ -139,18 +154,22 @@ def _virtual(
     _finish(recipe, about, written, draft, root, work)
 
 
-def _folder(recipe: FolderRecipe, home: Path, workers: int, progress: Progress) -> Dataset:
-    """Read a folder, or find out that its photographs are there already: by its files, or else by their pixels."""
+def _folder(recipe: FolderRecipe, home: Path, workers: int, progress: Progress, roles: Sequence[Role]) -> Dataset:
+    """Read a folder, or find out that its photographs are there already: by its files, or else by their pixels.
+
+    Args:
+        roles: those whose pixels are to be looked at.
+    """
     found = folder.listing(recipe)
     key = folder.files_key(recipe, found)
     note = home.parent / "files" / key
     known = _noted(note)
-    if known and _finished(home / known):
+    if known and _usable(home / known, roles):
         return Dataset(home / known)
     work = home / f"{key}.part"
     with _making(home, key, work):
         known = _noted(note)
-        if not known or not _finished(home / known):
+        if not known or not _usable(home / known, roles):
             work.mkdir(exist_ok=True)
             with Crew(workers, progress) as crew:
                 take(crew, folder.FolderReader(Path(recipe.path), recipe.size, found), found.items, work)

@@ -43,7 +43,7 @@ class RecipeSource:
 
         if isinstance(recipe, VirtualRecipe):
             return cls(recipe, data_id(recipe))
-        return cls(recipe, build(recipe, cache or default_cache(), progress=progress).data_id)
+        return cls(recipe, build(recipe, cache or default_cache(), progress=progress, test_alone=True).data_id)
 
     def facts(self, cache: Path) -> Facts:
         """Describe the photographs from the finished data set, or else from the recipe."""
@@ -51,7 +51,7 @@ class RecipeSource:
             found = self.open(cache)
         except DataError:
             if self._real:
-                found = self.build(cache, 0, lambda *_: None)
+                found = self.build(cache, 0, lambda *_: None, test_alone=True)
             else:
                 return self._planned()
         return replace(facts_of(found), retakes=self._retakes) if found.whole else self._planned()
@@ -135,5 +135,6 @@ def facts_of(dataset: Dataset) -> Facts:
         dataset.size,
         np.asarray(dataset.photos("test").camera, np.int64),
         frozenset(c for c, jpeg in jpegs.items() if jpeg.subsampling is not None),
+        fingerprint=dataset.fingerprint("test"),
         jpeg_faults={c: jpeg.sampling_text for c, jpeg in jpegs.items() if jpeg.subsampling is None},
     )

@@ -150,6 +150,6 @@ def jpeg(x: Tensor, options: list[dict[str, Any]]) -> Tensor:
 
     found = []
     for content in jpeg_files(x, options):
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=("JPEG",)) as image:
             found.append(np.asarray(image))
     return torch.from_numpy(np.stack(found)).to(x.device).permute(0, 3, 1, 2).to(x.dtype).div_(255)

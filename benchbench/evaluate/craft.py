@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.trials import ANY, Trials
+from benchbench.evaluate.global_state import as_it_was
 from benchbench.evaluate.networks import to_tensor
 
 if TYPE_CHECKING:
@@ -153,4 +154,6 @@ def craft_trials(
             return to_tensor(np.stack(taken), x.device)
 
         context.retake = again
-    return craft(attack, x, true, goals, context, where, target)
+    # Another library's attack may draw from the global random numbers, which no seed of the context reaches.
+    with as_it_was(seed=context.seeds[0] if context.seeds else 0):
+        return craft(attack, x, true, goals, context, where, target)

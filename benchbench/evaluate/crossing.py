@@ -5,9 +5,10 @@ A crossing returns facts per trial (one photograph, one wanted class), so that p
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.base.memory import give_back, keep_freed
+from benchbench.base.whereabouts import at
 from benchbench.contracts.attack import Attack, CraftContext, evaluators
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
@@ -27,6 +29,7 @@ from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, Outcomes, TaskContext
 from benchbench.contracts.trials import Split, Trials, is_targeted, trials
 from benchbench.evaluate.craft import WHITE_BOX, craft_trials
+from benchbench.evaluate.global_state import as_it_was
 from benchbench.evaluate.measures import BUILT_IN
 from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time
 from benchbench.evaluate.networks import craft_context, networks, to_tensor
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     import torch
 
     from benchbench.contracts.photographs import Dataset
-    from benchbench.evaluate.panel import CallCounter, Panel
+    from benchbench.evaluate.panel import CallCounter, Member, Panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,24 @@ class CrossingJob:
     batch: int
     measures: tuple[str, ...] = BUILT_IN
     """Names of what is measured of each craft."""
+    lost: tuple[tuple[str, str], ...] = ()
+    """Targets that are left out, by name, and what they did: a sentence."""
+
+    def without(self, culprit: str, why: str) -> CrossingJob | None:
+        """Return the job without one of its targets; None where it is not one of them, or the only one.
+
+        Args:
+            culprit: as `named` has it.
+            why: a sentence.
+        """
+        left_out = {name for name, _ in self.lost}
+        name = next((t.name for t in self.targets if named(t.name) == culprit and t.name not in left_out), None)
+        return None if name is None else replace(self, lost=(*self.lost, (name, why)))
+
+
+def named(target: str) -> str:
+    """Return how a target is called where it is to blame."""
+    return f"target '{target}'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +150,8 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     retake = job.source.retake if job.attack is not None and job.attack.card.knowledge == "oracle" else None
     if job.attack is not None:
         context = craft_context(job.attack, job.setup, job.cache, device)
+        for module in () if white_box else _examiners(job, context):
+            counter.add(module)
         if seen:
             context.networks = {**context.networks, WHITE_BOX: panel.members[seen].module}
     judges = [_Judge(job, view, context, dataset) for view in job.views]
@@ -166,10 +189,35 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
         trials=mine,
         views=tuple(judge.result(panel.failures) for judge in judges),
         target_calls=counter.calls,
-        facts={n: v for n, v in context.networks.items() if isinstance(v, (bool, int, float, str))},
+        facts=_facts(job.attack, context.networks),
         failures=panel.failures,
         seconds=time.perf_counter() - began,
     )
+
+
+def _examiners(job: CrossingJob, context: CraftContext) -> list[torch.nn.Module]:
+    """Return those of an attack's networks that are networks of a target: it names what it must not know."""
+    import torch
+
+    assert job.attack is not None
+    data_id = job.setup.data_id
+    theirs = {fit.fit_id(data_id) for target in job.targets for fit in target.fits(job.setup).values()}
+    mine = {name: fit.fit_id(data_id) for name, fit in job.attack.fits(job.setup).items()}
+    found = (context.networks[name] for name, fit_id in mine.items() if fit_id in theirs)
+    return [value for value in found if isinstance(value, torch.nn.Module)]
+
+
+def _facts(attack: Attack | None, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers and words that an attack was calibrated to, for the record.
+
+    Raises:
+        AttackError: a number that no record can hold.
+    """
+    found = {n: v for n, v in networks.items() if isinstance(v, (bool, int, float, str))}
+    for name, value in found.items():
+        if attack is not None and isinstance(value, float) and not math.isfinite(value):
+            raise AttackError(f"'{name}' of '{attack.name}' is {value}; a finite number is expected.")
+    return found
 
 
 class _Judge:
@@ -208,7 +256,7 @@ class _Judge:
 
         given = shown.clone()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), as_it_was():
                 found = evaluators(attack, given, self._context)
         except Exception as error:  # a stranger's code may raise anything
             raise AttackError(f"surrogate() of '{attack.name}' raised {type(error).__name__}: {error}.") from error
@@ -232,22 +280,34 @@ class _Judge:
         )
 
 
+def _loaded(target: Target, job: CrossingJob, device: torch.device, dataset: Dataset) -> tuple[dict[str, Any], Member]:
+    """Load a target: the networks that it is made of, and itself at work."""
+    from benchbench.evaluate.panel import Member
+
+    white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
+    nets = networks(target.fits(job.setup), job.setup, job.cache, device, own=white_box)
+    module = target.load(nets, device).eval()
+    classes = target.classes(job.setup)
+    context = TaskContext(known=job.setup.known, classes=classes, target=target.name, dataset=dataset)
+    return nets, Member(module, TASKS.create(target.card.task), context)
+
+
 def _panel(job: CrossingJob, device: torch.device, dataset: Dataset) -> tuple[Panel, CallCounter]:
     """Load the targets; one that cannot be loaded is named in the panel's failures."""
-    from benchbench.evaluate.panel import CallCounter, Member, Panel
+    from benchbench.evaluate.panel import CallCounter, Panel
 
-    members, nets, failures = {}, {}, {}
+    members: dict[str, Member] = {}
+    nets: dict[str, dict[str, Any]] = {}
+    failures = dict(job.lost)
     for target in job.targets:
         name = target.name
+        if name in failures:
+            continue
         try:
-            nets[name] = networks(target.fits(job.setup), job.setup, job.cache, device)
-            module = target.load(nets[name], device).eval()
-            context = TaskContext(
-                known=job.setup.known, classes=target.classes(job.setup), target=name, dataset=dataset
-            )
-            members[name] = Member(module, TASKS.create(target.card.task), context)
-        except Exception as error:  # a stranger's target may raise anything; the others are still scored
-            failures[name] = f"target '{name}' cannot be loaded: {error}"
+            with at(named(target.name)), as_it_was():
+                nets[name], members[name] = _loaded(target, job, device, dataset)
+        except (Exception, SystemExit) as error:  # a stranger's target may raise anything; the others are still scored
+            failures[name] = f"target '{name}' cannot be loaded: {error or type(error).__name__}"
     panel = Panel(members)
     panel.failures |= failures
     return panel, CallCounter({name: member.module for name, member in members.items()}, nets)

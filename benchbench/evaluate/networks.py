@@ -24,11 +24,17 @@ def process_cache(root: Path) -> Cache:
     return Cache(root)
 
 
-def networks(fits: Mapping[str, Fit], setup: Setup, root: Path, device: torch.device) -> dict[str, Any]:
-    """Load fits from the cache, networks and tensors on `device`."""
+def networks(
+    fits: Mapping[str, Fit], setup: Setup, root: Path, device: torch.device, *, own: bool = False
+) -> dict[str, Any]:
+    """Load fits from the cache, networks and tensors on `device`.
+
+    Args:
+        own: nobody else in this process is given the same objects, now or later: whoever gets them may change them.
+    """
     import torch
 
-    cache = process_cache(root)
+    cache = Cache(root) if own else process_cache(root)
     loaded = {name: cache.load(fit, setup.data_id) for name, fit in fits.items()}
     return {
         name: value.to(device) if isinstance(value, (torch.nn.Module, torch.Tensor)) else value
@@ -37,8 +43,8 @@ def networks(fits: Mapping[str, Fit], setup: Setup, root: Path, device: torch.de
 
 
 def craft_context(attack: Attack, setup: Setup, root: Path, device: torch.device) -> CraftContext:
-    """Return what an attack crafts with: its networks, from the cache `root`, on `device`."""
-    loaded = networks(attack.fits(setup), setup, root, device)
+    """Return what an attack crafts with: its networks, its own, from the cache `root`, on `device`."""
+    loaded = networks(attack.fits(setup), setup, root, device, own=True)
     return CraftContext(device=device, known=setup.known, networks=loaded)
 
 

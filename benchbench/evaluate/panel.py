@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchbench.base.whereabouts import at
 from benchbench.contracts.task import Outcomes, Task, TaskContext
 from benchbench.contracts.trials import ANY, Trials
+from benchbench.evaluate.global_state import as_it_was
 from benchbench.evaluate.tasks.classification import Classification
 
 CHANGED = "it changed its input in place; work on a copy, or use inplace=False"
@@ -90,7 +92,8 @@ class Panel:
                     continue
                 asked = Asked(member.module, photographs, features)
                 try:
-                    outcomes = member.task.examine(asked, photographs.value, trials, member.context)
+                    with at(f"target '{name}'"), as_it_was():
+                        outcomes = member.task.examine(asked, photographs.value, trials, member.context)
                     if not photographs.taken_back():
                         raise ValueError(CHANGED)
                     lengths = {len(column) for column in outcomes.values()}
@@ -98,7 +101,10 @@ class Panel:
                         raise ValueError(
                             f"task '{member.task.name}' gave {sorted(lengths)} outcomes for {len(x)} trials"
                         )
-                except Exception as error:  # a stranger's network may raise anything; it is named and dropped
+                except (
+                    Exception,
+                    SystemExit,
+                ) as error:  # a stranger's network may raise anything; it is named and dropped
                     photographs.taken_back()
                     self._drop(name, error)
                 else:
@@ -118,9 +124,9 @@ class Panel:
         found = self.examine(x, Trials(rows, rows * 0, rows * 0 + ANY), names)
         return {name: outcomes["predicted"] for name, outcomes in found.items()}
 
-    def _drop(self, name: str, error: Exception) -> None:
+    def _drop(self, name: str, error: BaseException) -> None:
         del self.members[name]
-        self.failures[name] = f"target '{name}' failed: {error}."
+        self.failures[name] = f"target '{name}' failed: {str(error) or type(error).__name__}."
 
 
 class Asked:
@@ -184,6 +190,12 @@ class CallCounter:
             parts = [module, getattr(module, "classify", None), *networks[name].values()]
             watched |= {id(part): part for part in parts if isinstance(part, torch.nn.Module)}
         self._handles = [part.register_forward_pre_hook(self._count) for part in watched.values()]
+
+    def add(self, module: torch.nn.Module) -> None:
+        """Watch one more: a copy of a target's network."""
+        for part in (module, getattr(module, "classify", None)):
+            if isinstance(part, torch.nn.Module):
+                self._handles.append(part.register_forward_pre_hook(self._count))
 
     def _count(self, module: torch.nn.Module, arguments: Any) -> None:
         self.calls += self._watching

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import AttackError
 from benchbench.base.identity import apart, since
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
+from benchbench.contracts.layout import FORMATS
 from benchbench.evaluate.networks import to_tensor
 from benchbench.records.crafted import pixel_digest
 
@@ -63,9 +64,9 @@ class Submitted(Attack):
 
         path = self.folder / name
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 pixels = np.asarray(image.convert("RGB"))
-        except OSError as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise AttackError(f"'{path}' cannot be read as a photograph ({error}).") from None
         if pixels.shape != shape:
             here, there = (f"{s[1]} x {s[0]}" for s in (pixels.shape, shape))

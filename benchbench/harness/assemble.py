@@ -93,6 +93,7 @@ def make_cell(
             for name, column in outcomes(parts, view, target, setup, dataset).items()
         },
         provenance=dict(provenance),
+        profile_digest=setup.profile.digest,
     )
 
 

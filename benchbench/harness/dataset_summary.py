@@ -12,7 +12,7 @@ import numpy as np
 from benchbench.base.errors import StoreError
 from benchbench.base.files import file_name
 from benchbench.contracts.profile import Profile
-from benchbench.records.dataset import DatasetSummary, read_summary, write_summary
+from benchbench.records.dataset import DatasetSummary, read_summary, summary_path, write_summary
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -29,7 +29,7 @@ def write_dataset_json(
     Args:
         shared: what `shared_with_test` found of these photographs elsewhere; None: look here.
     """
-    path = results / file_name(dataset.name) / file_name(profile.name) / "dataset.json"
+    path = summary_path(results / file_name(dataset.name) / file_name(profile.name), dataset.data_id)
     shared = shared if shared is not None else _known_shared(path, dataset.data_id)
     summary = DatasetSummary.of(
         name=dataset.name,

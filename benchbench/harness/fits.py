@@ -14,9 +14,10 @@ from benchbench.evaluate.networks import networks, process_cache
 from benchbench.harness.executors.jobs import Job
 from benchbench.harness.options import RunOptions
 from benchbench.harness.plan import Plan
+from benchbench.records.cache import Cache
 
 if TYPE_CHECKING:
-    pass
+    import torch
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,7 @@ class FitCall:
             if cache.has(fit_id):
                 return
             began = time.perf_counter()
-            context = FitContext(
-                data=self.source.open(self.cache),
-                device=device,
-                needs=networks(self.fit.needs(), self.setup, self.cache, device),
-                folder=cache.workspace(fit_id),
-                checkpoint=cache.checkpoint(fit_id),
-                progress=progress,
-            )
-            state = self.fit.run(context)
+            context, state = self._computed(cache, fit_id, device, progress)
             seconds = time.perf_counter() - began
             record = {
                 "label": self.fit.label,
@@ -61,6 +54,38 @@ class FitCall:
                 "provenance": provenance(self.device, seconds),
             }
             cache.save(fit_id, context.folder, state, record)
+
+    def _computed(
+        self, cache: Cache, fit_id: str, device: torch.device, progress: Progress
+    ) -> tuple[FitContext, dict[str, torch.Tensor]]:
+        """Run the fit; where it fails before it has gone on from its checkpoint, that is the checkpoint's fault."""
+        checkpoint = cache.checkpoint(fit_id)
+        began = False
+
+        def noted(done: int, total: int, text: str) -> None:
+            nonlocal began
+            began = True
+            progress(done, total, text)
+
+        def run() -> tuple[FitContext, dict[str, torch.Tensor]]:
+            context = FitContext(
+                data=self.source.open(self.cache),
+                device=device,
+                needs=networks(self.fit.needs(), self.setup, self.cache, device),
+                folder=cache.workspace(fit_id),
+                checkpoint=checkpoint,
+                progress=noted,
+            )
+            return context, self.fit.run(context)
+
+        try:
+            return run()
+        except Exception as error:
+            if began or not checkpoint.is_file():
+                raise
+            why = f"the checkpoint of '{self.fit.label}' cannot be used ({type(error).__name__}: {str(error)[:100]})"
+            cache.set_aside(checkpoint, why)
+            return run()
 
 
 def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:

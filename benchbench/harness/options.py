@@ -31,6 +31,13 @@ class RunOptions:
     results: Path = RESULTS
     measures: tuple[str, ...] = ()
     """Measures of each craft beside the built-in ones, by name. A craft that is there is not measured again."""
+    apart: bool = False
+    """local: jobs run in processes of their own even with one worker, where they can be ended; the command line's way.
+    In this process nothing limits what a job does, and a debugger sees it."""
+    timeout: float | None = None
+    """local: seconds that a job may go without progress, see `executors.local`; None: from what it should take."""
+    memory: int | None = None
+    """local: bytes that a job may take (Linux alone); None: what the machine has."""
     executor: Executor = "local"
     address: str | None = None
     """ray: HOST:PORT of the cluster's head; None: $RAY_ADDRESS, or this machine alone."""

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError, StoreError, UnknownNameError
 from benchbench.base.identity import cell_id, craft_id, digest, plain, source_digest
+from benchbench.base.names import check_name
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.origin import stamp
-from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.profile_names import check_mentioned
+from benchbench.contracts.protocol import LAST_SEED, Protocol
 from benchbench.contracts.scenario import SCENARIOS, scenario_fits, split_identity
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
@@ -26,6 +28,7 @@ from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 
+OTHER_PIXELS = "its photographs have other pixels than those here, as other versions of a library render them"
 State = Literal["present", "missing", "stale", "skipped"]
 """stale: a cell is there, of something that has changed since; a run computes the place again."""
 STATES: tuple[State, ...] = ("present", "missing", "stale", "skipped")
@@ -57,6 +60,8 @@ class PlannedCell:
     """Why it is skipped or stale."""
     note: str = ""
     """What a reader should know of a cell that is present."""
+    fingerprint: str = ""
+    """Of the photographs of a cell that is present."""
 
     @property
     def label(self) -> str:
@@ -161,11 +166,12 @@ def make_plan(
     targets = _working("target", targets, setup, broken)
     if not attacks or not targets:
         raise BenchError(next(iter(broken.values()), "no attack or no target is asked for."))
-    _check(attacks, targets, splits)
+    _check(attacks, targets, splits, setup, facts)
     ids_attack = [attack_fits(a, setup) for a in attacks]
     ids_target = [target_fits(t, setup) for t in targets]
     sources = {id(thing): source_digest(thing) for thing in (*attacks, *targets)}
     standing = _Standing(store)
+    of_photographs = {split: SCENARIOS.create(split).photographs for split in splits}
     cells = []
     asked = [p if p.wanted is not None else replace(p, wanted=setup.profile.wanted) for p in protocols]
     for a, attack in enumerate(attacks):
@@ -179,7 +185,11 @@ def make_plan(
                     path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
                     state: State = "skipped" if reason else "missing"
                     why, note = reason, ""
-                    if not reason and (found := store.look_up(path, cell)) is not None:
+                    found = None if reason else store.look_up(path, cell)
+                    pixels = found.split.fingerprint if found is not None and of_photographs[split] else ""
+                    if pixels and facts.fingerprint not in ("", pixels):
+                        state, why = "stale", OTHER_PIXELS
+                    elif found is not None:
                         state = "present"
                         note = _moved(found, sources[id(attack)], sources[id(target)])
                     elif not reason and (why := _outdated(standing, path, attack, target, setup, protocol, ids)):
@@ -196,6 +206,7 @@ def make_plan(
                             state=state,
                             reason=why,
                             note=note,
+                            fingerprint=pixels,
                         )
                     )
     missing = [cell for cell in cells if cell.state in ("missing", "stale")]
@@ -224,7 +235,7 @@ def measured_fits(cache: Cache) -> list[tuple[float, float]]:
     return [
         (record["cost"], record["seconds"])
         for _, record in cache.records()
-        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record  # trained elsewhere
+        if record.get("cost") and record.get("seconds", 0.0) > _TELLING and "zoo" not in record  # trained elsewhere
     ]
 
 
@@ -280,7 +291,20 @@ def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str,
     return found
 
 
-def _check(attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split]) -> None:
+def _check(
+    attacks: Sequence[Attack], targets: Sequence[Target], splits: Sequence[Split], setup: Setup, facts: Facts
+) -> None:
+    check_name("profile", setup.profile.name)
+    if setup.profile.digest:  # a built-in one is held to this by a test
+        check_mentioned(setup.profile)
+    check_name("data set", facts.name)
+    for model in facts.camera_models:
+        check_name("camera model", model)
+    for kind, things in (("attack", attacks), ("target", targets)):
+        for thing in things:
+            check_name(kind, thing.name, slashes=kind == "target")
+    if not 0 <= setup.seed <= LAST_SEED:
+        raise BenchError(f"seed {setup.seed}; 0 to {LAST_SEED} is expected.")
     for split in splits:
         if split not in SCENARIOS:
             raise SCENARIOS.unknown(split)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.base.errors import TargetError
+from benchbench.base.errors import IdentityError, TargetError
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.protocol import Protocol
@@ -228,7 +228,16 @@ class Crossings:
         call = partial(cross, crossing)
         fits = sorted(self._needs(group.split, group.attack, *group.targets))
         reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
-        return Job(key=f"{group.key}/{start}", label=group.label, call=call, cost=cost, needs=needs, reads=reads)
+        return Job(
+            key=f"{group.key}/{start}",
+            label=group.label,
+            call=call,
+            cost=cost,
+            needs=needs,
+            reads=reads,
+            owner=owner_of(group.attack),
+            without=partial(_without, crossing),
+        )
 
     def _complete(self, group: _Group, parts: Sequence[CrossingResult]) -> Iterator[PlannedCell]:
         failures = {name: reason for part in parts for name, reason in part.failures.items()}
@@ -249,7 +258,7 @@ class Crossings:
                 view = [v.protocol for v in group.views].index(cell.protocol)
                 try:
                     made = make_cell(cell, parts, clean, self.plan, self.dataset, facts, view)
-                except TargetError as error:
+                except (TargetError, IdentityError) as error:  # the latter: a value that no record can hold
                     self.failures[name] = str(error)
                     self.failed.append((cell, str(error)))
                 else:
@@ -268,6 +277,19 @@ class Crossings:
 
     def _clean_id(self, target: Target, split: Split) -> str:
         return clean_id(target, self.plan.setup, split)
+
+
+def owner_of(attack: Attack | None) -> str:
+    """Return the package that an attack's class comes from: those of one package are not kept apart."""
+    return type(attack).__module__.partition(".")[0] if attack is not None else ""
+
+
+def _without(crossing: CrossingJob, culprit: str, why: str) -> Job | None:
+    """Return what is left of a job without a target that has ended its process; see `Job.without`."""
+    rest = crossing.without(culprit, why)
+    if rest is None:
+        return None
+    return Job(key="", label="", call=partial(cross, rest), without=partial(_without, rest))
 
 
 def told(outcome: Outcome, cache: Cache) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from benchbench.base.errors import BenchError
+from benchbench.base.errors import BenchError, StoreError
 from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
@@ -47,12 +50,14 @@ def plan_run(
     source: Source,
     options: RunOptions,
     seed: int = 0,
+    fingerprint: str = "",
 ) -> tuple[Plan, Facts]:
     """Find out what a run would do, without making photographs, networks or cells.
 
     Args:
         protocols: how crafted photographs are judged; they are crafted once for all that share a seed.
         seed: of the networks' training; `Protocol.seed` is that of crafting.
+        fingerprint: of the test photographs, where they are known better than the source knows them.
 
     Raises:
         BenchError: see `benchbench.harness.plan.make_plan`.
@@ -63,6 +68,7 @@ def plan_run(
             f"the attacker knows {facts.known} camera models of '{facts.name}'; a run takes one for another, and needs "
             "two. bench data check says what the folder lacks."
         )
+    facts = replace(facts, fingerprint=fingerprint) if fingerprint else facts
     plan = make_plan(
         attacks,
         targets,
@@ -110,42 +116,96 @@ def run(
         BenchError: the request makes no sense, a cell is damaged, or a cell cannot be written.
     """
     display = display or Quiet()
-    plan, facts = plan_run(
-        attacks, targets, splits, protocols=protocols, profile=profile, source=source, options=options, seed=seed
-    )
-    enough = test_is_enough(plan, options)
-    if only:
-        plan = part_of(plan, facts, only)
-    summary = RunSummary(
+    cache = Cache(options.cache)
+    with _leased(cache) as need:
+
+        def planned(fingerprint: str = "") -> tuple[Plan, Facts]:
+            case: dict[str, Any] = {"protocols": protocols, "profile": profile, "source": source, "options": options}
+            return plan_run(attacks, targets, splits, **case, seed=seed, fingerprint=fingerprint)
+
+        plan, facts = planned()
+        if _set_aside(plan, cache):  # what was damaged is missing now
+            plan, facts = planned()
+        enough = test_is_enough(plan, options)
+        whole = plan
+        plan = part_of(plan, facts, only) if only else plan
+        known = {cell.fingerprint for cell in plan.having("present") if cell.fingerprint}
+        if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only and len(known) < 2:
+            return _summary(plan)
+        need([*whole.fits, *_used(whole), plan.setup.data_id])
+        CellStore(options.results).clean()
+        display.start(stage_seconds(plan, facts, options))
+        try:
+            _adopt(plan, options)
+            dataset = make_photographs(plan, facts, source, options, display, enough)
+            if known - {dataset.fingerprint("test")}:  # cells of other pixels count as missing
+                plan, facts = planned(dataset.fingerprint("test"))
+                plan = part_of(plan, facts, only) if only else plan
+                _adopt(plan, options)
+                dataset = make_photographs(plan, facts, source, options, display, test_is_enough(plan, options))
+            summary = _summary(plan)
+            _crossed(plan, source, dataset, options, display, summary)
+        finally:
+            display.close()
+    return summary
+
+
+@contextmanager
+def _leased(cache: Cache) -> Iterator[Callable[[Iterable[str]], None]]:
+    """Hold the cache against `bench gc`; one that cannot be written nobody frees."""
+    with ExitStack() as held:
+        try:
+            need = held.enter_context(cache.lease())
+        except StoreError:
+            yield lambda names: None
+        else:
+            yield need
+
+
+def _used(plan: Plan) -> set[str]:
+    """Return the ids of the fits that attacks and targets of a plan are made of."""
+    things = {id(thing): thing for cell in plan.cells for thing in (cell.attack, cell.target)}.values()
+    return {fit.fit_id(plan.setup.data_id) for thing in things for fit in thing.fits(plan.setup).values()}
+
+
+def _set_aside(plan: Plan, cache: Cache) -> bool:
+    """Move damaged fits that a plan uses out of the way; say whether there were any."""
+    found = False
+    for fit_id in plan.fits:
+        if cache.has(fit_id) and (wrong := cache.damage(fit_id)):
+            cache.set_aside(cache.folder(fit_id), wrong)
+            found = True
+    return found
+
+
+def _summary(plan: Plan) -> RunSummary:
+    return RunSummary(
         present=plan.having("present"),
         skipped=[(cell, cell.reason) for cell in plan.having("skipped")],
         failures=dict(plan.broken),
     )
-    if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only:
-        return summary
-    CellStore(options.results).clean()
-    display.start(stage_seconds(plan, facts, options))
-    try:
-        _adopt(plan, options)
-        dataset = make_photographs(plan, facts, source, options, display, enough)
-        if options.zoo is not None:
-            Zoo(options.zoo).adopt_clean(
-                _clean_ids(plan),
-                plan.setup.data_id,
-                dataset.fingerprint("test"),
-                provenance(options.device, 0),
-                Cache(options.cache),
+
+
+def _crossed(
+    plan: Plan, source: Source, dataset: Dataset, options: RunOptions, display: Display, summary: RunSummary
+) -> None:
+    """Train and cross what is missing, on photographs that are there."""
+    known = from_zoo(plan, options)
+    if options.zoo is not None:
+        fingerprint = dataset.fingerprint("test")
+        here = provenance(options.device, 0)
+        Zoo(options.zoo).adopt_clean(_clean_ids(plan), plan.setup.data_id, fingerprint, here, Cache(options.cache))
+        if known is not None and known["fingerprints"]["test"] != fingerprint:
+            logging.getLogger("benchbench").warning(
+                "bench: the networks of the zoo were trained on photographs that other versions of a library rendered; "
+                "numbers may differ from the reference in rounding, and are not shown beside it. --no-zoo trains here."
             )
-        # A folder may lack a role; say so before anything trains on it.
-        roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
-        dataset.require(*dict.fromkeys(role for role in roles if role is not None))
-        known = from_zoo(plan, options)
-        shared = known["shared"] if known is not None and not dataset.whole else None
-        write_dataset_json(dataset, profile, options.results, shared)
-        _compute(plan, source, dataset, options, display, summary)
-    finally:
-        display.close()
-    return summary
+    # A folder may lack a role; say so before anything trains on it.
+    roles = (getattr(plan.fits[fit_id], "role", None) for fit_id in plan.missing_fits)
+    dataset.require(*dict.fromkeys(role for role in roles if role is not None))
+    shared = known["shared"] if known is not None and not dataset.whole else None
+    write_dataset_json(dataset, plan.setup.profile, options.results, shared)
+    _compute(plan, source, dataset, options, display, summary)
 
 
 def _adopt(plan: Plan, options: RunOptions) -> None:

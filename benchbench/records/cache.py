@@ -8,22 +8,28 @@
         ablation/<id>.json    what `bench ablate` found of one photograph
         files/<key>           data_id of a folder of photographs whose files were read
         logs/                 tracebacks of what failed
+        broken/               what was found damaged, and was computed anew
+        runs/                 what the runs of the moment need, so that `bench gc` leaves it
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from benchbench.base.errors import StoreError
-from benchbench.base.files import is_locked, locked, sync_folder, write_atomic
+from benchbench.base.files import file_digest, inside, is_locked, locked, sync_folder, write_atomic
+from benchbench.base.identity import digest
+from benchbench.base.json_text import parsed
 from benchbench.contracts.fit import Fit
 
 if TYPE_CHECKING:
@@ -66,15 +72,100 @@ class Cache:
         """
         path = self.folder(fit_id) / _RECORD
         try:
-            found = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+            found = parsed(path.read_bytes())
+            if not isinstance(found["label"], str) or not _told(found):
+                raise ValueError("its fields are of another kind")
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError(f"{path} cannot be read; delete its folder and 'bench run' computes it again.") from error
         return dict(found)
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield (fit_id, record) of every finished fit."""
+        """Yield (fit_id, record) of every finished fit whose record can be read."""
         for path in sorted(self.root.glob(f"fits/*/{_RECORD}")):
-            yield path.parent.name, self.record(path.parent.name)
+            with suppress(StoreError):
+                yield path.parent.name, self.record(path.parent.name)
+
+    def damage(self, fit_id: str) -> str:
+        """Return what is wrong with the files of a finished fit, by their sizes and sha256; '' where nothing is.
+
+        Fits of before digests were kept are looked at by size alone.
+        """
+        folder = self.folder(fit_id)
+        try:
+            record = self.record(fit_id)
+            digests = record.get("sha256", {})
+            for name, size in record.get("files", {}).items():
+                path = folder / name
+                if inside(name) is None or path.stat().st_size != size:
+                    return f"{path} is damaged"
+                if name in digests and file_digest(path) != digests[name]:
+                    return f"{path} is not what was written"
+        except FileNotFoundError as error:
+            return f"{error.filename} is missing"
+        except PermissionError as error:
+            raise StoreError(f"{error.filename} cannot be read ({error.strerror}).") from error
+        except (StoreError, OSError) as error:
+            return str(error)
+        return ""
+
+    def set_aside(self, path: Path, why: str) -> None:
+        """Move something damaged out of the way, so that it is made anew, and say so.
+
+        Raises:
+            StoreError: it cannot be moved.
+        """
+        place = self.root / "broken" / f"{path.name}-{uuid.uuid4().hex[:8]}"
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
+        except OSError as error:
+            raise StoreError(f"{why}, and '{path}' cannot be moved away ({error.strerror or error}).") from error
+        logging.getLogger("benchbench").warning("bench: %s; it was moved to %s and is made anew.", why, place)
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """Hold off runs that begin, while `bench gc` looks for what can go and removes it; and the other way round.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
+        with locked(self.root / "runs" / "gate.lock"):
+            yield
+
+    @contextmanager
+    def lease(self) -> Iterator[Callable[[Iterable[str]], None]]:
+        """Keep `bench gc` from what a run needs, as long as the block lasts; a killed run's lease ends with it.
+
+        Yields:
+            A function that says by name (fit ids, data ids) what the run needs; until it is called, all is kept.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
+        path = self.root / "runs" / f"{uuid.uuid4().hex}.json"
+        with ExitStack() as held:
+            with self.gate():
+                held.enter_context(locked(path))
+
+            def need(names: Iterable[str]) -> None:
+                # In place, because the lock is on this very file.
+                path.write_text(json.dumps(sorted(set(names))), encoding="utf-8")
+
+            try:
+                yield need
+            finally:
+                path.unlink(missing_ok=True)
+
+    def leased(self) -> frozenset[str] | None:
+        """Return the names that runs of the moment need; None where one has not said yet, and needs everything."""
+        found: set[str] = set()
+        for path in self.root.glob("runs/*.json"):
+            if is_locked(path):
+                try:
+                    found |= set(parsed(path.read_bytes()))
+                except (OSError, ValueError, TypeError):
+                    return None
+        return frozenset(found)
 
     @contextmanager
     def lock(self, fit_id: str) -> Iterator[None]:
@@ -125,14 +216,15 @@ class Cache:
         Raises:
             StoreError: no space; nothing half-written is left under fits/.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         try:
             # A copy each, because safetensors refuses tensors that share memory.
             tensors = {name: t.detach().cpu().contiguous().clone() for name, t in state.items()}
-            save_file(tensors, folder / _STATE)
+            (folder / _STATE).write_bytes(save(tensors))  # not by its own writer, which lets nobody else read it
             sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-            text = json.dumps(dict(record) | {"files": sizes}, indent=1)
+            digests = {name: file_digest(folder / name) for name in sizes}
+            text = json.dumps(dict(record) | {"files": sizes, "sha256": digests}, indent=1)
             (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
             for path in folder.iterdir():
                 with path.open("rb") as file:
@@ -168,11 +260,9 @@ class Cache:
 
         if not self.has(fit_id):
             raise StoreError(f"'{fit.label}' ({fit_id[:8]}) is not in the cache; 'bench run' computes it.")
-        folder, record = self.folder(fit_id), self.record(fit_id)
-        for name, size in record.get("files", {}).items():
-            path = folder / name
-            if not path.is_file() or path.stat().st_size != size:
-                raise StoreError(f"{path} is damaged; delete its folder and 'bench run' computes '{fit.label}' again.")
+        folder = self.folder(fit_id)
+        if wrong := self.damage(fit_id):
+            raise StoreError(f"{wrong}; delete its folder and 'bench run' computes '{fit.label}' again.")
         arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
         return fit.load(load_file(folder / _STATE), arrays, needs)
 
@@ -182,14 +272,17 @@ class Cache:
         {"confusion": rows of counts} of a classifier, {"unattacked": columns} of another task.
         """
         try:
-            found: dict[str, Any] = json.loads((self.root / "clean" / f"{key}.json").read_bytes())
-        except (OSError, ValueError):
+            found: dict[str, Any] = parsed((self.root / "clean" / f"{key}.json").read_bytes())
+            facts: dict[str, Any] = {name: found[name] for name in ("confusion", "unattacked") if name in found}
+            whole = found["content"] == digest("clean facts", [key, facts])
+        except (OSError, ValueError, TypeError, KeyError):
             return None  # absent or damaged: it is computed again
-        return {name: found[name] for name in ("confusion", "unattacked") if name in found}
+        return facts if whole else None
 
     def save_clean(self, key: str, target: str, found: Mapping[str, Any]) -> None:
         """Store what a target makes of unattacked photographs, see `clean`."""
-        write_atomic(self.root / "clean" / f"{key}.json", json.dumps({"target": target, **found}).encode())
+        record = {"target": target, **found, "content": digest("clean facts", [key, found])}
+        write_atomic(self.root / "clean" / f"{key}.json", json.dumps(record).encode())
 
     def log(self, name: str, text: str) -> Path | None:
         """Keep the traceback of a failure and return its path, or None where it cannot be written."""
@@ -202,6 +295,12 @@ class Cache:
     def size(self) -> int:
         """Return the bytes under the cache folder."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+
+def _told(record: dict[str, Any]) -> bool:
+    """Say whether what a record says of its files, parents, cost and time is of the kind that is expected."""
+    maps = all(isinstance(record.get(key, {}), dict) for key in ("files", "needs", "sha256", "facts"))
+    return maps and all(isinstance(record.get(key, 0.0), (int, float)) for key in ("cost", "seconds"))
 
 
 class _Needs(Mapping[str, Any]):

@@ -180,6 +180,8 @@ class Cell(Part):
     craft: CraftPart
     outcomes: dict[str, tuple[int | float | None, ...]]
     """What the target made of each trial, by the columns of its task."""
+    profile_digest: str = ""
+    """What a profile from a file said; '' for a built-in one, see `Profile.digest`."""
     provenance: dict[str, Any]
     """git commit, package versions, device, seconds, UTC. Not part of any identity."""
 

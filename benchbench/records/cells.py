@@ -12,6 +12,7 @@ that an edited number is noticed. Cells of schema 2 held both in one file, and a
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,8 +22,9 @@ from typing import Any
 from benchbench.base.errors import StoreError
 from benchbench.base.files import STALE_SECONDS, file_name, write_atomic
 from benchbench.records.cell import Cell
+from benchbench.records.checks import contradiction
 from benchbench.records.packs import read_pack
-from benchbench.records.reading import Reader, cell_record, consistent, craft_record, identify, load, migrated, older
+from benchbench.records.reading import APART, Reader, cell_record, craft_record, identify, load, migrated, older
 
 
 class CellStore:
@@ -59,14 +61,26 @@ class CellStore:
         """
         if identify(cell) != (cell.craft.craft_id, cell.cell_id):
             raise StoreError(f"cell '{cell.cell_id}' does not have the identity that its record gives; this is a bug.")
-        if not consistent(cell):
-            raise StoreError(f"the outcomes of cell '{cell.cell_id}' are not of its trials; this is a bug.")
-        craft = self.craft_path(cell)
+        if wrong := contradiction(cell):
+            raise StoreError(f"cell '{cell.cell_id}' contradicts itself: {wrong}.")
+        craft, apart = self._craft_place(cell)
         if not craft.exists():
             write_atomic(craft, _text(craft_record(cell)).encode())
         path = self.path_of(cell)
-        write_atomic(path, _text(cell_record(cell)).encode())
+        write_atomic(path, _text(cell_record(cell, apart)).encode())
         return path
+
+    def _craft_place(self, cell: Cell) -> tuple[Path, bool]:
+        """Return where the craft of a cell goes, and whether one of the same id and other pixels has its place."""
+        place = self.craft_path(cell)
+        try:
+            standing = load(place)["split"]["fingerprint"] if place.exists() else cell.split.fingerprint
+        except (StoreError, TypeError, KeyError):
+            place.unlink()  # damaged: no cell can be read with it
+            return place, False
+        if standing == cell.split.fingerprint:
+            return place, False
+        return place.with_name(f"{place.stem}-{file_name(cell.split.fingerprint[:8])}.json"), True
 
     def read(self, path: Path) -> Cell:
         """Read and check one cell.
@@ -80,12 +94,13 @@ class CellStore:
             return migrated(record, str(path))
         craft_id = str(record.get("craft_id")) if isinstance(record, dict) else ""
         reader = self._readers.setdefault(path.parents[2], Reader())
-        craft = reader.craft(craft_id)
-        if craft is None and isinstance(record, dict):
+        photographs = str(record.get(APART, "")) if isinstance(record, dict) else ""
+        craft = reader.craft(craft_id, photographs)
+        if craft is None and re.fullmatch("[0-9a-f]{8,}", craft_id):
             folder = path.parents[2] / "crafts" / path.parent.name
-            for place in sorted(folder.glob(f"*-{craft_id[:8]}.json")):
-                found = reader.add_craft(load(place), str(place))
-                craft = found if found.craft.craft_id == craft_id else craft
+            for place in sorted(folder.glob(f"*-{craft_id[:8]}*.json")):  # the one without photographs comes last
+                reader.add_craft(load(place), str(place))
+            craft = reader.craft(craft_id, photographs)
         return reader.cell(record, str(path), craft)
 
     def look_up(self, path: Path, cell_id: str) -> Cell | None:
@@ -139,7 +154,24 @@ class CellStore:
         Raises:
             StoreError: an unreadable cell, unless `problems` is given.
         """
-        seen: set[str] = set()
+        seen: dict[tuple[str, ...], tuple[Path, int]] = {}
+
+        def new(cell: Cell, path: Path) -> bool:
+            """Say whether a cell has not been seen; one that says something else than before is a problem."""
+            key = (cell.dataset.name, cell.profile, cell.cell_id, cell.split.fingerprint)
+            said = hash(tuple(sorted(cell.outcomes.items())))
+            fresh = key not in seen
+            first, before = seen.setdefault(key, (path, said))
+            if before != said:
+                wrong = StoreError(
+                    f"{path} and {first} hold cell '{cell.cell_id[:12]}' with different outcomes, as two machines may "
+                    "compute it; remove one of them.  See: bench results diff"
+                )
+                if problems is None:
+                    raise wrong
+                problems.append(wrong)
+            return fresh
+
         for path in self.paths(dataset, profile):
             try:
                 cell = self.read(path)
@@ -148,13 +180,10 @@ class CellStore:
                     raise
                 problems.append(error)
                 continue
-            seen.add(cell.cell_id)
-            yield cell
+            if new(cell, path):
+                yield cell
         for path in self.packs(dataset, profile):
-            for cell in read_pack(path, problems):
-                if cell.cell_id not in seen:
-                    seen.add(cell.cell_id)
-                    yield cell
+            yield from (cell for cell in read_pack(path, problems) if new(cell, path))
 
     def clean(self) -> None:
         """Remove temporary files that a killed run left; a living run's are younger."""

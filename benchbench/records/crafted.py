@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
-from benchbench.base.files import file_digest, write_atomic
+from benchbench.base.files import file_digest, inside, write_atomic
 from benchbench.base.identity import digest
+from benchbench.base.json_text import parsed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -64,6 +65,8 @@ class CraftedFolder:
         lines = []
         for one in self.files:
             path = folder / one.file
+            if not isinstance(one.file, str) or inside(one.file) is None:
+                raise DataError(f"'{folder / MANIFEST}' names the file '{one.file}', which is not in its folder.")
             if not path.is_file():
                 raise DataError(f"'{path}' is missing; '{folder / MANIFEST}' names it.")
             found = file_digest(path)
@@ -96,7 +99,7 @@ def read_manifest(folder: Path) -> CraftedFolder:
     """
     path = folder / MANIFEST
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parsed(path.read_bytes())
     except OSError as error:
         raise DataError(f"'{path}' cannot be read ({error.strerror}). `bench run --export DIR` writes one.") from None
     except ValueError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchbench.base.errors import StoreError
-from benchbench.base.files import write_atomic
+from benchbench.base.files import file_name, write_atomic
 
 
 class ModelCounts(BaseModel):
@@ -87,6 +87,30 @@ class DatasetSummary(BaseModel):
         )
 
 
+def summary_path(folder: Path, data_id: str) -> Path:
+    """Return where the summary of photographs goes: dataset.json, or beside it where that is of others.
+
+    Data sets whose folders have one name, or names that make one folder, lie together.
+    """
+    path = folder / "dataset.json"
+    try:
+        standing = read_summary(path)
+    except StoreError:
+        return path  # damaged: it is written again
+    if standing is None or standing.data_id == data_id:
+        return path
+    return folder / f"dataset-{file_name(data_id[:8])}.json"
+
+
+def summary_of(folder: Path, data_id: str) -> DatasetSummary | None:
+    """Read the summary of photographs by their id, or else the one that stands there; None where there is none.
+
+    Raises:
+        StoreError: see `read_summary`.
+    """
+    return read_summary(summary_path(folder, data_id)) or read_summary(folder / "dataset.json")
+
+
 def read_summary(path: Path) -> DatasetSummary | None:
     """Read dataset.json, or return None if there is no such file.
 
@@ -94,9 +118,11 @@ def read_summary(path: Path) -> DatasetSummary | None:
         StoreError: it is damaged or has unknown keys.
     """
     try:
-        return DatasetSummary.model_validate_json(path.read_text(encoding="utf-8"))
+        return DatasetSummary.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror or error}).") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -42,25 +42,28 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
             f"no readable cell under '{store.results}', so the whole cache would go. "
             "Name the folder of your results with --results, or free everything with --all."
         )
+    needed = cache.leased()
+    if needed is None:  # a run begins, and nobody knows yet what it needs
+        return []
     found = []
     for folder in sorted(cache.root.glob("fits/*")):
-        if folder.name not in fits and not cache.held(folder.name):
+        if folder.name not in fits | needed and not cache.held(folder.name):
             found.append(_item(folder, _label(cache, folder.name), "no cell refers to it"))
     for folder in sorted(cache.root.glob("work/*")):
-        if folder.is_dir() and not cache.held(folder.name):
+        if folder.is_dir() and folder.name not in needed and not cache.held(folder.name):
             found.append(_item(folder, f"checkpoint {folder.name[:8]}", "unfinished, and nobody works on it"))
     for folder in sorted(cache.root.glob("data/*")):
         place = folder.name.removesuffix(".part")
         key = place.removesuffix(TEST_ALONE)
         kept = key in data and folder.name == place and not (place != key and (folder.parent / key).is_dir())
-        if folder.is_dir() and not kept and not is_locked(folder.with_name(f"{place}.lock")):
+        if folder.is_dir() and not kept and key not in needed and not is_locked(folder.with_name(f"{place}.lock")):
             if folder.name != place:
                 why = "unfinished, and nobody works on them"
             else:
                 why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
     # A confusion matrix is small, and is kept with the networks that it is of.
-    loose = ("scenes", "logs", "ablation", *(("clean",) if everything or not fits else ()))
+    loose = ("scenes", "logs", "ablation", "broken", *(("clean",) if (everything or not fits) and not needed else ()))
     for name in loose:
         if (cache.root / name).is_dir():
             found.append(_item(cache.root / name, name, "tracebacks" if name == "logs" else "made again when needed"))

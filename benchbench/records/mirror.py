@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbench.base.errors import StoreError
+from benchbench.base.files import inside
+from benchbench.base.json_text import parsed
 from benchbench.contracts.fit import Progress
 
 CHECKPOINT_SECONDS = 60.0
@@ -59,7 +61,7 @@ class Mirror:
         with self.open() as (files, root):
             if not files.exists(f"{root}/{entry}{_LIST}"):
                 return False
-            sizes: dict[str, int] = json.loads(files.cat_file(f"{root}/{entry}{_LIST}"))
+            sizes = self._listed(files.cat_file(f"{root}/{entry}{_LIST}"), entry)
             draft = cache / "work" / f"fetch-{uuid.uuid4().hex}"
             try:
                 for name, size in sizes.items():
@@ -80,6 +82,20 @@ class Mirror:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         return True
+
+    def _listed(self, content: bytes, entry: str) -> dict[str, int]:
+        """Return the sizes of an entry's files by their paths in it."""
+        try:
+            found = parsed(content)
+            sizes = {str(name): int(size) for name, size in found.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"{self.url}/{entry}{_LIST} cannot be read ({error}); delete it, and the entry is stored again."
+            ) from error
+        for name in sizes:
+            if inside(name) is None:
+                raise StoreError(f"{self.url}/{entry}{_LIST} names the file '{name}', which is not in its folder.")
+        return sizes
 
     def put(self, entry: str, cache: Path) -> None:
         """Store an entry of a cache folder, if it lies there and the store lacks it.

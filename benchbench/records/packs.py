@@ -12,6 +12,7 @@ from typing import Any
 
 from benchbench.base.errors import StoreError
 from benchbench.base.files import file_name
+from benchbench.base.json_text import parsed
 from benchbench.records.cell import Cell
 from benchbench.records.reading import Reader, cell_record, craft_record
 
@@ -57,14 +58,14 @@ def read_pack(path: Path, problems: list[StoreError] | None = None) -> Iterator[
     """
     reader = Reader()
     try:
-        file = path.open(encoding="utf-8")
+        file = path.open("rb")
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
     with file:
         for number, line in enumerate(file, 1):
             where = f"{path}, line {number},"
             try:
-                record = json.loads(line)
+                record = parsed(line)
             except ValueError:
                 record = None
             try:

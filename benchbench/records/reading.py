@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from benchbench.base.errors import StoreError
+from benchbench.base.errors import IdentityError, StoreError
 from benchbench.base.identity import cell_id, craft_id, digest
+from benchbench.base.json_text import parsed
 from benchbench.contracts.scenario import split_identity
-from benchbench.records.cell import CLASSIFICATION, SCHEMA, Cell, Craft
+from benchbench.records.cell import SCHEMA, Cell, Craft
+from benchbench.records.checks import contradiction
 from benchbench.records.migrations import STEPS
 
 SHARED = ("profile", "dataset", "attack", "split", "protocol", "craft")
 """What a craft's record holds of a cell."""
 OWN = ("target", "outcomes", "provenance")
 """What a cell's record holds beside its ids."""
+EXTRA = ("profile_digest",)
+"""What stands there only where it says something."""
+APART = "photographs"
+"""The fingerprint of a cell's photographs, where its craft is kept beside one of the same id and other pixels."""
 _REMEDY = "Restore it, or delete it and 'bench run' computes it again."
 
 
@@ -50,11 +55,16 @@ def craft_record(cell: Cell) -> dict[str, Any]:
     return record | {"content": digest("content", record)}
 
 
-def cell_record(cell: Cell) -> dict[str, Any]:
-    """Return the record of a cell without its craft's, with its digest."""
-    whole = cell.model_dump(mode="json", include=set(OWN))
+def cell_record(cell: Cell, apart: bool = False) -> dict[str, Any]:
+    """Return the record of a cell without its craft's, with its digest.
+
+    Args:
+        apart: the record of its craft is found by its photographs as well.
+    """
+    whole = cell.model_dump(mode="json", include={*OWN, *EXTRA})
     record = {"schema_version": SCHEMA, "cell_id": cell.cell_id, "craft_id": cell.craft.craft_id}
-    record |= {k: whole[k] for k in OWN}
+    record |= {k: whole[k] for k in OWN} | {k: whole[k] for k in EXTRA if whole[k]}
+    record |= {APART: cell.split.fingerprint} if apart else {}
     return record | {"content": digest("content", record)}
 
 
@@ -63,7 +73,8 @@ class Reader:
 
     def __init__(self) -> None:
         """Start with no craft known."""
-        self._crafts: dict[str, Craft] = {}
+        self._crafts: dict[tuple[str, str], Craft] = {}
+        """By id and fingerprint; the last of an id also by '' in place of the fingerprint."""
 
     def add_craft(self, record: Any, where: str) -> Craft:
         """Take a craft's record and return it, checked.
@@ -79,12 +90,13 @@ class Reader:
             raise StoreError(f"{where} is not a craft: {_first(error)}. {_REMEDY}") from error
         if unknown or body.get("craft_id") != craft.craft.craft_id:
             raise StoreError(f"{where} is not a craft: '{', '.join(sorted(unknown)) or 'craft_id'}'. {_REMEDY}")
-        self._crafts[craft.craft.craft_id] = craft
+        for photographs in ("", craft.split.fingerprint):
+            self._crafts[craft.craft.craft_id, photographs] = craft
         return craft
 
-    def craft(self, craft_id: str) -> Craft | None:
-        """Return a craft that was taken before."""
-        return self._crafts.get(craft_id)
+    def craft(self, craft_id: str, photographs: str = "") -> Craft | None:
+        """Return a craft that was taken before, by default the last one of this id."""
+        return self._crafts.get((craft_id, photographs))
 
     def cell(self, record: Any, where: str, craft: Craft | None = None) -> Cell:
         """Return the cell of a record.
@@ -100,12 +112,13 @@ class Reader:
         craft = craft or self.craft(str(body.get("craft_id")))
         if craft is None:
             raise StoreError(f"{where} has no craft '{body.get('craft_id')}' beside it. {_REMEDY}")
-        unknown = set(body) - {*OWN, "schema_version", "cell_id", "craft_id"}
+        unknown = set(body) - {*OWN, *EXTRA, APART, "schema_version", "cell_id", "craft_id"}
         if unknown:
             raise StoreError(f"{where} is not a cell: '{min(unknown)}' extra inputs are not permitted. {_REMEDY}")
         shared = {k: getattr(craft, k) for k in SHARED}
         try:
-            cell = Cell.model_validate({"cell_id": body["cell_id"], **{k: body[k] for k in OWN}, **shared})
+            own = {k: body[k] for k in OWN} | {k: body[k] for k in EXTRA if k in body}
+            cell = Cell.model_validate({"cell_id": body["cell_id"], **own, **shared})
         except (ValidationError, KeyError) as error:
             raise StoreError(f"{where} is not a cell: {_first(error)}. {_REMEDY}") from error
         return checked(cell, where)
@@ -119,29 +132,9 @@ def checked(cell: Cell, where: str) -> Cell:
     """
     if identify(cell) != (cell.craft.craft_id, cell.cell_id):
         raise StoreError(f"{where} was changed after it was written: its record gives another cell_id. {_REMEDY}")
-    if not consistent(cell):
-        raise StoreError(f"{where} contradicts itself: its outcomes are not of its trials. {_REMEDY}")
+    if wrong := contradiction(cell):
+        raise StoreError(f"{where} contradicts itself: {wrong}. {_REMEDY}")
     return cell
-
-
-def consistent(cell: Cell) -> bool:
-    """Say whether trials are of photographs that are there, and outcomes one a trial, of classes that exist."""
-    trials, outcomes = cell.craft.trials, cell.outcomes
-    count = len(trials.photograph)
-    if len(trials.wanted) != count or any(len(column) != count for column in outcomes.values()):
-        return False
-    if any(not 0 <= i < len(cell.split.true) for i in trials.photograph):
-        return False
-    if cell.split.scene and len(cell.split.scene) != len(cell.split.true):
-        return False
-    if any(not 0 <= w < cell.dataset.known for w in trials.wanted):
-        return False
-    if cell.target.task != CLASSIFICATION:
-        return bool(outcomes)
-    classes = cell.target.classes
-    return set(outcomes) == {"predicted"} and all(
-        isinstance(p, int) and 0 <= p < classes for p in outcomes["predicted"]
-    )
 
 
 def migrated(record: Any, where: str) -> Cell:
@@ -186,8 +179,8 @@ def _intact(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     body = {k: v for k, v in record.items() if k != "content"}
     try:
         found = digest("content", body)
-    except TypeError:
-        found = None  # NaN or infinity, which no run writes
+    except (IdentityError, RecursionError):
+        found = None  # NaN, infinity or brackets without end, which no run writes
     if found is None or record.get("content") != found:
         raise StoreError(f"{where} was changed after it was written: its numbers do not match its digest. {_REMEDY}")
     return body
@@ -207,7 +200,7 @@ def load(path: Path) -> Any:
         StoreError: there is no such file, or it cannot be read.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parsed(path.read_bytes())
     except FileNotFoundError:
         raise StoreError(f"{path} does not exist.") from None
     except OSError as error:

@@ -30,10 +30,10 @@ def merged(stores: Iterable[CellStore]) -> list[Cell]:
     Raises:
         StoreError: two stores hold one cell with other outcomes, as another machine may compute it.
     """
-    found: dict[str, Cell] = {}
+    found: dict[tuple[str, str], Cell] = {}
     for store in stores:
         for cell in store.cells():
-            before = found.setdefault(cell.cell_id, cell)
+            before = found.setdefault((cell.cell_id, cell.split.fingerprint), cell)
             if before.outcomes != cell.outcomes:
                 what = f"{cell.attack.name} against {cell.target.name}, {cell.split.name} ({cell.cell_id[:12]})"
                 raise StoreError(f"{what} has other outcomes under '{store.results}'; see: bench results diff")

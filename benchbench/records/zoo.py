@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import StoreError
-from benchbench.base.files import write_atomic
+from benchbench.base.files import inside, write_atomic
+from benchbench.base.json_text import parsed
 from benchbench.records.cache import Cache
 
 if TYPE_CHECKING:
@@ -50,10 +51,13 @@ class Zoo:
         if not path.is_file():
             return {"format": FORMAT, "networks": {}, "photographs": {}}
         try:
-            found: dict[str, Any] = json.loads(path.read_bytes())
+            found: dict[str, Any] = parsed(path.read_bytes())
             known = int(found["format"]) <= FORMAT
             if known:
-                _ = [(r["file"], r["sha256"], r["half"], r["label"]) for r in found["networks"].values()]
+                for record in found["networks"].values():
+                    _ = record["sha256"], list(record["half"]), record["label"]
+                    if inside(record["file"]) is None or "/" in record["file"]:  # it is read, and may be removed
+                        raise StoreError(f"{path} names the file '{record['file']}', which is not in its folder.")
                 _ = [(p["fingerprints"]["test"], p["shared"], p["clean"]) for p in found["photographs"].values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
@@ -165,7 +169,7 @@ class Zoo:
         before = {str(record["file"]) for record in self.networks.values()}
         records: dict[str, Any] = {}
         for fit_id in sorted(fit_ids, key=lambda f: str(cache.record(f)["label"])):
-            record = {k: v for k, v in cache.record(fit_id).items() if k not in ("files", "zoo")}
+            record = {k: v for k, v in cache.record(fit_id).items() if k not in ("files", "sha256", "zoo")}
             content, halves = _packed(cache, fit_id)
             digest = hashlib.sha256(content).hexdigest()
             label = str(record["label"]).replace("/", "-").replace(" ", "-")

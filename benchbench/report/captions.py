@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from shlex import quote
 
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.report.groups import Group
@@ -37,7 +38,8 @@ def setting(group: Group) -> str:
     seed = f", seed {group.seed}" if group.seed else ""
     limit = group.settings.get("limit")
     part = f", {limit} photographs of each camera model alone" if limit is not None else ""
-    return f"Data set {group.dataset} ({group.data_id[:8]}), profile {group.profile}, {condition}{budget}{seed}{part}."
+    which = f"{group.data_id[:8]}{f'; {group.told}' if group.apart else ''}"
+    return f"Data set {group.dataset} ({which}), profile {group.profile}, {condition}{budget}{seed}{part}."
 
 
 def images(group: Group, split: str, target_overlap: str | None = None) -> str:
@@ -59,7 +61,7 @@ def command(number: str, group: Group, show_published: bool) -> str:
     """Return the sentence with the command that makes the table."""
     words = ["bench", "table", number]
     if group.dataset:
-        words += ["--dataset", group.dataset, "--profile", group.profile]
+        words += ["--dataset", quote(group.dataset), "--profile", quote(group.profile)]
         if group.condition != "uint8":
             words += ["--condition", group.condition]
         if group.track != "native":

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tabulate import tabulate
 
 from benchbench.base.errors import UnknownNameError, did_you_mean
+from benchbench.base.names import printable
 from benchbench.report.model import DASH, Column, Entry, Scalar, Table, exact, show
 
 Style = Callable[[str], str]
 Interval = tuple[float, float]
 
 MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "*": r"\*", "<": "&lt;", ">": "&gt;"})
+_LINK = re.compile(r"\](?=[(\[])")
+"""Where a text in brackets would become a link."""
 LATEX_SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -103,10 +106,6 @@ def _aligned(table: Table) -> list[str]:
     return lead + ["left" if c.kind == "text" else "right" for c in table.columns]
 
 
-def _same(text: str) -> str:
-    return text
-
-
 def _starred(text: str) -> str:
     return f"*{text}*"
 
@@ -115,10 +114,14 @@ def markdown(table: Table) -> str:
     """Return a heading, a pipe table, the caption, and a line for each thing that is missing."""
 
     def escape(text: str) -> str:
-        return text.translate(MARKDOWN_SPECIAL)
+        return _LINK.sub(r"\\]", printable(text).translate(MARKDOWN_SPECIAL))
 
     def strong(text: str) -> str:
         return f"**{text}**"
+
+    def prose(text: str) -> str:
+        """Escape a sentence but for its `commands`."""
+        return "`".join(escape(part) if i % 2 == 0 else printable(part) for i, part in enumerate(text.split("`")))
 
     head = [escape(h) for h in _head(table)]
     rows = _grid(table, escape=escape, strong=strong)
@@ -126,8 +129,8 @@ def markdown(table: Table) -> str:
     lines += (
         [tabulate(rows, headers=head, tablefmt="pipe", colalign=_aligned(table), disable_numparse=True)] if rows else []
     )
-    lines += ["", " ".join(table.caption)]
-    notes = [*table.remarks, *table.notes()]
+    lines += ["", prose(" ".join(table.caption))]
+    notes = [prose(note) for note in (*table.remarks, *table.notes())]
     if notes:
         # A note opens with the dash that it explains, which Markdown would take for a list inside the list.
         lines += ["", *(f"- {n.replace(DASH + ' ', '`-` ', 1) if n.startswith(DASH) else n}" for n in notes)]
@@ -136,7 +139,7 @@ def markdown(table: Table) -> str:
 
 def plain(table: Table) -> str:
     """Return the table for a terminal; *best* between asterisks."""
-    rows = _grid(table, escape=_same, strong=_starred)
+    rows = _grid(table, escape=printable, strong=_starred)
     text = tabulate(rows, headers=_head(table), tablefmt="simple", colalign=_aligned(table), disable_numparse=True)
     lines = [
         _title(table),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from benchbench.base.identity import canonical_json
+from benchbench.base.names import printable
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.report.paper import attack_order, labels
@@ -66,6 +68,12 @@ class Group:
     cells: tuple[Cell, ...] = ()
     left_out: int = 0
     """Cells of older versions, or computed again since."""
+    fingerprint: str = ""
+    """Of the pixels and labels of the test photographs: another version of a library renders others."""
+    profile_digest: str = ""
+    """What a profile from a file said, see `Profile.digest`."""
+    apart: bool = False
+    """Another group differs from this one in photographs or in what its profile said, and in nothing else."""
     others: tuple[Cell, ...] = ()
     """Cells of other tasks than classification: their outcomes have no TSR and USR."""
     erased: tuple[Cell, ...] = ()
@@ -94,14 +102,21 @@ class Group:
         """The group for people: 'virtual, quick, uint8, native'."""
         limit = self.settings.get("limit")
         part = f", {limit} photographs a camera model" if limit is not None else ""
-        return f"{self.dataset}, {self.profile}, {self.condition}, {self.track}{part}"
+        which = f" ({self.told})" if self.apart else ""
+        return f"{self.dataset}{which}, {self.profile}, {self.condition}, {self.track}{part}"
+
+    @property
+    def told(self) -> str:
+        """What tells the group from another of the same names: 'photographs 1234abcd, profile 5678cdef'."""
+        profile = f", profile {self.profile_digest[:8]}" if self.profile_digest else ""
+        return f"photographs {self.fingerprint[:8]}{profile}"
 
     @property
     def facts(self) -> dict[str, str]:
         """What tells this group apart, as text."""
         limit = self.settings.get("limit")
         return {
-            "dataset": self.dataset,
+            "dataset": self.dataset + (f" ({self.told})" if self.apart else ""),
             "data_id": self.data_id,
             "profile": self.profile,
             "condition": self.condition,
@@ -135,6 +150,8 @@ class Group:
             label += " (white-box)" if white_box else " (limit)" if limit else ""
             made = cell.attack
             rows.append(AttackRow(name, params, label, made.control, made.baseline, white_box, limit, made.goal))
+        often = Counter(row.label for row in rows)
+        rows = [replace(r, label=f"{r.label} ({r.name})") if often[r.label] > 1 else r for r in rows]
         return tuple(sorted(rows, key=lambda r: (*r.apart, rank.get(r.name, len(rank)), r.name, r.params)))
 
     @cached_property
@@ -229,7 +246,7 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 def _differing(params: dict[str, Any], all_params: Sequence[dict[str, Any]]) -> str:
     """Return " [steps=20]": the parameters by which this attack differs from others of its name."""
     keys = sorted({k for p in all_params for k in p if any(q.get(k) != p[k] for q in all_params)})
-    shown = ", ".join(f"{k}={params[k]}" for k in keys if k in params)
+    shown = ", ".join(f"{k}={printable(str(params[k]))[:40]}" for k in keys if k in params)
     return f" [{shown}]" if shown else ""
 
 
@@ -273,8 +290,9 @@ def groups(
     budget: str | None = None,
 ) -> list[Group]:
     """Sort cells into groups whose numbers compare, filtered by name; the order of `cells` has no effect."""
-    found: dict[tuple[str, str, str, str], list[Cell]] = {}
-    for cell in cells:
+    found: dict[tuple[str, ...], list[Cell]] = {}
+    # Pictures of other scenarios have a fingerprint of their own; they go with the photographs beside them.
+    for cell in sorted(cells, key=lambda c: c.split.name not in SPLITS):
         if dataset is not None and cell.dataset.name != dataset:
             continue
         if profile is not None and cell.profile != profile:
@@ -283,9 +301,14 @@ def groups(
             continue
         if budget is not None and track(cell.protocol) != budget:
             continue
-        key = (cell.dataset.name, cell.profile, canonical_json(cell.protocol), cell.dataset.data_id)
+        key: tuple[str, ...] = (cell.dataset.name, cell.profile, canonical_json(cell.protocol), cell.dataset.data_id)
+        key += (cell.split.fingerprint, cell.profile_digest)
+        if cell.split.name not in SPLITS:
+            beside = [k for k in found if (k[:4], k[5]) == (key[:4], key[5])]
+            key = min(beside, default=key)
         found.setdefault(key, []).append(cell)
     result = []
+    alike = Counter(key[:4] for key in found)
     for key in sorted(found):
         kept = _newest(found[key])
         named = [c for c in kept if c.target.task == CLASSIFICATION]
@@ -296,6 +319,9 @@ def groups(
                 profile=key[1],
                 protocol=key[2],
                 settings=dict(found[key][0].protocol),
+                fingerprint=key[4],
+                profile_digest=key[5],
+                apart=alike[key[:4]] > 1,
                 cells=tuple(c for c in named if c.attack.goal == "forge" and c.split.name in SPLITS),
                 erased=tuple(c for c in named if c.attack.goal == "erase" and c.split.name in SPLITS),
                 elsewhere=tuple(c for c in named if c.split.name not in SPLITS),

@@ -11,7 +11,7 @@ from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
-from benchbench.records.dataset import read_summary
+from benchbench.records.dataset import summary_of
 from benchbench.report.catalog import TASK_TABLES, alike, build, shown
 from benchbench.report.documents import filled
 from benchbench.report.erasing import erasing_csv
@@ -132,7 +132,7 @@ def views(
     found = groups(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
-        summary = read_summary(folder.parent / "dataset.json")
+        summary = summary_of(folder.parent, group.data_id)
         numbers = [*shown(group), *(TASK_TABLES if group.others else ())]
         tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
         for table in tables:
@@ -141,7 +141,7 @@ def views(
                 files[folder / f"{table_file(table.number)}.{SUFFIXES[form]}"] = render(table, form)
         files[folder / "README.md"] = _overview(group, tables)
     every = folders(results, groups(cells))
-    files[results / "leaderboard.html"] = page([(g, read_summary(f.parent / "dataset.json")) for g, f in every])
+    files[results / "leaderboard.html"] = page([(g, summary_of(f.parent, g.data_id)) for g, f in every])
     return Views(files, texts)
 
 
@@ -156,7 +156,7 @@ def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[Group, list[Gat
     """
     found = []
     for group, folder in folders(results, groups(cells)):
-        summary = read_summary(folder.parent / "dataset.json")
+        summary = summary_of(folder.parent, group.data_id)
         found.append((group, gates(group, summary)))
     return found
 
@@ -174,10 +174,10 @@ def folders(results: Path, found: list[Group]) -> list[tuple[Group, Path]]:
     """
     names = [_folder(g, 0) for g in found]
     for detail in (1, 2):
-        often = Counter((g.dataset, g.profile, n) for g, n in zip(found, names, strict=True))
-        names = [
-            _folder(g, detail) if often[(g.dataset, g.profile, n)] > 1 else n for g, n in zip(found, names, strict=True)
-        ]
+        # By folder and not by name: data sets 'a b' and 'a_b' lie in one.
+        homes = [(file_name(g.dataset), file_name(g.profile)) for g in found]
+        often = Counter(zip(homes, names, strict=True))
+        names = [_folder(g, detail) if often[h, n] > 1 else n for g, h, n in zip(found, homes, names, strict=True)]
     return [
         (g, results / file_name(g.dataset) / file_name(g.profile) / name) for g, name in zip(found, names, strict=True)
     ]
@@ -191,11 +191,13 @@ def _folder(group: Group, detail: int) -> str:
         words.append(group.track.replace(" ", ""))
     if group.settings.get("limit") is not None:
         words.append(f"limit{group.settings['limit']}")
+    if group.apart:
+        words += [group.fingerprint[:8], group.profile_digest[:8]]
     if detail >= 1:
         words.append(group.data_id[:8])
     if detail >= 2:
         words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in ("condition", "budget", "limit")]
-    return file_name("-".join(words))
+    return file_name("-".join(filter(None, words)))
 
 
 def _overview(group: Group, tables: list[Table]) -> str:

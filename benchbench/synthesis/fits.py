@@ -18,6 +18,7 @@ from benchbench.base.errors import DataError
 from benchbench.base.files import file_digest
 from benchbench.base.identity import digest
 from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.layout import FORMATS
 from benchbench.contracts.roles import Role
 from benchbench.contracts.section import Section
 from benchbench.data.virtual.drawn import drawn_cameras
@@ -227,7 +228,7 @@ class FolderPictures(Fit):
         stack = np.lib.format.open_memmap(context.folder / "stack.npy", mode="w+", dtype=np.uint8, shape=shape)
         for place, path in enumerate(self.paths):
             try:
-                with Image.open(path) as image:
+                with Image.open(path, formats=FORMATS) as image:
                     pixels = np.asarray(image.convert("RGB"))
             except (OSError, SyntaxError, ValueError) as error:
                 raise DataError(f"synthetic picture '{path}' cannot be decoded ({error}).") from None

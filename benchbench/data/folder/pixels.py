@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from benchbench.base.jpeg import MAKE, MODEL, SERIAL, JpegHeader, exif_text, jpeg_header
-from benchbench.contracts.layout import Layout
+from benchbench.contracts.layout import FORMATS, Layout
 
 MOST_PIXELS = 150_000_000
 """Of a photograph: more than any camera takes at one exposure, and less than would fill a worker's memory."""
@@ -118,7 +118,7 @@ def _jpeg(content: bytes, size: int) -> Photo:
 def _pillow(content: bytes) -> NDArray[np.uint8]:
     import io
 
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -131,7 +131,7 @@ def _other(file: Path, start: bytes, size: int) -> Photo:
     try:
         with warnings.catch_warnings():  # of large pictures, which have a limit of their own here
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
+            image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         raise UnusableError("undecodable", "cannot be decoded (not an image file)") from None
     except Image.DecompressionBombError:

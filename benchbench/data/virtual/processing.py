@@ -139,7 +139,7 @@ def encode(picture: NDArray[np.uint8], camera: Camera, *, make: str, model: str)
 
 def decode(jpeg: bytes) -> NDArray[np.uint8]:
     """(H, W, 3) uint8."""
-    with Image.open(BytesIO(jpeg)) as image:
+    with Image.open(BytesIO(jpeg), formats=("JPEG",)) as image:
         return np.asarray(image.convert("RGB"))
 
 

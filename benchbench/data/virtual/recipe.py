@@ -8,7 +8,7 @@ Follows the formation model of the Cama paper (figures 1 and 2, eq. 6-9). Models
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from benchbench.base.errors import BenchError
 from benchbench.base.seeds import stream
 from benchbench.contracts.roles import ROLES, Role, SplitRule, devices_of_role
 from benchbench.data.virtual import processing, sensor
@@ -32,7 +33,7 @@ BORDER = 8
 """Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can
 begin anywhere in the grid of blocks."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=20_000)]
 Float = NDArray[np.float32]
 
 
@@ -48,21 +49,35 @@ class VirtualRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: Annotated[int, Field(ge=32, multiple_of=8)] = 256
-    scenes: Annotated[int, Field(ge=3)] = 60
+    size: Annotated[int, Field(ge=32, le=8192, multiple_of=8)] = 256
+    scenes: Annotated[int, Field(ge=3, le=100_000)] = 60
     q_per_device: Count = 50
     p_per_device: Count = 25
     test_per_class: Count = 25
     q_counts: tuple[Count, ...] | None = None
     p_counts: tuple[Count, ...] | None = None
     split_rule: SplitRule = "device"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     neutral: bool = False
     scene_source: Source = "mixed"
     scenes_dir: str | None = None
     photo_share: Annotated[float, Field(ge=0, le=1)] = 0.15
     known: Annotated[int, Field(ge=2, le=_MODELS_PER_GROUP)] = 6
     unknown: Annotated[int, Field(ge=0, le=_MODELS_PER_GROUP)] = 6
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any], profile: str) -> VirtualRecipe:
+        """Return the recipe that a profile's section [data] gives.
+
+        Raises:
+            BenchError: a key that is not there, or a value that cannot be.
+        """
+        try:
+            return cls(**arguments)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(["data", *map(str, first["loc"])])
+            raise BenchError(f"profile '{profile}': '{where}' {first['msg'].lower()}.") from error
 
     @model_validator(mode="after")
     def _check_source(self) -> VirtualRecipe:

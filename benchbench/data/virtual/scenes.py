@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchbench.base.errors import DataError
 from benchbench.base.seeds import stream
+from benchbench.contracts.layout import FORMATS
 from benchbench.contracts.roles import ROLES, Role
 
 Source = Literal["leaves", "mixed", "folder"]
@@ -113,7 +114,7 @@ def render_scene(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
 def photograph(file: Path, size: int) -> Float:
     """A photograph as radiance: sRGB undone, shrunk at least twofold so that the traces of its own camera vanish."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             rgb = np.asarray(image.convert("RGB"), np.float32) / 255
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(

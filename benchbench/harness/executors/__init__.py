@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from benchbench.base.memory import machine_memory
+
 if TYPE_CHECKING:
     from benchbench.harness.executors.jobs import OnProgress, Outcome
     from benchbench.harness.executors.queue import Queue
@@ -28,4 +30,11 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
         return ray.run_jobs(queue, options, on_progress)
     from benchbench.harness.executors import local
 
-    return local.run_jobs(queue, workers=options.workers, on_progress=on_progress)
+    return local.run_jobs(
+        queue,
+        workers=options.workers,
+        on_progress=on_progress,
+        apart=options.apart,
+        timeout=options.timeout,
+        memory=options.memory if options.memory is not None or options.device != "cpu" else machine_memory(),
+    )

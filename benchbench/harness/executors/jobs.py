@@ -30,6 +30,11 @@ class Job:
     """Entries of the cache that it reads, as paths relative to it."""
     writes: tuple[str, ...] = ()
     """Entries of the cache that are there when it has succeeded."""
+    owner: str = ""
+    """Whose code it runs beside ours; a process runs jobs of one owner alone, so that none can spoil another's."""
+    without: Callable[[str, str], Job | None] | None = None
+    """Called with whose code has ended the process, as `whereabouts.at` names them, and with what they did, a sentence:
+    the same job without them, or None where it cannot do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +56,19 @@ OnProgress = Callable[[str, int, int, str], None]
 
 
 def attempt(job: Job, progress: Progress) -> Outcome:
-    """Run a job here and now; an exception becomes an outcome, KeyboardInterrupt and SystemExit go through."""
+    """Run a job here and now; an exception becomes an outcome, KeyboardInterrupt goes through."""
     try:
         return Outcome(key=job.key, value=job.call(progress))
     except BenchError as error:
         return Outcome(key=job.key, error=str(error), detail=_detail(error) if error.__cause__ else "")
+    except SystemExit as error:
+        return Outcome(key=job.key, error=f"'{job.label}' called sys.exit({error.code}).", detail=_detail(error))
     except Exception as error:  # the work of strangers; it is reported, and the other jobs go on
         text = f"'{job.label}' raised {type(error).__name__}: {error}."
         return Outcome(key=job.key, error=text, detail=_detail(error))
 
 
-def _detail(error: Exception) -> str:
+def _detail(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 

@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import pickle
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from benchbench.base.memory import capped
 from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.base.whereabouts import listen
 from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
 from benchbench.harness.executors.queue import Queue
 
 _EVERY = 0.2
 """Seconds between two progress messages of a job."""
+PATIENCE, SLOWEST = 900.0, 100.0
+"""A job may say nothing for so many seconds, and for so many times as long as it was expected to take in all."""
+_BEGIN = 300.0
+"""Seconds that a worker has to begin with a job."""
+_GRACE = 2.0
+"""Seconds that workers have to end by themselves."""
 
 
-def run_jobs(queue: Queue, *, workers: int, on_progress: OnProgress) -> Iterator[Outcome]:
+def run_jobs(
+    queue: Queue,
+    *,
+    workers: int,
+    on_progress: OnProgress,
+    apart: bool = False,
+    timeout: float | None = None,
+    memory: int | None = None,
+) -> Iterator[Outcome]:
     """Run the jobs of `queue`, parents before children, and yield each outcome as it arrives.
 
     Args:
         queue: whoever takes an outcome may add jobs to it before asking for the next.
-        workers: processes; 0 and 1 run the jobs in this process, one after the other.
+        workers: processes; 0 and 1 run the jobs in this process, one after the other, unless `apart`.
         on_progress: called in this process.
+        apart: one worker is a process as well, which a job may end or spoil.
+        timeout: seconds that a job in a process may go without progress; None: from what it is expected to take.
+        memory: bytes that a job in a process may take; None: as many as the machine has.
 
-    A job that raises, or whose process dies, is an outcome with an error; the jobs that need it are blocked, the
-    others go on. Closing the iterator stops the workers.
+    A job that raises is an outcome with an error; the jobs that need it are blocked, the others go on. One whose
+    process dies or hangs in the code of somebody whom it can do without is done again without them; one whose process
+    was killed is done again, once. Closing the iterator stops the workers.
     """
-    if workers <= 1:
+    if workers <= 1 and not apart:
         yield from _here(queue, on_progress)
     else:
-        yield from _in_processes(queue, workers, on_progress)
+        yield from _Crew(queue, max(1, workers), on_progress, timeout, memory).run()
 
 
 def _here(queue: Queue, on_progress: OnProgress) -> Iterator[Outcome]:
@@ -52,48 +73,117 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     job: Job | None = None
+    owner: str | None = None
+    """Whose code it has run; None: nobody's yet."""
+    at: str = ""
+    """Whose code it runs, by `whereabouts.at`."""
+    deadline: float = 0.0
+    """When it is taken for hung, by the monotonic clock."""
 
 
-def _in_processes(queue: Queue, count: int, on_progress: OnProgress) -> Iterator[Outcome]:
-    workers: list[_Worker] = []
-    try:
+@dataclass
+class _Crew:
+    """Worker processes and the jobs that they do."""
+
+    queue: Queue
+    count: int
+    on_progress: OnProgress
+    timeout: float | None
+    memory: int | None
+    workers: list[_Worker] = field(default_factory=list)
+    again: list[Job] = field(default_factory=list)
+    killed: set[str] = field(default_factory=set)
+    """Keys of jobs whose process was killed once."""
+
+    def run(self) -> Iterator[Outcome]:
+        try:
+            while True:
+                while sum(w.job is not None for w in self.workers) < self.count and (job := self._next()) is not None:
+                    payload = pickled(job)
+                    if isinstance(payload, Outcome):
+                        yield from self.queue.finish(payload)
+                    else:
+                        self._give(job, payload)
+                busy = {worker.pipe: worker for worker in self.workers if worker.job is not None}
+                if not busy:
+                    return
+                soonest = min(worker.deadline for worker in busy.values())
+                for pipe in wait(list(busy), max(0.0, soonest - time.monotonic())):
+                    yield from self._hear(busy[pipe])  # type: ignore[index]  # wait returns what it was given
+                for worker in [w for w in busy.values() if w.job is not None and w.deadline < time.monotonic()]:
+                    yield from self._hung(worker)
+        finally:
+            _stop(self.workers)
+
+    def _next(self) -> Job | None:
+        return self.again.pop() if self.again else self.queue.take()
+
+    def _give(self, job: Job, payload: bytes) -> None:
+        """Send a job to a worker that has run nobody else's code; one that is found dead is replaced."""
         while True:
-            while sum(w.job is not None for w in workers) < count and (job := queue.take()) is not None:
-                payload = pickled(job)
-                if isinstance(payload, Outcome):
-                    yield from queue.finish(payload)
-                    continue
-                worker = next((w for w in workers if w.job is None), None)
-                if worker is None:
-                    workers.append(worker := _start())  # not before there is work for it
-                worker.pipe.send((job.key, job.label, payload))
-                worker.job = job
-            busy = {worker.pipe: worker for worker in workers if worker.job is not None}
-            if not busy:
-                return
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]  # wait returns what it was given
-                running = worker.job
-                assert running is not None
-                try:
-                    kind, message = worker.pipe.recv()
-                except (EOFError, OSError):
-                    worker.process.join()
-                    workers.remove(worker)
-                    yield from queue.finish(_died(running, worker.process.exitcode))
-                    continue
-                if kind == "progress":
-                    on_progress(running.key, *message)
-                else:
-                    worker.job = None
-                    yield from queue.finish(pickle.loads(message))
-    finally:
-        _stop(workers)
+            idle = [w for w in self.workers if w.job is None]
+            worker = next((w for w in idle if w.owner in (None, job.owner)), None)
+            if worker is None:
+                if len(self.workers) >= self.count and idle:
+                    self._end(idle[0])
+                self.workers.append(worker := _start())
+            try:
+                worker.pipe.send((job.key, job.label, payload, self.memory))
+            except OSError:  # killed while it had nothing to do
+                self._end(worker)
+                continue
+            worker.job, worker.owner, worker.at = job, job.owner, ""
+            worker.deadline = time.monotonic() + max(self._patience(job), _BEGIN)  # a new process imports torch first
+            return
 
+    def _patience(self, job: Job) -> float:
+        return self.timeout if self.timeout is not None else PATIENCE + SLOWEST * job.cost
 
-def _died(job: Job, code: int | None) -> Outcome:
-    hint = "; out of memory? Try fewer --workers" if code == -signal.SIGKILL else ""
-    return Outcome(key=job.key, error=f"the process of '{job.label}' ended with exit code {code}{hint}.")
+    def _hear(self, worker: _Worker) -> Iterator[Outcome]:
+        job = worker.job
+        assert job is not None
+        try:
+            kind, message = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(_GRACE)
+            code = worker.process.exitcode
+            self._end(worker)
+            hint = "; out of memory? Try fewer --workers, or --memory" if code == -signal.SIGKILL else ""
+            killed = code is not None and code < 0
+            yield from self._lost(job, worker.at, f"the process of %s ended with exit code {code}{hint}.", killed)
+            return
+        worker.deadline = time.monotonic() + self._patience(job)
+        if kind == "progress":
+            self.on_progress(job.key, *message)
+        elif kind == "at":
+            worker.at = message
+        else:
+            worker.job = None
+            yield from self.queue.finish(pickle.loads(message))
+
+    def _hung(self, worker: _Worker) -> Iterator[Outcome]:
+        job = worker.job
+        assert job is not None
+        worker.process.kill()
+        self._end(worker)
+        limit = f"{self._patience(job):.0f}"
+        yield from self._lost(job, worker.at, f"%s made no progress for {limit} seconds; see --timeout.", killed=False)
+
+    def _lost(self, job: Job, culprit: str, why: str, killed: bool) -> Iterator[Outcome]:
+        """Do a job again whose process is gone, or give it up; `why` has %s in the place of who did it."""
+        if killed and job.key not in self.killed:
+            self.killed.add(job.key)
+            self.again.append(job)
+            return
+        sentence = why.replace("%s", culprit or f"'{job.label}'")
+        if culprit and job.without is not None and (rest := job.without(culprit, sentence)) is not None:
+            self.again.append(replace(job, call=rest.call, without=rest.without))
+            return
+        yield from self.queue.finish(Outcome(key=job.key, error=sentence))
+
+    def _end(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        _stop([worker])
 
 
 def _start() -> _Worker:
@@ -108,8 +198,12 @@ def _start() -> _Worker:
 def _stop(workers: list[_Worker]) -> None:
     for worker in workers:
         worker.process.terminate()
+    until = time.monotonic() + _GRACE
     for worker in workers:
-        worker.process.join(5)
+        worker.process.join(max(0.0, until - time.monotonic()))
+        if worker.process.is_alive():  # a job that does not want to end
+            worker.process.kill()
+            worker.process.join(_GRACE)
         worker.pipe.close()
 
 
@@ -119,11 +213,16 @@ def _serve(pipe: Connection) -> None:
     end_with_parent()
     import torch
 
-    torch.set_num_threads(1)
     while True:
         try:
-            key, label, payload = pipe.recv()
+            key, label, payload, memory = pipe.recv()
         except EOFError:
             return
+        torch.set_num_threads(1)  # each time: a job may have set it otherwise
+        send: Callable[[str], None] = lambda what: pipe.send(("at", what))  # noqa: E731
+        listen(send)
+        send("")  # the job begins
         show = throttled(lambda *message: pipe.send(("progress", message)), _EVERY)
-        pipe.send(("outcome", attempt_pickled(key, label, payload, show)))
+        with capped(memory):
+            done = attempt_pickled(key, label, payload, show)
+        pipe.send(("outcome", done))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.contracts.backbone import Backbone
+from benchbench.contracts.numbers import Steps
 from benchbench.contracts.section import Section
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 class DenseNetShape(Section):
     """DenseNet-BC: growth rate and layers a block; the stem has twice the growth rate's channels."""
 
-    growth: int = 12
-    blocks: tuple[int, int, int] = (16, 16, 16)
+    growth: Steps = 12
+    blocks: tuple[Steps, Steps, Steps] = (16, 16, 16)
 
 
 class DenseNet100(Backbone[DenseNetShape]):

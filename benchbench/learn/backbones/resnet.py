@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from benchbench.contracts.backbone import Backbone
+from benchbench.contracts.numbers import Steps
 from benchbench.contracts.section import Section
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 class ResNetShape(Section):
     """Widths of the four stages (before a bottleneck's expansion) and of the stem."""
 
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    stem: int = 64
+    channels: tuple[Steps, Steps, Steps, Steps] = (64, 128, 256, 512)
+    stem: Steps = 64
 
 
 class _ResNet(Backbone[ResNetShape]):

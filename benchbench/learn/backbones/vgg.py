@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.contracts.backbone import Backbone
+from benchbench.contracts.numbers import Steps
 from benchbench.contracts.section import Section
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 class VggShape(Section):
     """Channels of the five VGG stages."""
 
-    channels: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
+    channels: tuple[Steps, Steps, Steps, Steps, Steps] = (64, 128, 256, 512, 512)
 
 
 class Vgg16(Backbone[VggShape]):

@@ -1,0 +1,140 @@
+"""What a cell must say of itself before anything is computed of it: sizes, ranges, names; one that does not is refused.
+
+A digest shows that a record is as it was written. It does not show that whoever wrote it was a run of benchbench.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from benchbench.base.errors import BenchError
+from benchbench.base.names import fault
+from benchbench.contracts.protocol import Protocol
+from benchbench.contracts.scenario import NO_CAMERA
+from benchbench.records.cell import CLASSIFICATION, Cell
+
+MOST_MODELS = 10_000
+"""Camera models of a data set, and classes of a target."""
+MOST_COUNTS = 50_000_000
+"""Numbers in the table of true, wanted and predicted classes: 400 MB."""
+_PROTOCOL = tuple(field.name for field in fields(Protocol))
+LARGEST = 1e30
+"""No measure and no outcome is larger; sums of larger ones would overflow."""
+
+
+def contradiction(cell: Cell) -> str:
+    """Return the first thing that a cell says and cannot be so, as the end of a sentence; '' for a sound one."""
+    return next(_contradictions(cell), "")
+
+
+def _contradictions(cell: Cell) -> Iterator[str]:
+    yield from _names(cell)
+    yield from _sizes(cell)
+    yield from _trials(cell)
+    yield from _measures(cell)
+    yield from _clean(cell)
+    try:
+        known = {k: v for k, v in cell.protocol.items() if k in _PROTOCOL}
+        Protocol(**known)
+    except (BenchError, TypeError) as error:
+        yield f"its protocol cannot be: {str(error).rstrip('.')}"
+    seconds = cell.provenance.get("seconds", 0.0)
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LARGEST:
+        yield f"it took {seconds!r} seconds"
+
+
+def _names(cell: Cell) -> Iterator[str]:
+    attack, target = cell.attack, cell.target
+    plain = [("profile", cell.profile), ("data set", cell.dataset.name), ("split", cell.split.name)]
+    plain += [("attack", attack.name), ("task", target.task)]
+    plain += [("camera model", model) for model in cell.dataset.camera_models]
+    for kind, name in plain:
+        if why := fault(name):
+            yield f"its name of the {kind} {why}"
+    for kind, text in (
+        ("target", target.name),
+        ("title", attack.title),
+        ("backbone", target.backbone or "-"),
+        ("preprocessor", target.preprocessor or "-"),
+        *(("measure", name) for name in cell.craft.measures),
+        *(("parameter", name) for name in attack.params),
+    ):
+        if why := fault(text, slashes=True):
+            yield f"its name of the {kind} {why}"
+
+
+def _sizes(cell: Cell) -> Iterator[str]:
+    dataset, split, models = cell.dataset, cell.split, len(cell.dataset.camera_models)
+    if not 1 <= dataset.known <= models <= MOST_MODELS:
+        yield f"{dataset.known} of {models} camera models are known"
+    if not 1 <= cell.target.classes <= MOST_MODELS:
+        yield f"a target of {cell.target.classes} classes"
+    if list(split.classes) != sorted(set(split.classes)) or any(not NO_CAMERA <= c < models for c in split.classes):
+        yield "classes of the split are not camera models, each once"
+    if len(split.classes) * dataset.known * cell.target.classes > MOST_COUNTS:
+        yield "a table of its counts would not fit"
+    if split.scene and len(split.scene) != len(split.true):
+        yield "its scenes are not of its photographs"
+    if not all(-1 <= scene < 2**31 for scene in split.scene):
+        yield "a scene has a number that cannot be"
+    if split.images != len(split.true) or not set(split.true) <= set(split.classes):
+        yield f"{split.images} photographs, and {len(split.true)} true classes"
+
+
+def _trials(cell: Cell) -> Iterator[str]:
+    trials, outcomes = cell.craft.trials, cell.outcomes
+    count = len(trials.photograph)
+    if len(trials.wanted) != count or any(len(column) != count for column in outcomes.values()):
+        yield "its outcomes are not of its trials"
+    if not _within(trials.photograph, len(cell.split.true)) or not _within(trials.wanted, cell.dataset.known):
+        yield "its trials are of photographs or models that it does not have"
+    if cell.target.task != CLASSIFICATION:
+        if not outcomes:
+            yield "it has no outcomes"
+        if any(not _number(v) for column in outcomes.values() for v in column):
+            yield "an outcome is no number of a size that can be"
+    elif set(outcomes) != {"predicted"} or not all(isinstance(p, int) for p in outcomes["predicted"]):
+        yield "its outcomes are not classes"
+    elif not _within(outcomes["predicted"], cell.target.classes):
+        yield "its outcomes are of classes that its target does not have"
+
+
+def _measures(cell: Cell) -> Iterator[str]:
+    craft, known, count = cell.craft, cell.dataset.known, len(cell.craft.trials.photograph)
+    if not {"psnr", "l1"} <= set(craft.measures):
+        yield "it has no PSNR or no L1"
+    for name, found in craft.measures.items():
+        if len(found.sums) != known or len(found.images) != known or not _within(found.images, count + 1):
+            yield f"measure '{name}' is not one of its trials"
+        if found.values is not None and len(found.values) != count:
+            yield f"measure '{name}' is not one of its trials"
+        if not all(map(_number, found.sums)) or not all(map(_number, found.values or ())):
+            yield f"measure '{name}' has a value that cannot be"
+    for counts in (craft.identical, *((craft.surrogate_hits,) if craft.surrogate_hits is not None else ())):
+        if len(counts) != known or not _within(counts, count + 1):
+            yield "its counts of photographs are not of its trials"
+    if not 0 <= craft.clipped <= 1 or craft.target_calls < 0:
+        yield "shares or calls below nothing"
+
+
+def _clean(cell: Cell) -> Iterator[str]:
+    target, split = cell.target, cell.split
+    if target.task == CLASSIFICATION:
+        shape = [len(row) for row in target.clean]
+        if shape != [target.classes] * len(split.classes):
+            yield "its clean confusion matrix is not one of its classes"
+        if not all(_within(row, MOST_COUNTS) for row in target.clean):
+            yield "its clean confusion matrix holds counts that cannot be"
+    elif not all(_number(v) for column in target.unattacked.values() for v in column):
+        yield "an outcome of unattacked photographs is no number of a size that can be"
+
+
+def _within(values: Iterable[Any], stop: int) -> bool:
+    return all(0 <= v < stop for v in values)
+
+
+def _number(value: float | None) -> bool:
+    return value is None or (math.isfinite(value) and abs(value) <= LARGEST)

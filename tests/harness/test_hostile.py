@@ -1,0 +1,306 @@
+"""Strangers who end, hang, fill or change the process: they are named, and everybody else's numbers are as ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbench.base.errors import BenchError
+from benchbench.harness.executors import local
+from benchbench.harness.executors.jobs import Job
+from benchbench.harness.executors.queue import Queue
+from benchbench.harness.options import RunOptions
+from benchbench.records.cache import Cache
+from benchbench.records.cells import CellStore
+from benchbench.records.garbage import find
+
+Bench = Callable[..., Any]
+
+
+@pytest.fixture
+def apart(bench: Bench, tmp_path: Path) -> Bench:
+    """A run as the command line makes it: jobs in a process of their own, with limits."""
+
+    def call(attacks: list[Any], targets: list[Any] | None = None, *, where: str = "a", **more: Any) -> Any:
+        limits = {"timeout": more.pop("timeout", None), "memory": more.pop("memory", None)}
+        place = tmp_path / where
+        options = RunOptions(workers=1, batch=4, apart=True, cache=place / "c", results=place / "r", **limits)
+        return bench(attacks, targets, ("in",), options=options, **more)
+
+    return call
+
+
+def predicted(root: Path) -> dict[str, Any]:
+    return {f"{c.attack.name} {c.target.name}": c.outcomes for c in CellStore(root).cells()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sin", "limits", "reason"),
+    [
+        ("exit", {}, "'hostile in' called sys.exit(0)."),
+        ("dies", {}, "the process of 'hostile in' ended with exit code 9."),
+        ("loops", {"timeout": 3.0}, "'hostile in' made no progress for 3 seconds; see --timeout."),
+        ("eats", {"memory": 10**9}, "'hostile' raised "),
+    ],
+)
+def test_an_attack_that_does_not_come_back_is_named(apart: Bench, sin: str, limits: Any, reason: str) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.hostile import Hostile
+
+    summary = apart([Hostile(sin=sin), Fade()], **limits)
+    assert summary.sentence == "2 computed, 0 already there, 0 skipped, 2 failed" and summary.exit_code == 1
+    assert [str(why).startswith(reason) for why in summary.failures.values()] == [True], summary.failures
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sin", "limits"), [("dies", {}), ("loops", {"timeout": 3.0}), ("exit", {})])
+def test_a_target_that_does_not_come_back_is_named_and_the_others_are_judged(
+    apart: Bench, tmp_path: Path, sin: str, limits: Any
+) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.hostile import Wrecker
+    from benchbench_stega.toys import Toy
+
+    toys = [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")]
+    summary = apart([Fade()], [Wrecker(sin=sin), *toys], **limits)
+    assert summary.sentence == "2 computed, 0 already there, 0 skipped, 1 failed", summary.failures
+    assert f"target 'wrecker/{sin}'" in "".join(summary.failures.values())
+    apart([Fade()], toys, where="alone")
+    assert predicted(tmp_path / "a" / "r") == predicted(tmp_path / "alone" / "r")
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again_once(apart: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.hostile import Hostile
+
+    summary = apart([Hostile(sin="killed-once", marker=str(tmp_path / "marker"))])
+    assert (tmp_path / "marker").exists() and summary.sentence.startswith("2 computed") and summary.exit_code == 0
+
+
+def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path, fresh_workers: None) -> None:
+    import operator
+    from functools import partial
+
+    queue, killed = Queue([Job(key="a", label="A", call=partial(operator.truth))]), []
+    found: dict[str, Any] = {}
+    for outcome in local.run_jobs(queue, workers=1, on_progress=lambda *_: None, apart=True):
+        found[outcome.key] = outcome.error
+        if outcome.key == "a":
+            tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined]
+            for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
+                if int(child) != tracker:
+                    os.kill(int(child), signal.SIGKILL)
+                    killed.append(child)
+            time.sleep(0.3)
+            queue.add([Job(key="b", label="B", call=partial(operator.truth))])
+    assert killed and found == {"a": None, "b": None}
+
+
+def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path, fresh_workers: None) -> None:
+    from functools import partial
+
+    def stubborn(progress: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        progress(1, 2, "")
+        time.sleep(600)
+
+    told: list[float] = []
+    jobs = local.run_jobs(
+        Queue([Job(key="a", label="A", call=partial(stubborn))]),
+        workers=1,
+        on_progress=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
+        apart=True,
+    )
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in jobs:
+            pass
+    told.append(time.monotonic() - began)
+    assert told[0] < 30, "2 seconds to end and 2 to be killed, beside the start of the worker"
+
+
+def test_what_a_stranger_sets_does_not_reach_the_next(bench: Bench, tmp_path: Path) -> None:
+    """In one process, where nothing but the harness stands between them."""
+    import torch
+    from benchbench_stega.hostile import Hostile, Wrecker
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Toy
+
+    toy = Toy(look="rgb", overlap="complete")
+    bench([Hostile(sin="dtype"), Hostile(sin="edits"), Shift()], [Wrecker(sin="dtype"), toy], ("in",))
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+    bench([Shift()], [toy], ("in",), where="alone")
+    alone = predicted(tmp_path / "alone" / "r")
+    assert {k: v for k, v in predicted(tmp_path / "a" / "r").items() if k in alone} == alone
+
+
+def test_global_random_numbers_are_the_same_every_time(bench: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.hostile import Hostile
+    from benchbench_stega.toys import Toy
+
+    found = []
+    for where in ("a", "b"):
+        bench([Hostile(sin="draws")], [Toy(look="rgb", overlap="complete")], ("in",), where=where)
+        (cell,) = CellStore(tmp_path / where / "r").cells()
+        found.append(cell.craft.measures)
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_attacks_of_two_packages_never_share_a_process(plugin: Path, fresh_workers: None) -> None:
+    def pid(progress: Any) -> int:
+        return os.getpid()
+
+    jobs = [Job(key=str(i), label="J", call=pid, owner=owner) for i, owner in enumerate(("a", "b", "a", "b"))]
+    found = {o.key: o.value for o in local.run_jobs(Queue(jobs), workers=1, on_progress=lambda *_: None, apart=True)}
+    assert not {found["0"], found["2"]} & {found["1"], found["3"]}
+
+
+def spoil(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_what_the_cache_holds_is_compared_with_its_digest_and_made_anew(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench()
+    root, first = tmp_path / "a" / "c", predicted(tmp_path / "a" / "r")
+    for path in root.glob("fits/*/*.safetensors"):
+        spoil(path)
+    for path in root.glob("clean/*.json"):
+        path.write_text(path.read_text().replace("3", "2"))
+    for path in CellStore(tmp_path / "a" / "r").paths():
+        path.unlink()
+    assert bench().sentence.startswith("4 computed")
+    assert predicted(tmp_path / "a" / "r") == first
+    assert "is not what was written; it was moved to" in caplog.text and list(root.glob("broken/*"))
+    clean = [json.loads(p.read_bytes())["confusion"] for p in sorted(root.glob("clean/*.json"))]
+    assert [c.target.clean for c in CellStore(tmp_path / "a" / "r").cells()] and clean
+
+
+def test_edited_confusion_matrices_count_as_absent(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.save_clean("k", "t", {"confusion": [[3, 0], [1, 2]]})
+    assert cache.clean("k") == {"confusion": [[3, 0], [1, 2]]}
+    path = tmp_path / "clean" / "k.json"
+    for text in (path.read_text().replace("3", "4"), "{}", "[1]", '{"confusion": [[3]]}', ""):
+        path.write_text(text)
+        assert cache.clean("k") is None
+
+
+@pytest.mark.parametrize("content", [b"abc", b""])
+def test_a_broken_checkpoint_is_set_aside(
+    bench: Bench, tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    from benchbench_stega.toys import Toy
+
+    bench()
+    root = tmp_path / "a" / "c"
+    for record in list(root.glob("fits/*/record.json")):
+        if "centers p" in record.read_text():
+            for file in record.parent.iterdir():
+                file.unlink()
+            record.parent.rmdir()
+            place = root / "work" / record.parent.name
+            place.mkdir(parents=True)
+            (place / "checkpoint.pt").write_bytes(content)
+    for path in CellStore(tmp_path / "a" / "r").paths():
+        path.unlink()
+    summary = bench(None, [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")])
+    assert summary.sentence.startswith("4 computed") and "the checkpoint of 'centers p" in caplog.text
+
+
+def test_gc_leaves_what_a_run_of_the_moment_needs(tmp_path: Path) -> None:
+    cache, store = Cache(tmp_path / "c"), CellStore(tmp_path / "r")
+    for name in ("needed", "loose"):
+        (cache.folder(name)).mkdir(parents=True)
+        (cache.folder(name) / "record.json").write_text("{}")
+        (tmp_path / "c" / "data" / name).mkdir(parents=True)
+    with cache.lease() as need:
+        assert find(cache, store, everything=True) == [], "a run that has not said yet needs all"
+        need(["needed"])
+        assert {item.path.name for item in find(cache, store, everything=True)} == {"loose"}
+    assert {item.path.name for item in find(cache, store, everything=True)} == {"loose", "needed"}
+
+
+def test_a_run_holds_its_lease_while_it_computes(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench_stega.shift import Shift
+
+    seen: list[Any] = []
+    whole = Shift.perturb
+
+    def looking(self: Any, *arguments: Any) -> Any:
+        cache = Cache(tmp_path / "a" / "c")
+        kept = {p.name for p in cache.root.glob("fits/*")}
+        seen.append(kept & {item.path.name for item in find(cache, CellStore(tmp_path / "a" / "r"), everything=True)})
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(Shift, "perturb", looking)
+    bench()
+    means = {p.name for p in (tmp_path / "a" / "c" / "fits").glob("*")}
+    assert seen and all(found < means for found in seen)
+    assert not list((tmp_path / "a" / "c" / "runs").glob("*.json"))
+
+
+def test_cells_of_other_pixels_are_stale_and_stand_beside_the_new(bench: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.photographs import Album
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Toy
+
+    from benchbench.report.groups import groups
+
+    bench(None, [Toy(look="rgb", overlap="complete")])
+    with pytest.MonkeyPatch.context() as other:
+        other.setattr(Album, "fingerprint", lambda self, role: "another library's")
+        summary = bench()
+        assert summary.sentence == "4 computed, 0 already there, 0 skipped, 0 failed"
+        assert bench().sentence.startswith("0 computed, 4 already there")
+    store = CellStore(tmp_path / "a" / "r")
+    assert len({c.split.fingerprint for c in store.cells()}) == 1 and len(store.paths()) == 4
+    assert len(groups(store.cells())) == 1
+    assert "4 computed" in bench([Shift(), Fade()], [Toy(look="rgb", overlap="complete")]).sentence
+    assert {len(g.cells) for g in groups(store.cells())} == {2, 4}, "other photographs, another table"
+    assert all(g.apart for g in groups(store.cells()))
+
+
+def test_attacks_and_data_sets_are_named_as_files_can_be(bench: Bench) -> None:
+    from benchbench_stega.photographs import Colors
+    from benchbench_stega.shift import Shift
+
+    with pytest.MonkeyPatch.context() as other:
+        other.setattr(Shift, "name", property(lambda self: "../../x"))
+        with pytest.raises(BenchError, match=r"^attack '\.\./\.\./x' cannot be used: its name holds '/'\.$"):
+            bench()
+    with pytest.MonkeyPatch.context() as other:
+        whole = Colors.facts
+        other.setattr(Colors, "facts", lambda self, cache: replace(whole(self, cache), name="a\nb"))
+        with pytest.raises(BenchError, match=r"^data set 'a\\nb' cannot be used: its name holds a control char"):
+            bench()
+
+
+def test_a_fact_that_no_record_holds_is_an_error_of_that_attack(bench: Bench) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Centers
+
+    with pytest.MonkeyPatch.context() as other:
+        whole = Centers.load
+        other.setattr(Centers, "load", lambda self, *a: float("inf") if self.role == "q" else whole(self, *a))
+        other.setattr(Shift, "perturb", lambda self, x, *a: x.clone())
+        summary = bench([Shift(), Fade()], splits=("in",))
+    assert summary.sentence == "2 computed, 0 already there, 0 skipped, 2 failed"
+    assert next(iter(summary.failures.values())).startswith("'centers' of 'shift' is inf; a finite number is expected.")
