@@ -91,6 +91,41 @@ def spectra(
 
 
 @app.command()
+def generators(
+    attack: Name,
+    output: Output = None,
+    profile: opt.ProfileName = "quick",
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    cache: opt.CacheFolder = None,
+) -> None:
+    """Draw a synthetic picture by each generator and its spectrum, before and after an attack.
+
+    Example: bench show generators spoc
+    """
+    import torch
+
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.profile import load_profile
+    from benchbench.records.cache import Cache, default_cache
+    from benchbench.report.figures import save
+    from benchbench.studies.generators import spectra_of_generators
+
+    chosen = load_profile(profile)
+    instance = ATTACKS.create(attack, chosen.attacks)
+    opt.check_device(device)
+    place = cache or default_cache()
+    source = opt.source(data, chosen, rule, scenes, cache)
+    dataset, setup = source.open(place), source.facts(place).setup(chosen, seed)
+    path = output or Path(f"{_file(attack)}-generators.png")
+    save(spectra_of_generators(instance, dataset, setup, Cache(place), torch.device(device), seed), path)
+    print(path)
+
+
+@app.command()
 def traces(
     attack: Name,
     images: Images = "0,10,20,30,40",
