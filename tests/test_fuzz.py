@@ -100,7 +100,8 @@ def cell(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Cell:
     from benchbench_stega.shift import Shift
     from benchbench_stega.toys import Toy
 
-    from benchbench import Protocol, RunOptions, load_profile, run
+    from benchbench import Protocol, RunOptions, load_profile
+    from benchbench.harness.run import run
 
     root = tmp_path_factory.mktemp("cell")
     run(

@@ -22,7 +22,9 @@ def check_mentioned(profile: Profile) -> None:
     for attack in profile.attacks:
         ATTACKS.create(attack, profile.attacks)
     grid = [f"{b}/{p}/{o}" for b in BACKBONES.names() for p in PREPROCESSORS.names() for o in ("complete", "partial")]
-    names = list(dict.fromkeys([*TARGETS.names(), *grid]))
+    # What a bridge makes has a name of its own, and goes by that; and an attack may train a backbone as its surrogate.
+    bridged = [text for prefix, names in TARGETS.bridges().items() for n in names for text in (n, f"{prefix}:{n}")]
+    names = list(dict.fromkeys([*TARGETS.names(), *bridged, *grid, *BACKBONES.names()]))
     for pattern in profile.target_overrides:
         named = "*" not in pattern and "?" not in pattern and pattern in TARGETS
         if not named and not any(fnmatchcase(target, pattern) for target in names):
