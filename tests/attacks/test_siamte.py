@@ -136,3 +136,29 @@ def test_switches_make_other_networks_and_strength_does_not() -> None:
     for wrong in ({"similarity": False, "fidelity": False, "identity": False}, {"strength": -1.0}, {"group": 1}):
         with pytest.raises(ValueError):
             Siamte(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_step_of_every_part_at_the_published_shapes() -> None:
+    """Of profile `paper`, on patches of 64 px: the eraser against its classifier, the denoiser, both examiners."""
+    from torch.nn import functional as F
+
+    from benchbench.contracts.target import TARGETS
+
+    profile = load_profile("paper")
+    assert profile.eraser == DilatedShape() and profile.erasing.batch == 256 and profile.examiner_patch == 224
+    setup = Setup(profile, "d" * 32, 6, 12)
+    fit = Siamte().fits(setup)["eraser"]
+    classifier = fit.needs()["classifier"].build().eval().requires_grad_(False)  # type: ignore[attr-defined]
+    network = DilatedDense(profile.eraser)
+    x, labels = torch.rand(4, 3, 64, 64), torch.arange(4)[None]
+    loss = fit.loss(x[None], network(x)[None], labels, classifier, PooledFeatures(classifier))  # type: ignore[attr-defined]
+    loss.backward()
+    assert torch.isfinite(loss) and all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    denoiser = ATTACKS.create("dn-e").fits(setup)["denoiser"]
+    assert denoiser.shape == profile.eraser  # type: ignore[attr-defined]
+    for backbone in ("resnet50", "densenet201"):
+        examiner = TARGETS.create(f"siamte2020:vote/{backbone}").fits(setup)["examiner"].build()  # type: ignore[attr-defined]
+        loss = F.cross_entropy(examiner(x), labels[0])
+        loss.backward()
+        assert torch.isfinite(loss)

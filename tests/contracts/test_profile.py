@@ -10,7 +10,7 @@ from benchbench.contracts.profile_names import check_mentioned
 
 def test_paper_short_is_paper_with_short_epochs() -> None:
     whole, short = (load_profile(name).model_dump() for name in ("paper", "paper-short"))
-    for part in ("target", "evaluator", "residual", "cgan"):
+    for part in ("target", "evaluator", "residual", "cgan", "erasing", "denoising", "examiner"):
         assert (whole[part].pop("patches_per_epoch"), short[part].pop("patches_per_epoch")) == (150_000, 10_000)
     for profile in (whole, short):
         del profile["name"], profile["summary"]
