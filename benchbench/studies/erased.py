@@ -52,6 +52,13 @@ def traces(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
     Where the trace is the camera's, patches of one photograph look alike and cameras differ.
     """
     columns = 1 + 2 * PATCHES
+    cut = []
+    for one in made:
+        side = max(8, min(one.x.shape[-2:]) // 4)
+        places = smooth_places(one.x[0], side, PATCHES)
+        cut.append([trace_of(one)[:, i : i + side, j : j + side] for i, j in places])
+    shown = [[spectrum(patch) for patch in mine] for mine in cut]
+    low, high = np.percentile(np.concatenate([found.ravel() for mine in shown for found in mine]), (2, 99.8))
     figure, axes = new_figure(1.5 * columns, 1.6 * len(made) + 0.5, len(made), columns)
     for axis in axes:
         axis.set_axis_off()
@@ -59,12 +66,9 @@ def traces(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
         mine = axes[row * columns : (row + 1) * columns]
         mine[0].imshow(levels(one.x[0]))
         mine[0].set_title(models[one.true], fontsize=7)
-        taken = trace_of(one)
-        side = max(8, min(one.x.shape[-2:]) // 4)
-        for k, (i, j) in enumerate(smooth_places(one.x[0], side, PATCHES)):
-            patch = taken[:, i : i + side, j : j + side]
+        for k, (patch, found) in enumerate(zip(cut[row], shown[row], strict=True)):
             mine[1 + k].imshow(levels((0.5 + gain * patch).clamp(0, 1)), interpolation="nearest")
-            mine[1 + PATCHES + k].imshow(spectrum(patch), cmap="magma")
+            mine[1 + PATCHES + k].imshow(found, cmap="magma", vmin=low, vmax=max(high, low + 1e-6))
     axes[1].set_title(f"traces x {gain:g}", fontsize=7)
     axes[1 + PATCHES].set_title("their spectra", fontsize=7)
     figure.suptitle(title, fontsize=10)
