@@ -15,6 +15,8 @@ from benchbench.forensics import FingerprintEstimate, pce_with
 
 Of = Literal["device", "model", "sensor"]
 BATCH = 8
+STEPS = 32.0
+"""Of a byte, for a standard deviation."""
 
 
 class Verifier(nn.Module):
@@ -95,13 +97,14 @@ class FingerprintsFit(Fit):
 
     @staticmethod
     def _state(fingerprints: Tensor, places: list[tuple[int, int]]) -> dict[str, Tensor]:
-        # Half precision is enough for noise; PCE does not ask how large a fingerprint is.
+        # A byte is enough for noise, and PCE does not ask how large a fingerprint is.
         scaled = fingerprints / fingerprints.std(dim=(1, 2), keepdim=True).clamp_min(1e-12)
-        return {"fingerprints": scaled.half(), "places": torch.tensor(places, dtype=torch.int64)}
+        bytes_ = (scaled * STEPS).round().clamp(-127, 127).to(torch.int8)
+        return {"fingerprints": bytes_, "places": torch.tensor(places, dtype=torch.int64)}
 
     def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Verifier:
         """Return what scores photographs against them."""
         names = tuple(
             f"{camera}:{device}" if device >= 0 else str(camera) for camera, device in state["places"].tolist()
         )
-        return Verifier(state["fingerprints"].float(), names).eval()
+        return Verifier(state["fingerprints"].float() / STEPS, names).eval()
