@@ -57,7 +57,7 @@ def distortion_table(group: Group) -> Table:
     return Table(
         number="distortion",
         title="What attacks and plain filters change",
-        caption=(what_shown, *_measure_texts(others), *rest),
+        caption=(what_shown, *measure_texts(others), *rest),
         corner="Attack",
         columns=tuple(columns),
         rows=tuple(rows),
@@ -71,7 +71,8 @@ def measure_title(name: str) -> str:
     return MEASURES.get(name).title if name in MEASURES else name
 
 
-def _measure_texts(names: Sequence[str]) -> tuple[str, ...]:
+def measure_texts(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence for each measure that is installed here: what it is, and which direction is better."""
     found = [MEASURES.get(name) for name in names if name in MEASURES]
     return tuple(f"{m.title}: {m.text}; {'higher' if m.higher else 'lower'} is better." for m in found)
 

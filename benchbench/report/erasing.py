@@ -12,7 +12,7 @@ from benchbench.contracts.task import TASKS, Metric
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
 from benchbench.report import captions
-from benchbench.report.comparisons import NOT_MEASURED, measure_title
+from benchbench.report.comparisons import NOT_MEASURED, measure_texts, measure_title
 from benchbench.report.entries import UNCHANGED
 from benchbench.report.formats import csv_text
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none
@@ -129,6 +129,7 @@ def erasing_table(group: Group) -> Table:
             "Accuracy of examiners in percent, lower is better: the mean over tasks and splits, each weighing the same "
             f"({', '.join(names) or 'none has judged anything'}). An attack ranks behind those that leave less "
             f"accuracy, beyond what photographs explain by chance, and change no more (L1 within {ALIKE:g} times).",
+            *measure_texts(measures),
             captions.setting(group),
             captions.command("erasing", group, show_published=False),
         ),

@@ -13,7 +13,7 @@ from benchbench.evaluate.tasks.vote import accuracies
 from benchbench.metrics import intervals
 from benchbench.records.cell import Cell
 from benchbench.report import captions
-from benchbench.report.comparisons import NOT_MEASURED
+from benchbench.report.comparisons import NOT_MEASURED, measure_texts
 from benchbench.report.erasing import NOT_DEFINED, Place, change, judged
 from benchbench.report.groups import Group
 from benchbench.report.model import Column, Entry, Row, Table
@@ -65,6 +65,7 @@ def _table(number: str, title: str, what: str, group: Group, split: str, show_pu
         title=title,
         caption=(
             what,
+            *measure_texts(("niqe", "l1")),
             captions.setting(group),
             _judged_images(group, split),
             *((THEIRS,) if show_published else ()),
@@ -105,7 +106,7 @@ def classification_table(group: Group, *, show_published: bool) -> Table:
     """Build table 1: how often four crops elect the true camera model."""
     what = (
         "Accuracy in percent of the vote of four random crops, mean and standard deviation of ten draws, lower is "
-        "better; NIQE, and mean absolute difference to the original in gray levels."
+        "better."
     )
     columns = ("acc_resnet50", "acc_densenet201")
     rows = [
