@@ -351,9 +351,9 @@ class Cgan(Attack):
         if "evaluator" not in context.cache:
             networks = {name: found for name, found in context.networks.items() if name != "generator"}
             context.cache["evaluator"] = make_evaluator(networks).to(context.device)
-        evaluator: DualStream | SingleStream = context.cache["evaluator"]
-        if isinstance(evaluator, SingleStream):
-            logits: Tensor = evaluator(x)
-            return logits
-        high, low = evaluator.streams(x)
-        return {WHOLE: evaluator.together([high, low]), "E_H": high, "E_L": low}
+        evaluator: nn.Module = context.cache["evaluator"]
+        if isinstance(evaluator, DualStream):
+            high, low = evaluator.streams(x)
+            return {WHOLE: evaluator.together([high, low]), "E_H": high, "E_L": low}
+        logits: Tensor = evaluator(x)
+        return logits

@@ -103,6 +103,8 @@ class Dataset:
         self.camera_models = tuple(self.meta["camera_models"])
         self.known = self.meta["known"]
         self.size = self.meta["size"]
+        self.content: str | None = self.meta.get("content")
+        """The identity of pixels and labels, where it was noted."""
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {self.data_id}, {len(self.camera_models)} models, {self.size} px)"

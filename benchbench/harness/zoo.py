@@ -115,7 +115,7 @@ def build(
         "name": dataset.name,
         "camera_models": dataset.camera_models,
         # By which a folder of the same photographs finds these networks.
-        "content": dataset.meta.get("content"),
+        "content": getattr(dataset, "content", None),  # photographs of a stranger's source may have none
         "fingerprints": {"test": dataset.fingerprint("test")},
         "shared": shared_with_test(dataset),
         "clean": matrices,

@@ -15,7 +15,7 @@ from benchbench.harness.options import RunOptions
 from benchbench.records.cells import CellStore
 from benchbench.records.reading import identify
 
-MOVES_NUMBERS = {"budget", "condition", "seed", "version", "wanted"}
+MOVES_NUMBERS = {"budget", "condition", "limit", "seed", "version", "wanted"}
 MUST_NOT_MOVE_NUMBERS = {
     "device",
     "workers",
@@ -29,8 +29,11 @@ MUST_NOT_MOVE_NUMBERS = {
     "address",
     "cpus",
     "gpus",
+    "apart",
+    "timeout",
+    "memory",
 }
-OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99, "wanted": 2}
+OTHER = {"budget": 35.0, "condition": "float", "seed": 7, "version": 99, "wanted": 2, "limit": 3}
 
 
 def test_every_field_is_classified() -> None:
