@@ -58,7 +58,9 @@ class Zoo:
                     _ = record["sha256"], list(record["half"]), record["label"]
                     if inside(record["file"]) is None or "/" in record["file"]:  # it is read, and may be removed
                         raise StoreError(f"{path} names the file '{record['file']}', which is not in its folder.")
-                _ = [(p["fingerprints"]["test"], p["shared"], p["clean"]) for p in found["photographs"].values()]
+                for facts in found["photographs"].values():
+                    _ = facts["fingerprints"]["test"], dict(facts["shared"])
+                    _ = [(one["target"], one["confusion"]) for one in facts["clean"].values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{path} cannot be read; use --no-zoo, or mend it: pip install --force-reinstall --no-deps "
