@@ -70,7 +70,10 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["show", "confusion", "cama", "x"], "bench: no cell of attack 'cama' here."),
         (["curve"], "bench: no attack has cells under two budgets with condition 'uint8'; for example: "),
         (["run", "--attack", "shift", "--data", "nowhere"], "bench: --data 'nowhere' is neither a folder nor virtual."),
-        (["run", "--attack", "shift", "--rule", "x"], "bench: unknown split rule 'x'; rules are device and scene."),
+        (
+            ["run", "--attack", "shift", "--rule", "x"],
+            "bench: unknown split rule 'x'; those of virtual cameras are device and scene.",
+        ),
         (["run", "--attack", "shift", "--device", "cuda:77"], "bench: device 'cuda:77' cannot be used: "),
         (
             ["gc", "--cache", "c"],

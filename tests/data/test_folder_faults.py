@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -407,3 +410,15 @@ def test_by_photograph_every_role_is_filled_and_the_warning_stands(tmp_path: Pat
     assert "Roles were drawn by photograph" in dataset.warning
     names = [dataset.photos(r).name for r in ("q", "p", "test")]
     assert len(set().union(*names)) == 15
+
+
+def test_a_line_a_kind_of_fault_and_with_all_a_line_a_file(tmp_path: Path, bench_here: Callable[..., Any]) -> None:
+    root = dresden(tmp_path / "p", {"Kodak_M1063": 5, "Sony_DSC-T77": 5}, each=1)
+    for file in sorted(root.rglob("Kodak_*.JPG")):
+        file.write_bytes(damaged()["closed"])
+    arguments = ["data", "check", str(root), "--profile", "smoke"]
+    done = bench_here(*arguments)
+    lines = [line for line in done.stdout.splitlines() if "is damaged" in line]
+    assert done.returncode == 1 and len(lines) == 1 and "with 4 more: " in lines[0] and " and 1 more" in lines[0]
+    assert len([line for line in bench_here(*arguments, "--all").stdout.splitlines() if "is damaged" in line]) == 5
+    assert re.search(r"^1\s+Kodak_M1063\s+known\s+5\s+5\s+2\s+2\s+1\s+0$", done.stdout, re.M)
