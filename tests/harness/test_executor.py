@@ -63,6 +63,14 @@ def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, fresh_workers: N
     assert outcomes["grandchild"].blocked
 
 
+def test_a_job_that_may_take_years_is_waited_for(plugin: Any) -> None:
+    """The system's poll takes no timeout of more than some weeks."""
+    import operator
+
+    jobs = [job(name, partial(operator.truth), cost=1e9) for name in ("one", "other")]
+    assert [o.error for o in run_jobs(Queue(jobs), workers=2, on_progress=lambda *_: None)] == [None, None]
+
+
 def test_errors_in_this_process() -> None:
     seen: list[Any] = []
     jobs = [job("a", partial(multiply, 6, 7)), job("b", fail), job("c", bug)]

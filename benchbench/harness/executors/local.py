@@ -17,6 +17,8 @@ from benchbench.base.whereabouts import listen
 from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
 from benchbench.harness.executors.queue import Queue
 
+_LONGEST_WAIT = 3600.0
+"""Seconds."""
 _EVERY = 0.2
 """Seconds between two progress messages of a job."""
 PATIENCE, SLOWEST = 900.0, 100.0
@@ -108,7 +110,8 @@ class _Crew:
                 if not busy:
                     return
                 soonest = min(worker.deadline for worker in busy.values())
-                for pipe in wait(list(busy), max(0.0, soonest - time.monotonic())):
+                # An hour at most: the system's poll takes no timeout of weeks, which a large network may have.
+                for pipe in wait(list(busy), min(max(0.0, soonest - time.monotonic()), _LONGEST_WAIT)):
                     yield from self._hear(busy[pipe])  # type: ignore[index]  # wait returns what it was given
                 for worker in [w for w in busy.values() if w.job is not None and w.deadline < time.monotonic()]:
                     yield from self._hung(worker)
