@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,13 +28,12 @@ State = Literal["present", "missing", "stale", "skipped"]
 """stale: a cell is there, of something that has changed since; a run computes the place again."""
 STATES: tuple[State, ...] = ("present", "missing", "stale", "skipped")
 
-SECONDS_PER_COST = 1 / 1200
-"""One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
 _TELLING = 2.0
 """A shorter fit is mostly overhead and says nothing of the pace."""
 SECONDS_PER_CRAFT = 0.2
 SECONDS_PER_SCORE = 0.006
-"""One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
+"""One 256 px photograph on one core, beside what an attack's networks and those of targets that say what they do take;
+scaled with the number of pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,8 @@ class Plan:
     seconds_crossing: float = 0.0
     costs: Mapping[str, float] = field(default_factory=dict)
     """Estimated seconds by fit_id, of the missing fits."""
+    rate: float = 0.0
+    """Seconds of one core of this machine for a unit of `Fit.cost`."""
 
     def needed(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
         """Return what must be there before `fits` can be used, these included, without what finished networks grew on.
@@ -188,7 +190,7 @@ def make_plan(
 
     fits = _fits_of(missing, setup, there)
     absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
-    rate = measured_rate(cache) if absent else SECONDS_PER_COST
+    rate = measured_rate(cache) if missing else 0.0
     costs = {fit_id: fit.cost * rate for fit_id, fit in absent.items()}
     return Plan(
         setup=setup,
@@ -196,24 +198,51 @@ def make_plan(
         fits=fits,
         missing_fits=frozenset(absent),
         seconds_fits=sum(costs.values()),
-        seconds_crossing=_crossing_seconds(missing, facts.camera, setup, facts.size),
+        seconds_crossing=sum(
+            seconds_together(mine, facts.camera, setup, facts.size, rate) for mine in together(missing).values()
+        ),
         costs=costs,
+        rate=rate,
     )
 
 
 def measured_rate(cache: Cache) -> float:
-    """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or a constant where there are none."""
-    cost = seconds = 0.0
+    """Return the seconds a unit of `Fit.cost` took in the fits of this cache, or takes now where there are none."""
+    work = seconds = 0.0
     for _, record in cache.records():
-        if record.get("cost") and record["seconds"] > _TELLING and "zoo" not in record:  # trained elsewhere
-            cost += record["cost"]
+        if record.get("work") and record["seconds"] > _TELLING and "zoo" not in record:  # trained elsewhere
+            work += record["work"]
             seconds += record["seconds"]
-    return seconds / cost if cost and seconds else SECONDS_PER_COST
+    if work and seconds:
+        return seconds / work
+    from benchbench.learn.operations import seconds_per_unit
+
+    return seconds_per_unit()
 
 
-def crossing_seconds(images: int, targets: int, size: int) -> float:
-    """Return a first guess at the seconds that `images` trials take on one core."""
-    return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
+def crossing_seconds(
+    images: int, attack: Attack | None, targets: Sequence[Target], setup: Setup, size: int, rate: float
+) -> float:
+    """Return a first guess at the seconds that `images` trials take on one core.
+
+    Args:
+        targets: each as often as it looks.
+        rate: see `Plan.rate`.
+    """
+    from benchbench.learn.operations import BACKWARD, UNIT
+
+    def work(fits: Mapping[str, Fit]) -> float:
+        return sum(fit.operations for fit in fits.values()) * size**2 / UNIT * rate
+
+    scale = (size / 256) ** 2
+    scores = [work(target.fits(setup)) or SECONDS_PER_SCORE * scale for target in targets]
+    craft = 0.0
+    if attack is not None:
+        # A gradient step is a pass forward and one back to the photograph; without steps it is the networks, once.
+        steps = getattr(attack, "steps", None)
+        passes = (steps * BACKWARD if isinstance(steps, int) else 0) + 1
+        craft = SECONDS_PER_CRAFT * scale + passes * work(attack.fits(setup))
+    return images * (craft + math.fsum(scores))
 
 
 def check_names(attacks: Sequence[Attack]) -> None:
@@ -353,12 +382,10 @@ def together(cells: Sequence[PlannedCell]) -> dict[str, list[PlannedCell]]:
     return found
 
 
-def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
-    return sum(seconds_together(mine, camera, setup, size) for mine in together(missing).values())
-
-
-def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
+def seconds_together(
+    cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int, rate: float
+) -> float:
     """Return a first guess at the core seconds of cells whose photographs are crafted once."""
     targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
     every = trials(camera, setup.known, cells[0].split, targeted, cells[0].protocol.wanted)
-    return crossing_seconds(len(every), len(cells), size)
+    return crossing_seconds(len(every), cells[0].attack, [cell.target for cell in cells], setup, size, rate)
