@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
 
+from benchbench.base.errors import BenchError
 from benchbench.contracts.registry import Registry
 
 if TYPE_CHECKING:
@@ -39,17 +40,17 @@ class Preprocessor(nn.Module):
         """Return what must be trained on photographs of `role` before this can be used, where it stands for another.
 
         Raises:
-            NotImplementedError: it stands for none.
+            BenchError: it stands for none.
         """
-        raise NotImplementedError
+        raise BenchError(f"preprocessor '{cls.__name__}' stands for no other: nothing is trained for it.")
 
     def learned(self, network: nn.Module) -> Preprocessor:
         """Return the preprocessor that uses what `fit` trained.
 
         Raises:
-            NotImplementedError: it stands for none.
+            BenchError: it stands for none.
         """
-        raise NotImplementedError
+        raise BenchError(f"preprocessor '{type(self).__name__}' stands for no other: nothing was trained for it.")
 
 
 PREPROCESSORS: Registry[Preprocessor] = Registry("preprocessor", "benchbench.preprocessors", Preprocessor)

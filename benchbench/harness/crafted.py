@@ -28,8 +28,8 @@ from benchbench.harness.executors import run_jobs
 from benchbench.harness.executors.jobs import Job
 from benchbench.harness.executors.queue import Queue
 from benchbench.harness.options import RunOptions
+from benchbench.harness.pace import SECONDS_PER_CRAFT
 from benchbench.harness.photographs import shown_on
-from benchbench.harness.plan import SECONDS_PER_CRAFT
 from benchbench.records.cache import Cache
 from benchbench.records.crafted import CraftedFile, CraftedFolder, pixel_digest, read_manifest, write_manifest
 from benchbench.records.zoo import Zoo

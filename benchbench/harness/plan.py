@@ -14,7 +14,6 @@ from benchbench.base.errors import BenchError, StoreError, UnknownNameError
 from benchbench.base.identity import cell_id, craft_id, digest, plain, source_digest
 from benchbench.base.names import check_name
 from benchbench.contracts.attack import Attack
-from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.origin import stamp
 from benchbench.contracts.profile_names import check_mentioned
@@ -22,26 +21,16 @@ from benchbench.contracts.protocol import LAST_SEED, Protocol
 from benchbench.contracts.scenario import SCENARIOS, scenario_fits, split_identity
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
-from benchbench.contracts.task import TASKS
-from benchbench.contracts.trials import Split, is_targeted, trials, true_classes
+from benchbench.contracts.trials import Split, is_targeted, trials
+from benchbench.harness.pace import crossing_seconds, measured_fits, rate
+from benchbench.harness.reasons import OTHER_PIXELS, moved, not_asked, why_not
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 
-OTHER_PIXELS = "its photographs have other pixels than those here, as other versions of a library render them"
 State = Literal["present", "missing", "stale", "skipped"]
 """stale: a cell is there, of something that has changed since; a run computes the place again."""
 STATES: tuple[State, ...] = ("present", "missing", "stale", "skipped")
-
-SECONDS_PER_COST = 1 / 1200
-"""One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
-_TELLING = 2.0
-"""A shorter fit is mostly overhead and says nothing of the pace."""
-_ALIKE = 8.0
-"""How many times larger or smaller a fit may be that tells the pace of another."""
-SECONDS_PER_CRAFT = 0.2
-SECONDS_PER_SCORE = 0.006
-"""One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +166,9 @@ def make_plan(
     for a, attack in enumerate(attacks):
         for protocol in asked:
             for split in splits:
-                asked_for = _why_not(attack, setup, facts, split, protocol)
+                asked_for = why_not(attack, setup, facts, split, protocol)
                 for t, target in enumerate(targets):
-                    reason = asked_for or _not_asked(target, split)
+                    reason = asked_for or not_asked(target, split)
                     ids = {"attack": ids_attack[a], "target": ids_target[t]}
                     craft, cell = identities(attack, target, split, setup, protocol, ids)
                     path = store.path(facts.name, setup.profile.name, attack.name, target.name, split, cell)
@@ -191,7 +180,7 @@ def make_plan(
                         state, why = "stale", OTHER_PIXELS
                     elif found is not None:
                         state = "present"
-                        note = _moved(found, sources[id(attack)], sources[id(target)])
+                        note = moved(found, sources[id(attack)], sources[id(target)])
                     elif not reason and (why := _outdated(standing, path, attack, target, setup, protocol, ids)):
                         state = "stale"
                     cells.append(
@@ -228,32 +217,6 @@ def make_plan(
         costs=costs,
         broken=broken,
     )
-
-
-def measured_fits(cache: Cache) -> list[tuple[float, float]]:
-    """Return (`Fit.cost`, seconds) of the fits that were computed into this cache."""
-    return [
-        (record["cost"], record["seconds"])
-        for _, record in cache.records()
-        if record.get("cost") and record.get("seconds", 0.0) > _TELLING and "zoo" not in record  # trained elsewhere
-    ]
-
-
-def rate(cost: float, known: Sequence[tuple[float, float]]) -> float:
-    """Return the seconds that a unit of cost takes in a fit of this cost: as in fits of about its size, or a constant.
-
-    A fit of another profile says little: of a small one most time is overhead, which a large one does not have.
-
-    Args:
-        known: see `measured_fits`.
-    """
-    near = [(c, s) for c, s in known if cost / _ALIKE <= c <= cost * _ALIKE]
-    return sum(s for _, s in near) / sum(c for c, _ in near) if near else SECONDS_PER_COST
-
-
-def crossing_seconds(images: int, targets: int, size: int) -> float:
-    """Return a first guess at the seconds that `images` trials take on one core."""
-    return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
 
 
 def check_names(attacks: Sequence[Attack]) -> None:
@@ -313,38 +276,6 @@ def _check(
         if twice:
             name = twice[0]["name"] if isinstance(twice[0], dict) else twice[0]
             raise BenchError(f"{kind} '{name}' is asked for twice in one run.")
-
-
-def _why_not(attack: Attack, setup: Setup, facts: Facts, split: Split, protocol: Protocol) -> str:
-    """Return why cells of a split cannot be computed on these photographs, or an empty string."""
-    classes = true_classes(setup.known, setup.classes, split)
-    if not classes:
-        return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
-    scenario = SCENARIOS.create(split)
-    lacking = [c for c in classes if not bool((scenario.true(setup, facts.camera) == c).any())]
-    if lacking:
-        return f"no test photographs of class {lacking[0]}"
-    if attack.card.knowledge == "oracle" and not (facts.retakes and scenario.photographs):
-        return "it must know the scene; these photographs cannot be taken again by another camera"
-    return CONDITIONS.create(protocol.condition).why_not(facts)
-
-
-def _not_asked(target: Target, split: Split) -> str:
-    """Return why a target is not asked about the pictures of a split, or an empty string."""
-    task = TASKS.create(target.card.task)
-    if SCENARIOS.create(split).photographs or task.synthetic:
-        return ""
-    return f"task '{task.name}' asks about photographs that cameras took"
-
-
-def _moved(cell: Cell, attack: str, target: str) -> str:
-    """Return what has changed in the source files since a cell was computed, without a new version."""
-    kinds = (
-        ("attack", cell.attack.name, cell.attack.source, attack),
-        ("target", cell.target.name, cell.target.source, target),
-    )
-    changed = [f"{kind} '{name}'" for kind, name, then, now in kinds if then and now and then != now]
-    return f"the source of {' and '.join(changed)} has changed since" if changed else ""
 
 
 class _Standing:

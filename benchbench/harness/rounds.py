@@ -25,7 +25,8 @@ from benchbench.evaluate.measures import BUILT_IN
 from benchbench.harness.assemble import clean_facts, make_cell
 from benchbench.harness.executors.jobs import Job, Outcome
 from benchbench.harness.options import RunOptions
-from benchbench.harness.plan import Plan, PlannedCell, clean_id, crossing_seconds, together
+from benchbench.harness.pace import crossing_seconds
+from benchbench.harness.plan import Plan, PlannedCell, clean_id, together
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
@@ -72,9 +73,9 @@ def thinned(network: nn.Module, width: float, in_channels: int, classes: int) ->
 class _Thinned(Backbone[Width]):
     shape = Width
 
+    @abstractmethod
     def network(self, in_channels: int, classes: int, dropout: float) -> nn.Module:
         """Return timm's network at its published width."""
-        raise NotImplementedError
 
     def build(self, shape: Width, in_channels: int, classes: int, dropout: float) -> nn.Module:
         """See `Backbone.build`."""
