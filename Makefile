@@ -33,12 +33,19 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: many tests wait for processes of their own.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench benchmark docs pictures test about lint types tests tests-avx2 tests-others clean asked
+.PHONY: bench benchmark docs pictures test about lint types tests tests-avx2 tests-others others clean asked
 
 bench: $(VENV)/.installed
 	$(BIN)/bench run --attack '$(ATTACKS)' --targets all --profile $(PROFILE) --results $(RESULTS) --pictures
 
-test: about lint types tests tests-avx2 tests-others
+# Lint and types beside the installs of other Pythons' environments; then a pass at a time, each on all cores.
+test: about lint types others tests tests-avx2 tests-others
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j2
+tests: | about lint types others
+tests-avx2: | tests
+tests-others: | tests-avx2
+endif
 
 # Python, versions, commit, processor, accelerator: what a failure may hang on.
 about: $(VENV)/.installed-dev
@@ -62,6 +69,10 @@ tests-avx2: $(VENV)/.installed-dev
 
 tests-others: $(VENV)/.installed-dev
 	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
+
+# What those passes need but for this package: its build writes into this folder, where one may be at work already.
+others: | asked
+	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST= sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 $(BIN)/python:
 ifdef PYTHON

@@ -249,10 +249,13 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def untold() -> dict[str, str]:
+    """The environment without what a make that runs these tests was told."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS")}
+
+
 def made(checkout: Path, *arguments: str) -> list[str]:
-    # Not what a make that runs these tests was told.
-    told = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS")}
-    done = ran("make", *arguments, cwd=checkout, env=told)
+    done = ran("make", *arguments, cwd=checkout, env=untold())
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 
@@ -272,10 +275,39 @@ def test_other_pythons_each_get_an_environment(checkout: Path) -> None:
     first, last = passes()
     assert first.startswith(".venv-3.12/bin/python: ") and last.startswith(".venv-3.11-lowest/bin/python: ")
     lowest = checkout / "it's a folder" / "python3.11"
-    assert (checkout / ".venv-3.11-lowest" / ".installed").read_text().startswith(f"{lowest} torch==")
+    assert (checkout / ".venv-3.11-lowest" / ".needs").read_text().startswith(f"{lowest} torch==")
     assert passes("OTHERS=") == []
     (only,) = passes(f"OTHERS='{checkout}/it'\\''s a folder/python3.13'")
     assert only.startswith(".venv-3.13-lowest/bin/python: "), "the Python at hand, where there is no other"
+
+
+WAITS = """#!/bin/sh
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -e .venv-3.11-lowest/.needs ] && { echo "${0##*/} beside installs"; exit 0; }
+    sleep 0.5
+done
+"""
+"""In place of ruff: the installs of other Pythons go on while it runs."""
+
+
+def test_other_pythons_are_installed_beside_lint_and_types_and_a_failure_stops_all(checkout: Path) -> None:
+    installed(checkout)
+    for name in ("bench", "lint-imports", "mypy", "ruff"):
+        tool = checkout / ".venv" / "bin" / name
+        tool.write_text(WAITS if name == "ruff" else f"#!/bin/sh\necho {name}\n", encoding="utf-8")
+        tool.chmod(0o755)
+    said = made(checkout, "test")
+    assert said.count("ruff beside installs") == 2
+    asked = [line.partition("python: ")[2] for line in said]
+    passes = [place for place, line in enumerate(asked) if line.startswith("-m pytest")]
+    assert len(passes) == 4 and passes[0] > max(said.index(name) for name in ("mypy", "lint-imports"))
+    # This package is built where nothing else is at work: each build writes into the same folder.
+    builds = [place for place, line in enumerate(asked) if "--editable" in line]
+    assert len(builds) == 2 and min(builds) > passes[1], "after the passes of the Python at hand"
+    assert not [line for line in made(checkout, "test") if "pip install" in line]
+    (checkout / ".venv" / "bin" / "mypy").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    done = ran("make", "test", cwd=checkout, env=untold())
+    assert done.returncode != 0 and "pytest" not in done.stdout
 
 
 def test_pythons_are_looked_for_once(checkout: Path) -> None:
