@@ -122,6 +122,8 @@ def _header(frame: bytes, tables: dict[int, tuple[int, ...]], exif: bytes) -> Jp
 
 def exif_text(exif: bytes, *tags: int) -> tuple[str, ...]:
     """Return the texts of tags of the main directory or of the Exif one; '' for one that is not there or damaged."""
+    if not exif:
+        return ("",) * len(tags)
     found = Image.Exif()
     try:
         found.load(exif)
