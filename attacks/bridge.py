@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-import numpy as np
 import torch
 import torchattacks
 from torch import Tensor
@@ -19,6 +16,7 @@ from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 
+from ._one_by_one import one_by_one, true_or_taken_for
 from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
 REFUSED = {
@@ -79,15 +77,8 @@ class TorchAttack(Attack):
         if self.card.targeted:
             attack.set_mode_targeted_by_label(quiet=True)
         else:
-            assert true is not None
-            with torch.no_grad():
-                labels = torch.where(true < context.known, true, evaluator(x).argmax(dim=1))
-        results = []
-        with torch.enable_grad():
-            for i, seed in enumerate(context.seeds):
-                with _seeded(seed, x):
-                    results.append(attack(x[i : i + 1].clone(), labels[i : i + 1]).detach())
-        return torch.cat(results).float().clamp(0, 1)
+            labels = true_or_taken_for(x, true, evaluator, context)
+        return one_by_one(attack, x, labels, context)
 
     def surrogate(self, x: Tensor, context: CraftContext) -> Tensor:
         """Return what Cama's evaluator says."""
@@ -107,21 +98,6 @@ def is_targeted(name: str) -> bool:
 
 def _parameters(name: str) -> list[str]:
     return [p for p in inspect.signature(getattr(torchattacks, name)).parameters if p != "model"]
-
-
-@contextmanager
-def _seeded(seed: int, x: Tensor) -> Iterator[None]:
-    """Seed every random state that an attack may draw from, and put the old ones back."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-            torch.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def all_names() -> list[str]:

@@ -10,7 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("benchbench-forensics", "torch", "timm", "torchattacks", "numpy", "scipy", "rawpy", "Pillow", "lensfunpy")
+PACKAGES = (
+    "benchbench-forensics",
+    "torch",
+    "timm",
+    "torchattacks",
+    "torchattack",
+    "numpy",
+    "scipy",
+    "rawpy",
+    "Pillow",
+    "lensfunpy",
+)
 """Packages whose version can move a number."""
 
 

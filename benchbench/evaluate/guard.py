@@ -23,6 +23,10 @@ class InputGuard:
                 if isinstance(part, torch.nn.Module):
                     self._named.setdefault(id(part), (name, part))
 
+    def __deepcopy__(self, memo: object) -> InputGuard:
+        """Be the guard of copies too: an attack may copy a network of its own, and the hooks with it."""
+        return self
+
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Watch the calls made inside the block."""

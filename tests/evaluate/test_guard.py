@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,3 +131,20 @@ def test_a_run_drops_the_target_and_keeps_the_white_box_attack(
         "split in, batch 1; work on a copy, or use inplace=False."
     }
     assert cell_facts(tmp_path / "alone" / "r") == cell_facts(tmp_path / "beside" / "r") != {}
+
+
+class Copier(Step):
+    """Works on a copy of its network, as one does that hooks into it."""
+
+    card: ClassVar[AttackCard] = AttackCard(name="step", title="Step", version=1, knowledge="surrogate")
+
+    def perturb(self, x: torch.Tensor, true: Any, wanted: torch.Tensor, context: CraftContext) -> torch.Tensor:
+        own = {name: copy.deepcopy(network) for name, network in context.networks.items()}
+        return super().perturb(x, true, wanted, dataclasses.replace(context, networks=own))
+
+
+def test_an_attack_may_copy_its_network() -> None:
+    expected = crafted(Surrogate(), own=Normalized(inplace=False))
+    assert torch.equal(crafted(Copier(), own=Normalized(inplace=False)), expected)
+    with pytest.raises(AttackError, match="network 'own' of 'step' changed its input in place"):
+        crafted(Copier(), own=Normalized(inplace=True))
