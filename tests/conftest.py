@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from benchbench.contracts.attack import ATTACKS
 from benchbench.contracts.backbone import BACKBONES
@@ -36,6 +37,11 @@ from benchbench.report.means import places
 from benchbench.report.paper import PAPERS, papers
 
 PLUGIN = Path(__file__).parent / "plugin"
+
+
+# Drawing the first input may take seconds: hypothesis makes its tables of Unicode then, on a machine that may be busy.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -56,10 +56,10 @@ def _grouped(findings: Iterable[Finding]) -> list[str]:
         line = str(found[0])
         files = [f.file for f in found[1:] if f.file is not None]
         if len(found) > 1 and len(files) == len(found) - 1:
-            line += f" So it is, or alike, with {len(files)} more: {_some(files, _NAMED)}"
+            line += f" The same, or alike, of {len(files)} more: {_some(files, _NAMED)}"
             lines.append(line)
         elif len(found) > _NAMED:
-            lines.append(f"{line} So it is, or alike, in {len(found) - 1} more cases (--all names them).")
+            lines.append(f"{line} The same, or alike, of {len(found) - 1} more (--all names them).")
         else:
             lines += [str(f) for f in found]
     return lines

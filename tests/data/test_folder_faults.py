@@ -27,7 +27,7 @@ from benchbench.data.build import build
 from benchbench.data.folder.check import Report, check
 from benchbench.data.folder.look import look
 from benchbench.data.folder.pixels import UnusableError, read_photo
-from benchbench.data.folder.recipe import FolderRecipe, files_key, listing
+from benchbench.data.folder.recipe import FolderRecipe, files_key, listing, plan
 from benchbench.data.shards import SHARD
 from benchbench.data.source import RecipeSource
 
@@ -419,6 +419,52 @@ def test_a_line_a_kind_of_fault_and_with_all_a_line_a_file(tmp_path: Path, bench
     arguments = ["data", "check", str(root), "--profile", "smoke"]
     done = bench_here(*arguments)
     lines = [line for line in done.stdout.splitlines() if "is damaged" in line]
-    assert done.returncode == 1 and len(lines) == 1 and "with 4 more: " in lines[0] and " and 1 more" in lines[0]
+    assert done.returncode == 1 and len(lines) == 1 and "of 4 more: " in lines[0] and " and 1 more" in lines[0]
     assert len([line for line in bench_here(*arguments, "--all").stdout.splitlines() if "is damaged" in line]) == 5
     assert re.search(r"^1\s+Kodak_M1063\s+known\s+5\s+5\s+2\s+2\s+1\s+0$", done.stdout, re.M)
+
+
+def test_by_photograph_a_model_needs_one_in_each_of_its_roles(tmp_path: Path) -> None:
+    """A class of which nothing trains would be missed by every attack, and nothing would say why."""
+    counts = {"Agfa_DC": 1, "Canon_Ixus70": 5, "Kodak_M1063": 3, "Nikon_D200": 4, "Rollei_RCP": 2, "Sony_H50": 3}
+    seed = 0
+    for model, count in counts.items():
+        for number in range(count):
+            seed += 1
+            jpeg(tmp_path / "d" / f"{model}_0_{number}.JPG", seed)
+    report = check(tmp_path / "d", 32, rule="photograph")
+    found = {row.name: (row.attacker, row.counts) for row in report.models}
+    assert found["Agfa_DC"] == ("left out", (0, 0, 0, 1)) and found["Rollei_RCP"] == ("unknown", (0, 1, 1, 0))
+    assert {name for name, (attacker, _) in found.items() if attacker == "known"} == {"Canon_Ixus70", "Kodak_M1063"}
+    assert all(all(counts[:3]) for attacker, counts in found.values() if attacker == "known")
+    assert report.listing is not None and report.listing.unused == {"are of models with too few photographs": 1}
+    with pytest.raises(DataError, match="model 'Rollei_RCP' has 2 photographs; a known model needs 3: for q, p and"):
+        plan(FolderRecipe(path=str(tmp_path / "d"), size=32, split_rule="photograph", known=("Rollei_RCP",)))
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        ({"A B": "qpt", "C D": "qt", "E F": "pt"}, "'C D' without photographs in role p, which targets are trained on"),
+        ({"A B": "qpt", "C D": "pt", "E F": "pt"}, "'C D' without photographs in role q, which the attacker trains on"),
+        ({"A B": "qpt", "C D": "qpt", "E F": "p", "G H": "t"}, "'E F' .* test, which are attacked, and 1 more without"),
+        ({"A B": "qpt", "C D": "qpt", "E F": "pt"}, ""),
+        ({"A B": "qpt", "C D": "qpt"}, ""),
+    ],
+)
+def test_a_model_that_lacks_a_role_stops_the_build(roles: dict[str, str], said: str, tmp_path: Path) -> None:
+    """Nothing would be trained of its class, or a run would skip the whole split."""
+    rows, names, seed = ["path,camera_model,device,role,known"], {"q": "q", "p": "p", "t": "test"}, 0
+    for model, given in roles.items():
+        for device, letter in enumerate(given):
+            seed += 1
+            jpeg(tmp_path / f"{seed}.jpg", seed)
+            rows.append(f"{seed}.jpg,{model},{device},{names[letter]},{'yes' if model in ('A B', 'C D') else 'no'}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
+    sentences = [f.sentence for f in check(tmp_path, 32).findings if f.kind == "split"]
+    if said:
+        assert any(re.search(said, sentence) for sentence in sentences)
+        with pytest.raises(DataError, match=said):
+            listing(FolderRecipe(path=str(tmp_path), size=32))
+    else:
+        assert not sentences and listing(FolderRecipe(path=str(tmp_path), size=32)).known == 2

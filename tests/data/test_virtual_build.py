@@ -45,6 +45,7 @@ def fingerprints(dataset):
     return {role: dataset.fingerprint(role) for role in ROLES}
 
 
+@pytest.mark.slow
 def test_one_worker_renders_the_same_pixels_as_two(dataset, tmp_path):
     seen = []
     alone = build(TINY, tmp_path, workers=1, progress=lambda *now: seen.append(now))

@@ -88,6 +88,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again_once(apart: 
     assert (tmp_path / "marker").exists() and summary.sentence.startswith("2 computed") and summary.exit_code == 0
 
 
+@pytest.mark.slow
 def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path, fresh_workers: None) -> None:
     import operator
     from functools import partial

@@ -63,7 +63,7 @@ def test_weights_of_tiles_add_up_to_one_at_every_pixel(length: int) -> None:
     assert np.allclose(total, 1)
 
 
-@pytest.mark.parametrize(("height", "width"), [(600, 1100), (513, 700), (64, 530)])
+@pytest.mark.parametrize(("height", "width"), [pytest.param(600, 1100, marks=pytest.mark.slow), (513, 700), (64, 530)])
 def test_tiles_do_not_show(height: int, width: int) -> None:
     """What sees less far than a margin makes of tiles what it makes of the whole, to the rounding, edges included."""
     pixels, attack = noise(height, width), Blur()

@@ -135,7 +135,7 @@ def split(
     unused: Counter[str] = Counter()
     numbers: Counter[tuple[str, str]] = Counter()
     for entry in entries:
-        role, why = give.role(entry) if entry.model in index else (None, "are of models with too few devices")
+        role, why = give.role(entry) if entry.model in index else (None, f"are of models with too few {_counted(rule)}")
         if role is None:
             unused[why] += 1
             continue
@@ -163,14 +163,40 @@ def _classes(
         known = tuple(model for model in by_model if model in said) or None
     if rule == "device":
         return choose_models(counts, known)
+    if rule == "photograph":
+        return _by_photographs(Counter(entry.model for entry in entries), list(by_model), known)
     if known is not None:
         _check_known(counts, known)
         return list(known), [model for model in counts if model not in known]
     five, three = choose_models(counts, None)
     if rule == "scene" and five:
         return five, three
-    half = min(len(counts), max(2, (len(counts) + 1) // 2))
+    half = _half(len(counts))
     return list(counts)[:half], list(counts)[half:]
+
+
+def _half(count: int) -> int:
+    return min(count, max(2, (count + 1) // 2))
+
+
+def _by_photographs(
+    counts: Mapping[str, int], models: Sequence[str], known: tuple[str, ...] | None
+) -> tuple[list[str], list[str]]:
+    """Known and unknown models where each photograph has a role: q, p and test need one each, or p and test alone."""
+    enough = [model for model in models if counts[model] >= len(ROLES)]
+    if known is None:
+        known = tuple(enough[: _half(len(enough))])
+    _check_known(counts, known)
+    for model in known:
+        if model not in enough:
+            raise DataError(
+                f"model '{model}' has {counts[model]} photographs; a known model needs {len(ROLES)}: for q, p and test."
+            )
+    return list(known), [m for m in models if counts[m] >= len(ROLES) - 1 and m not in known]
+
+
+def _counted(rule: FolderRule) -> str:
+    return "photographs" if rule == "photograph" else "devices"
 
 
 def _shared(
@@ -264,14 +290,14 @@ def _notes(by_model: Mapping[str, Sequence[str]], models: Sequence[str], known: 
 
 
 def why_not(listing: Listing, where: str, scenes: bool) -> str:
-    """Say what a split leaves empty and what would help; nothing if all three roles have photographs.
+    """Say what a split leaves empty and what would help; nothing if all roles, and all models, have photographs.
 
     Args:
         scenes: whether the folder says scenes, so that the rule 'scene' is open to it.
     """
     empty = [role for role in ROLES if not listing.items[role]]
     if not empty:
-        return ""
+        return _lacking(listing, where)
     plural = "role" if len(empty) == 1 else "roles"
     open_to_it = ("scene", "photograph") if scenes else ("photograph",)
     helps = [f"--rule {rule}" for rule in open_to_it if rule != listing.rule]
@@ -280,6 +306,30 @@ def why_not(listing: Listing, where: str, scenes: bool) -> str:
     return (
         f"the split of '{where}' by {listing.rule} leaves {plural} {', '.join(empty)} without photographs "
         f"({RULES[listing.rule]}).{few} What would help: {'; '.join(helps)}."
+    )
+
+
+_USES: dict[Role, str] = {
+    "q": "which the attacker trains on",
+    "p": "which targets are trained on",
+    "test": "which are attacked",
+}
+
+
+def _lacking(listing: Listing, where: str) -> str:
+    """Say which models have a role empty: nobody could learn them, or a run would skip the split that they are in."""
+    lack: dict[str, Role] = {}
+    for camera, model in enumerate(listing.camera_models):
+        for role in ROLES if camera < listing.known else ROLES[1:]:
+            if not any(item.camera == camera for item in listing.items[role]):
+                lack.setdefault(model, role)
+    if not lack:
+        return ""
+    model, role = next(iter(lack.items()))
+    others = f", and {len(lack) - 1} more without those of some role" if len(lack) > 1 else ""
+    return (
+        f"the split of '{where}' by {listing.rule} leaves model '{model}' without photographs in role {role}, "
+        f"{_USES[role]}{others}. Add photographs of it, or list those that there are in exclude.txt."
     )
 
 
