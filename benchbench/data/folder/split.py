@@ -18,7 +18,7 @@ RULES: dict[str, str] = {
     "device": "no device in two roles; a known model needs five, an unknown one three",
     "scene": "no scene in two roles, and no device of models that have enough of them",
     "role": "as the column 'role' of the folder says",
-    "photograph": "a photograph has one role; devices and scenes are shared, and every caption warns of it",
+    "photograph": "devices and scenes are shared, and every caption warns of it; three a known model, two others",
 }
 """What each rule keeps apart, for people."""
 
