@@ -59,6 +59,8 @@ class TorchAttack(Attack):
             reads_source=not targeted,
             goal="forge" if targeted else "erase",
             paper="Kim, Torchattacks: a PyTorch repository for adversarial attacks, 2020",
+            paper_url="https://arxiv.org/abs/2010.01950",
+            code_url="https://github.com/Harry24k/adversarial-attacks-pytorch",
             licence="MIT",
         )
 

@@ -25,6 +25,7 @@ class Cama(Cgan):
         knowledge="surrogate",
         needs_fit=True,
         paper="Andrews et al., Conditional adversarial camera model anonymization, ECCV Workshops 2020",
+        paper_url="https://arxiv.org/abs/2002.07798",
     )
     evaluator: ClassVar[Evaluator] = "dual"
     critic: ClassVar[FirstLayer] = "cc"

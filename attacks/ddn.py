@@ -96,6 +96,7 @@ class Ddn(Attack):
         needs_fit=True,
         paper="Rony et al., Decoupling direction and norm for efficient gradient-based L2 adversarial attacks and "
         "defenses, CVPR 2019",
+        paper_url="https://arxiv.org/abs/1811.09600",
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:

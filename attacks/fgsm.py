@@ -40,6 +40,7 @@ class Fgsm(Attack):
         knowledge="surrogate",
         needs_fit=True,
         paper="Goodfellow et al., Explaining and harnessing adversarial examples, ICLR 2015",
+        paper_url="https://arxiv.org/abs/1412.6572",
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:

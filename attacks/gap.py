@@ -80,6 +80,7 @@ class Gap(Attack):
         needs_fit=True,
         paper="Poursaeed et al., Generative adversarial perturbations, CVPR 2018, with the settings of Cozzolino et "
         "al. 2019",
+        paper_url="https://arxiv.org/abs/1712.02328",
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:

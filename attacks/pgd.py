@@ -46,6 +46,7 @@ class Pgd(Attack):
         knowledge="surrogate",
         needs_fit=True,
         paper="Madry et al., Towards deep learning models resistant to adversarial attacks, ICLR 2018",
+        paper_url="https://arxiv.org/abs/1706.06083",
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:

@@ -216,6 +216,8 @@ class Siamte(Attack):
         targeted=False,
         goal="erase",
         paper=PAPER,
+        paper_url="https://arxiv.org/abs/2003.06951",
+        code_url="https://github.com/ngchc/CameraTE",
     )
 
     def __post_init__(self) -> None:

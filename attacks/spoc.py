@@ -45,6 +45,7 @@ class Spoc(Attack):
         knowledge="surrogate",
         needs_fit=True,
         paper="Cozzolino et al., SpoC: spoofing camera fingerprints, 2019",
+        paper_url="https://arxiv.org/abs/1911.12069",
     )
 
     def __post_init__(self) -> None:

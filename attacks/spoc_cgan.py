@@ -26,6 +26,7 @@ class SpocCgan(Cgan):
         needs_fit=True,
         paper="Cozzolino et al., SpoC: spoofing camera fingerprints, 2019, as a conditional GAN after "
         "Andrews et al. 2020",
+        paper_url="https://arxiv.org/abs/1911.12069",
     )
     evaluator: ClassVar[Evaluator] = "rgb+fd"
     critic: ClassVar[FirstLayer] = "rgb+fd"

@@ -43,6 +43,7 @@ class TiMiFgsm(Attack):
         needs_fit=True,
         paper="Dong et al., Evading defenses to transferable adversarial examples by translation-invariant attacks, "
         "CVPR 2019, with the settings of Cozzolino et al. 2019",
+        paper_url="https://arxiv.org/abs/1904.02884",
     )
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:

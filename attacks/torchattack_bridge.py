@@ -69,6 +69,7 @@ class NamedAttack(Attack):
     def card(self) -> AttackCard:  # type: ignore[override]  # it depends on the attack
         """The card."""
         targeted = is_targeted(self.attack)
+        title, url = _paper(self.attack)
         return AttackCard(
             name=f"torchattack:{self.attack}",
             title=f"{self.attack} (torchattack)",
@@ -78,7 +79,9 @@ class NamedAttack(Attack):
             targeted=targeted,
             reads_source=not targeted,
             goal="forge" if targeted else "erase",
-            paper=_paper(self.attack),
+            paper=title,
+            paper_url=url,
+            code_url="https://github.com/spencerwooo/torchattack",
             licence="MIT",
         )
 
@@ -172,11 +175,11 @@ def is_targeted(name: str) -> bool:
 
 
 @cache
-def _paper(name: str) -> str:
+def _paper(name: str) -> tuple[str, str]:
     """Return title and address of the paper that the attack's docstring names."""
     text = " ".join((_package().ATTACK_REGISTRY[name].__doc__ or "").split())
     found = re.search(r"\[([^\]]+)\]\((https?://[^)\s]+)\)", text)
-    return f"{found[1]}, {found[2]}" if found else ""
+    return (found[1], found[2]) if found else ("", "")
 
 
 class Bridge:

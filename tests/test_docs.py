@@ -198,8 +198,14 @@ def test_a_document_that_is_wrong_is_found_out(tmp_path: Path) -> None:
 
 def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 150
+    assert len(lines) <= 130
     assert [line for line in lines if len(line) > 100 and not line.startswith("|")] == []
+
+
+def test_the_list_of_pages_is_whole() -> None:
+    listed = set(re.findall(r"\]\((\w[\w-]*\.(?:md|ipynb))\)", (ROOT / "docs/README.md").read_text(encoding="utf-8")))
+    pages = {p.name for p in (ROOT / "docs").iterdir() if p.suffix in (".md", ".ipynb")} - {"README.md"}
+    assert listed == pages
 
 
 def drawn(picture: Path) -> set[str]:

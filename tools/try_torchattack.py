@@ -53,8 +53,7 @@ def row(name: str) -> str:
     seen = sum(_SEEN) - attack.card.reads_source
     if torch.equal(changed, x):
         raise SystemExit(f"{name} changes nothing")
-    title, _, address = attack.card.paper.rpartition(", ")
-    return f"| {name} | {attack.card.goal} | {seen} | [{title}]({address}) |"
+    return f"| {name} | {attack.card.goal} | {seen} | [{attack.card.paper}]({attack.card.paper_url}) |"
 
 
 def main() -> None:

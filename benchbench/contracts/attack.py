@@ -47,6 +47,10 @@ class AttackCard:
     baseline: bool = False
     """A plain filter: it aims at nobody, takes no rank, and tables show it when asked."""
     paper: str = ""
+    paper_url: str = ""
+    """Where the paper is read, https://...; the page links it."""
+    code_url: str = ""
+    """Where the code of the method is, of its authors or yours, https://...; the page links it."""
     note: str = ""
     """What a reader may take it for and should not, such as another attack of nearly the same name."""
     licence: str = "Apache-2.0"

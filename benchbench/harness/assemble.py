@@ -177,6 +177,7 @@ def _attack_part(attack: Attack, setup: Setup) -> AttackPart:
         params=spec["params"],
         fits=attack_fits(attack, setup),
         source=source_digest(attack),
+        links={what: url for what, url in (("paper", card.paper_url), ("code", card.code_url)) if url},
     )
 
 

@@ -60,6 +60,8 @@ class AttackPart(Part):
     """Fit ids by name."""
     source: str = ""
     """Digest of the attack's source files, so that a change without a new version is noticed. Not an identity."""
+    links: dict[str, str] = {}
+    """Where its `paper` and its `code` are, as the card says; older records do not."""
 
     @cached_property
     def key(self) -> tuple[str, str]:

@@ -47,6 +47,8 @@ def craft_record(cell: Cell) -> dict[str, Any]:
     whole = cell.model_dump(mode="json", include=set(SHARED))
     if not cell.split.scene:
         del whole["split"]["scene"]  # an older record: it stays as it is
+    if not cell.attack.links:
+        del whole["attack"]["links"]
     if not cell.craft.stream_hits:
         del whole["craft"]["stream_hits"]
     if not cell.split.fits:

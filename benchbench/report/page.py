@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
+from benchbench.base.files import file_name
 from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell
@@ -23,9 +24,10 @@ from benchbench.report.erasing import erasing_table
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Entry, show
-from benchbench.report.paper import papers
+from benchbench.report.paper import papers, sources
 from benchbench.report.robustness import robustness_table
 from benchbench.report.tasks import tasks_table
+from benchbench.report.words import WORDS
 
 ANY = "all"
 _SHOWN = {"psnr", "ssim", "l1"}
@@ -44,6 +46,8 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
         "groups": [_group(group, summary) for group, summary in ordered],
         "axes": {axis: _values(ordered, axis) for axis in AXES},
         "conditions": captions.condition_texts(),
+        "words": WORDS | captions.condition_texts(),
+        "papers": [[paper.title, paper.year, _address(paper.url)] for paper in papers()],
     }
     # A "<" of a stranger's title could end the script element that holds the data, or open another.
     body = json.dumps(data, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
@@ -72,6 +76,7 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
             "key": a.key,
             "label": a.label,
             "kind": _kind(a),
+            "links": _links(a, group),
             "distortion": {
                 split: [_short(group.psnr(a, split)[0], 2), *(_short(v) for v in group.similarity(a, split))]
                 for split in ("in", "out")
@@ -90,6 +95,11 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "robustness": _robustness(group),
         **({"tasks": _tasks(group), "erasing": _erasing(group)} if group.others else {}),
         "provenance": _provenance(group),
+        **(
+            {"data": f"{file_name(group.dataset)}/{file_name(group.profile)}/dataset.json"}
+            if summary is not None
+            else {}
+        ),
         **({"warning": summary.warning} if summary is not None and summary.warning else {}),
     }
 
@@ -98,6 +108,18 @@ def _kind(attack: AttackRow) -> str:
     """Return what the page calls an attack beside its name, unless it competes."""
     kinds = (("limit", attack.limit), ("control", attack.control), ("filter", attack.baseline))
     return next((kind for kind, so in (*kinds, ("white-box", attack.white_box)) if so), "attack")
+
+
+def _links(attack: AttackRow, group: Group) -> dict[str, str]:
+    """Return where the attack's paper and code are: as its newest record says, or else as a paper here says."""
+    said = next((c.attack.links for c in group.cells if _key(c) == attack.key and c.attack.links), {})
+    found = {"paper": sources().get(attack.name, "")} | said
+    return {what: address for what in ("paper", "code") if (address := _address(found.get(what, "")))}
+
+
+def _address(url: str) -> str:
+    """Return a web address as it is, and nothing for what is none: a stranger's link could be a script."""
+    return url if url.startswith(("https://", "http://")) else ""
 
 
 def _tasks(group: Group) -> list[list[str]]:

@@ -53,6 +53,10 @@ class Paper(ABC):
     title: ClassVar[str]
     year: ClassVar[int]
     """Papers stand in the order of their years, then names."""
+    url: ClassVar[str] = ""
+    """Where it is read, https://..."""
+    sources: ClassVar[Mapping[str, str]] = {}
+    """Where the papers of its attacks are read, by the attack's name, for records that do not say it themselves."""
     labels: ClassVar[Mapping[str, str]] = {}
     """What its tables call attacks."""
     backbones: ClassVar[Mapping[str, str]] = {}
@@ -125,6 +129,11 @@ def papers() -> tuple[Paper, ...]:
 def labels() -> dict[str, str]:
     """Return what papers call attacks."""
     return {name: label for paper in reversed(papers()) for name, label in paper.labels.items()}
+
+
+def sources() -> dict[str, str]:
+    """Return where papers say that attacks were published, by name."""
+    return {name: url for paper in reversed(papers()) for name, url in paper.sources.items()}
 
 
 def attack_order() -> list[str]:

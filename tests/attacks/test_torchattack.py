@@ -90,7 +90,7 @@ def test_it_goes_where_its_card_says(name: str, context: CraftContext) -> None:
         assert 0 < (changed - x).abs().max() <= 8 / 255 + 1e-6
     else:
         assert (gain > 0).all() if card.targeted else (gain < 0).all(), gain
-    assert "arxiv" in card.paper or "http" in card.paper
+    assert card.paper and card.paper_url.startswith("https://")
     # Nothing of it stays in the network that others read.
     assert not any(m._forward_hooks or m._backward_hooks for m in evaluator.modules())
     assert not any(p.requires_grad or p.grad is not None for p in evaluator.parameters())

@@ -13,6 +13,7 @@ from benchbench.base.errors import StoreError
 from benchbench.base.files import write_atomic
 from benchbench.base.identity import digest
 from benchbench.records.cells import CellStore
+from benchbench.records.reading import craft_record, identify
 
 
 @pytest.fixture
@@ -47,6 +48,18 @@ def test_round_trip_find_and_paths(store: CellStore) -> None:
         assert path.read_bytes() == before
     assert store.find("0" * 32) is None
     assert list(store.cells(dataset="other")) == [] == list(store.cells(profile="paper"))
+
+
+def test_links_are_recorded_where_a_card_has_some(store: CellStore) -> None:
+    """And are no part of an identity; a record without any is as it was before there were links."""
+    cell = next(store.cells())
+    assert "links" not in craft_record(cell)["attack"]
+    links = {"paper": "https://example.org/paper"}
+    linked = cell.model_copy(update={"attack": cell.attack.model_copy(update={"links": links})})
+    assert identify(linked) == (cell.craft.craft_id, cell.cell_id)
+    other = CellStore(store.results / "other")
+    other.write(linked)
+    assert next(other.cells()).attack.links == links
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchbench.records.cell import Cell
-from benchbench.report import leaderboard_csv
+from benchbench.report import DatasetSummary, leaderboard_csv
 from benchbench.report.groups import groups
 from benchbench.report.page import page
 
@@ -77,7 +77,8 @@ def test_the_page_holds_the_numbers_of_the_leaderboard(text: str, paper_cells: l
         for value, column in zip(row[1:7], ("tsr", "tsr_low", "tsr_high", "usr", "usr_low", "usr_high"), strict=True):
             assert value == (pytest.approx(float(expected[column]), abs=6e-5) if expected["tsr"] else None)
         assert str(row[7] or "") == expected["rank"]
-    assert "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text
+    loaded = re.findall(r"""<(?:script|link|img|iframe|source)[^>]+(?:src|href)=|url\(|@import|fetch\(""", text)
+    assert not loaded, "addresses are links; nothing is loaded from them"
 
 
 def test_names_cannot_break_out_of_the_page(make_cell: Any) -> None:
@@ -154,6 +155,54 @@ def test_it_fits_and_can_be_read(browser: Any, text: str, tmp_path: Path, width:
     unnamed = "[...document.querySelectorAll('button, select, input')].filter(e => !(e.innerText || e.labels?.length))"
     assert tab.evaluate(f"{unnamed}.length") == 0
     context.close()
+
+
+@needs_browser
+def test_links_lead_to_paper_code_data_and_csv(browser: Any, make_cell: Any, tmp_path: Path) -> None:
+    links = {"paper": "https://example.org/paper", "code": "javascript:alert(1)"}
+    cells = [make_cell(title="Mine", attack="mine"), make_cell(attack="fgsm", title="FGSM")]
+    cells[0] = cells[0].model_copy(update={"attack": cells[0].attack.model_copy(update={"links": links})})
+    photographs = cells[0].dataset
+    summary = DatasetSummary.of(
+        name=photographs.name,
+        data_id=photographs.data_id,
+        camera_models=photographs.camera_models,
+        known=photographs.known,
+        size=photographs.size,
+        labels={"q": [0], "p": [0], "test": [0]},
+    )
+    (tmp_path / "page.html").write_text(page([(group, summary) for group in groups(cells)]))
+    tab = browser.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    for name in ("Mine", "FGSM"):
+        tab.get_by_role("button", name=name).click()
+    found = {a.inner_text(): a.get_attribute("href") for a in tab.locator("p a, .sources a").all()}
+    assert tab.locator(".sources").all_inner_texts() == ["Of FGSM: paper", "Of Mine: paper"], "no link is a script"
+    assert {a.get_attribute("href") for a in tab.locator(".sources a").all()} == {
+        "https://example.org/paper",
+        "https://arxiv.org/abs/1412.6572",  # the record does not say it, Cama's paper does
+    }
+    place = f"{cells[0].dataset.name}/{cells[0].profile}/dataset.json"
+    assert {"leaderboard.csv", "cells.csv", place} <= set(found.values())
+    assert found["Conditional adversarial camera model anonymization"] == "https://arxiv.org/abs/2002.07798"
+    tab.close()
+
+
+@needs_browser
+def test_every_word_that_is_shown_is_explained(shown: Any) -> None:
+    """In a title where it stands, and in the list below."""
+    shown.get_by_role("button", name="Cama").click()
+    unexplained = shown.evaluate(
+        """() => [...document.querySelectorAll(
+            '#filters option, #head button, #filters label:not(.check):not(.sorter), .inner th')]
+        .filter((e) => !e.title && !e.closest('#results, #sorter') && e.value !== 'all' && !e.closest('tbody td .heat'))
+        .map((e) => e.textContent)"""
+    )
+    known_by_themselves = {"resnet18", "resnet50", "densenet100", "vgg16", "35 dB"}
+    assert set(unexplained) <= known_by_themselves
+    assert shown.locator("#filters label", has=shown.locator("#overlap")).get_attribute("title")
+    terms = shown.locator("#word-list dt").all_inner_texts()
+    assert {"TSR", "white-box", "partial", "hp", "jpeg-75"} <= set(terms)
 
 
 def test_no_results_yet() -> None:

@@ -17,7 +17,7 @@ from benchbench.report.papers.cama2020.dataset import dataset_table
 from benchbench.report.papers.cama2020.gates import gates
 from benchbench.report.papers.cama2020.quality import clean_table, psnr_table
 from benchbench.report.papers.cama2020.success import success_table
-from benchbench.report.papers.cama2020.words import BACKBONES, LABELS, PREPROCESSORS, SAME
+from benchbench.report.papers.cama2020.words import BACKBONES, LABELS, PREPROCESSORS, SAME, SOURCES
 
 KINDS = ("same_complete", "same_partial", "transfer_complete", "transfer_partial")
 """The evaluators' architecture or others, complete or partial overlap."""
@@ -29,6 +29,8 @@ class Cama2020(Paper):
     name = "cama2020"
     title = "Conditional adversarial camera model anonymization"
     year = 2020
+    url = SOURCES["cama"]
+    sources: ClassVar[Mapping[str, str]] = SOURCES
     labels: ClassVar[Mapping[str, str]] = LABELS
     backbones: ClassVar[Mapping[str, str]] = BACKBONES
     preprocessors: ClassVar[Mapping[str, str]] = PREPROCESSORS

@@ -9,6 +9,17 @@ LABELS = {
     "ddn": "DDN",
 }
 """What the paper's tables call its attacks; any other attack goes by its own title."""
+SOURCES = {
+    name: f"https://arxiv.org/abs/{number}"
+    for name, number in {
+        "cama": "2002.07798",
+        "spoc-cgan": "1911.12069",
+        "fgsm": "1412.6572",
+        "pgd": "1706.06083",
+        "ddn": "1811.09600",
+    }.items()
+}
+"""Where its attacks were published."""
 BACKBONES = {
     "resnet18": "ResNet-18",
     "resnet50": "ResNet-50",

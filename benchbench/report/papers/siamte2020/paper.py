@@ -19,6 +19,7 @@ class Siamte2020(Paper):
     name = "siamte2020"
     title = "Camera trace erasing"
     year = 2020
+    url = "https://arxiv.org/abs/2003.06951"
 
     def attacks(self) -> Sequence[str]:
         """Return none: its attacks have no place in tables of success at forging."""

@@ -26,6 +26,7 @@ class Spoc2019(Paper):
     name = "spoc2019"
     title = "SpoC: spoofing camera fingerprints"
     year = 2021
+    url = "https://arxiv.org/abs/1911.12069"
     labels: ClassVar[Mapping[str, str]] = LABELS
 
     def tables(self) -> Sequence[str]:

@@ -1,0 +1,41 @@
+"""The code words of the page, each in one plain sentence: shown where the pointer rests on one, and listed below."""
+
+from __future__ import annotations
+
+WORDS = {
+    "rank": "One, and one more for each attack that is better by more than other photographs would explain.",
+    "attack": "A program that changes a photograph a little, so that classifiers name another camera model.",
+    "TSR": "Targeted success rate: how often a photograph is taken for the camera model that the attacker wants.",
+    "USR": "Untargeted success rate: how often a photograph is no longer taken for its own camera model.",
+    "PSNR": "How little a photograph was changed, in dB: at 35 dB hardly visible, higher is less.",
+    "SSIM": "How alike the photograph and its forgery are, 1 at most.",
+    "cells": "One attack against one target on one split is a cell: how many a row is the mean of.",
+    "results": "Photographs, the profile (how large everything is) and the first digits of the photographs' digest.",
+    "condition": "What happens to a photograph between the attacker and the target, such as a JPEG file.",
+    "budget": "The PSNR that every change is rescaled to; native: each attack's own.",
+    "native": "Each attack changes as much as it does by itself.",
+    "overlap": "Which camera models the target knows.",
+    "complete": "The target knows the attacker's camera models and no others.",
+    "partial": "The target knows all camera models, the attacker some of them.",
+    "split": "Whose photographs are attacked.",
+    "in": "Photographs of camera models that the attacker knows.",
+    "out": "Photographs of camera models that the attacker does not know.",
+    "synthetic": "Pictures that no camera took, by generators that detectors were trained on.",
+    "off-training": "Pictures that no camera took, by generators that no detector has seen.",
+    "target": "The classifier under attack: a preprocessor and a network that the attacker never sees.",
+    "backbone": "The network of the target, such as a ResNet with 18 layers.",
+    "preprocessor": "What the target makes of a photograph before its network sees it.",
+    "rgb": "The photograph itself.",
+    "fd": "Finite differences of neighboring pixels.",
+    "rgb+fd": "The photograph and its finite differences.",
+    "ww": "What a Wiener filter on wavelets takes for noise.",
+    "cc": "A first layer that learns to predict each pixel from its neighbors and keeps the error.",
+    "hp": "A fixed high-pass filter.",
+    "clean": "How often the target is right on photographs that nobody attacked.",
+    "gate": "Something that must hold of any honest run.",
+    "control": "No attack: doing nothing, or adding noise; it shows what a rate is worth.",
+    "filter": "A plain filter such as a blur; it aims at nobody and takes no rank.",
+    "white-box": "The attack is given the target itself; it takes no rank.",
+    "limit": "It knows the scene and takes the photograph again with the wanted camera: what nobody can beat.",
+}
+"""By the word as the page shows it."""
