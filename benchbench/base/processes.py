@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,10 +14,13 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 
+_PR_SET_PDEATHSIG = 1
+"""From Linux's prctl.h."""
+
 
 class _Worker(SpawnProcess):
     def start(self) -> None:
-        with _without_main():
+        with _without_main(), _as_parent():
             super().start()
 
 
@@ -39,8 +44,22 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
+@contextmanager
+def _as_parent() -> Iterator[None]:
+    """Let a worker start a process, which daemons may not, lest orphans work on: ours end with their parents."""
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    daemon, config["daemon"] = config.get("daemon"), False
+    try:
+        yield
+    finally:
+        config["daemon"] = daemon
+
+
 def end_with_parent() -> None:
     """End this process with the one that started it, even when that was killed, so that no orphan works on."""
+    if sys.platform == "linux":  # the system does it even where a stranger's code never lets a thread of ours run
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_follow, daemon=True).start()
 
 

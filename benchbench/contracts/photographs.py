@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbench.base import reach
 from benchbench.base.errors import DataError
 from benchbench.base.jpeg import MAKE, MODEL, CameraFile, JpegCoding, exif_text, jpeg_header
 from benchbench.base.json_text import parsed
@@ -83,6 +84,7 @@ class Dataset:
     root: Path
 
     def __init__(self, root: Path) -> None:
+        reach.check("the data set")
         try:
             self.meta: dict[str, Any] = parsed((root / "meta.json").read_bytes())
         except OSError:

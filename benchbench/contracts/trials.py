@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol as TypingProtocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.contracts.attack import Attack
+from benchbench.contracts.attack import AttackCard
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.scenario import SCENARIOS
@@ -123,7 +124,15 @@ def expanded(trials: Trials, goals: Sequence[tuple[int, ...]]) -> tuple[NDArray[
     return rows, Trials(trials.image[rows], trials.true[rows], np.array([w for g in each for w in g], np.int64))
 
 
-def is_targeted(attack: Attack | None, protocols: Iterable[Protocol] = ()) -> bool:
+class Carded(TypingProtocol):
+    """An attack, or what stands for one."""
+
+    @property
+    def card(self) -> AttackCard:
+        """The attack's card."""
+
+
+def is_targeted(attack: Carded | None, protocols: Iterable[Protocol] = ()) -> bool:
     """Say whether results depend on the wanted class.
 
     Those of clean photographs (None) do not; those of every attack do under a condition that reads the wanted class.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import AttackError, TargetError
-from benchbench.contracts.attack import Attack, CraftContext
+from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.trials import ANY, Trials
 from benchbench.evaluate.global_state import as_it_was
 from benchbench.evaluate.networks import to_tensor
@@ -34,10 +35,27 @@ def image_seed(*parts: int | str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
+@dataclass(frozen=True)
+class Order:
+    """What an attack is told of a batch beside its photographs, and no more: no file name, which may hold the class."""
+
+    wanted: NDArray[np.int64]
+    true: NDArray[np.int64] | None
+    """For attacks whose card says `reads_source` alone."""
+    seeds: tuple[int, ...]
+    """One a photograph."""
+    image: NDArray[np.int64]
+    """Position of each among the test photographs, for knowledge `oracle`."""
+    where: str = ""
+    """For messages, e.g. 'split in, batch 3'."""
+    target: str = ""
+    """The name of the target that a white-box attack is given, for messages."""
+
+
 def craft(
     attack: Attack,
     x: torch.Tensor,
-    true: torch.Tensor,
+    true: torch.Tensor | None,
     wanted: torch.Tensor,
     context: CraftContext,
     where: str = "",
@@ -47,7 +65,7 @@ def craft(
 
     Args:
         x: float32 (N, 3, H, W) in [0, 1].
-        true, wanted: int64 (N,).
+        true, wanted: int64 (N,); an attack whose card does not say `reads_source` is not given the former.
         where: for messages, e.g. 'split in, batch 3'.
         target: the name of the target that a white-box attack is given, for messages.
 
@@ -63,7 +81,7 @@ def craft(
     place = f" on {where}" if where else ""
     # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
     given, goals = x.clone(), wanted.clone()
-    labels = true.clone() if attack.card.reads_source else None
+    labels = true.clone() if true is not None and attack.card.reads_source else None
     state = torch.random.get_rng_state()
     guard = InputGuard(context.networks)
     try:
@@ -82,7 +100,7 @@ def craft(
         )
     if not torch.equal(given, x):
         raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
-    if not torch.equal(goals, wanted) or (labels is not None and not torch.equal(labels, true)):
+    if not torch.equal(goals, wanted) or not (labels is None or true is None or torch.equal(labels, true)):
         raise AttackError(f"'{attack.name}' changed the labels that it was given in place{place}; work on a copy.")
     if not isinstance(result, torch.Tensor):
         raise AttackError(f"'{attack.name}' returned a {type(result).__name__}{place}; a Tensor is expected.")
@@ -91,14 +109,22 @@ def craft(
     if result.dtype != torch.float32:
         raise AttackError(f"'{attack.name}' returned {result.dtype}{place}; float32 is expected.")
     result = result.detach().clone()
-    if not bool(torch.isfinite(result).all()):
-        raise AttackError(f"'{attack.name}' returned NaN or infinite values{place}.")
-    low, high = float(result.min()), float(result.max())
-    if low < 0 or high > 1:
-        raise AttackError(
-            f"'{attack.name}' returned values in [{low:.2f}, {high:.2f}]{place}; an attack stays in [0, 1]."
-        )
+    check_pixels(attack.name, result, where)
     return result
+
+
+def check_pixels(name: str, crafted: torch.Tensor, where: str = "") -> None:
+    """Hold the values of crafted photographs to the contract.
+
+    Raises:
+        AttackError: NaN, an infinite value, or one outside [0, 1].
+    """
+    place = f" on {where}" if where else ""
+    if not bool(crafted.isfinite().all()):
+        raise AttackError(f"'{name}' returned NaN or infinite values{place}.")
+    low, high = float(crafted.min()), float(crafted.max())
+    if low < 0 or high > 1:
+        raise AttackError(f"'{name}' returned values in [{low:.2f}, {high:.2f}]{place}; an attack stays in [0, 1].")
 
 
 def _blame(network: str | None, attack: Attack, place: str, target: str) -> None:
@@ -136,24 +162,57 @@ def craft_trials(
     Raises:
         AttackError, TargetError: see `benchbench.evaluate.craft.craft`.
     """
-    import torch
+    order = ordered(attack.card, attack.name, photos, batch, context.known, seed, where, target)
+    return carry_out(attack, order, x, context, retake)
 
+
+def ordered(
+    card: AttackCard, name: str, photos: Photos, batch: Trials, known: int, seed: int, where: str, target: str = ""
+) -> Order:
+    """Return what an attack is told of a batch; see `craft_trials`.
+
+    Args:
+        card, name: of the attack.
+        known: number of classes that the attacker knows.
+    """
     # An attack that is not targeted still gets a valid class, by the contract; its result may not depend on it, nor
     # on whether this crossing has a trial for every class.
-    free = ((batch.true == 0) % context.known).astype(np.int64)
-    wanted = batch.wanted if attack.card.targeted else free
-    context.seeds = tuple(
-        image_seed(seed, attack.name, photos.name[image], int(label) if attack.card.targeted else ANY)
-        for image, label in zip(batch.image, batch.wanted, strict=True)
+    free = ((batch.true == 0) % known).astype(np.int64)
+    return Order(
+        wanted=batch.wanted if card.targeted else free,
+        true=batch.true if card.reads_source else None,
+        seeds=tuple(
+            image_seed(seed, name, photos.name[image], int(label) if card.targeted else ANY)
+            for image, label in zip(batch.image, batch.wanted, strict=True)
+        ),
+        image=batch.image,
+        where=where,
+        target=target,
     )
-    true, goals = (torch.from_numpy(labels.copy()).to(x.device) for labels in (batch.true, wanted))
+
+
+def carry_out(
+    attack: Attack, order: Order, x: torch.Tensor, context: CraftContext, retake: Retake | None = None
+) -> torch.Tensor:
+    """Craft a batch as it was ordered.
+
+    Raises:
+        AttackError, TargetError: see `benchbench.evaluate.craft.craft`.
+    """
+    import torch
+
+    def tensor(labels: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(labels.copy()).to(x.device)
+
+    context.seeds = order.seeds
     if attack.card.knowledge == "oracle" and retake is not None:
 
         def again(classes: torch.Tensor) -> torch.Tensor:
-            taken = [retake(int(image), int(c)) for image, c in zip(batch.image, classes.tolist(), strict=True)]
+            taken = [retake(int(image), int(c)) for image, c in zip(order.image, classes.tolist(), strict=True)]
             return to_tensor(np.stack(taken), x.device)
 
         context.retake = again
     # Another library's attack may draw from the global random numbers, which no seed of the context reaches.
-    with as_it_was(seed=context.seeds[0] if context.seeds else 0):
-        return craft(attack, x, true, goals, context, where, target)
+    with as_it_was(seed=order.seeds[0] if order.seeds else 0):
+        true = tensor(order.true) if order.true is not None else None
+        return craft(attack, x, true, tensor(order.wanted), context, order.where, order.target)

@@ -5,7 +5,6 @@ A crossing returns facts per trial (one photograph, one wanted class), so that p
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.base.memory import give_back, keep_freed
 from benchbench.base.whereabouts import at
-from benchbench.contracts.attack import Attack, CraftContext, evaluators
+from benchbench.contracts.attack import Attack
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.fit import Progress, Setup, silent
 from benchbench.contracts.measure import MEASURES
@@ -28,11 +27,14 @@ from benchbench.contracts.source import Source
 from benchbench.contracts.target import Target
 from benchbench.contracts.task import TASKS, Outcomes, TaskContext
 from benchbench.contracts.trials import Split, Trials, is_targeted, trials
-from benchbench.evaluate.craft import WHITE_BOX, craft_trials
+from benchbench.evaluate.apart import apart, crafter_of
+from benchbench.evaluate.craft import ordered
+from benchbench.evaluate.crafter import Crafter
 from benchbench.evaluate.global_state import as_it_was
 from benchbench.evaluate.measures import BUILT_IN
 from benchbench.evaluate.memory import TRIM_SECONDS, at_a_time
-from benchbench.evaluate.networks import craft_context, networks, to_tensor
+from benchbench.evaluate.networks import networks, to_tensor
+from benchbench.evaluate.sealed import Sealed
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +59,8 @@ class CrossingJob:
     Crafting is the same for all views, which differ in budget and condition alone, so in no wanted model.
     """
 
-    attack: Attack | None
+    attack: Attack | Sealed | None
+    """Sealed: it crafts in a process of its own, and this one never imports its code."""
     targets: tuple[Target, ...]
     views: tuple[View, ...]
     split: Split
@@ -143,41 +146,52 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     part = slice(job.start, job.stop)
     mine = Trials(every.image[part], every.true[part], every.wanted[part])
 
+    attack = job.attack
+    if isinstance(attack, Sealed):
+        apart(attack)  # it starts while this process loads the targets
     panel, counter = _panel(job, device, dataset)
-    context = CraftContext(device=device, known=job.setup.known)
-    white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
+    white_box = _white_box(job)
     seen = next(iter(panel.members), "") if white_box else ""
-    retake = job.source.retake if job.attack is not None and job.attack.card.knowledge == "oracle" else None
-    if job.attack is not None:
-        context = craft_context(job.attack, job.setup, job.cache, device)
-        for module in () if white_box else _examiners(job, context):
-            counter.add(module)
-        if seen:
-            context.networks = {**context.networks, WHITE_BOX: panel.members[seen].module}
-    judges = [_Judge(job, view, context, dataset) for view in job.views]
+    crafter: Crafter | None = None
+    judges = [_Judge(job, view, dataset) for view in job.views]
     try:
         size = at_a_time(job.batch, dataset.size, device)
         trimmed = time.perf_counter()
-        for start in range(0, len(mine), size):
+        if attack is not None and (seen or not white_box):
+            crafter = crafter_of(
+                attack,
+                job.split,
+                setup=job.setup,
+                source=job.source,
+                cache=job.cache,
+                device=job.device,
+                targets=job.targets,
+                beat=lambda: progress(0, len(mine), ""),
+            )
+            if seen:
+                crafter = _met(crafter, next(t for t in job.targets if t.name == seen), panel)
+        for start in range(0, len(mine), size) if attack is None or crafter is not None else ():
             rows = slice(start, start + size)
             batch = Trials(mine.image[rows], mine.true[rows], mine.wanted[rows])
             # Mapped anew for each batch: what was read through a map that stays open counts as memory of this process.
             x = changed = to_tensor(scenario.pictures(dataset, made).images[batch.image], device)
-            if job.attack is not None:
+            if attack is not None and crafter is not None:
                 where = f"split {job.split}, batch {(job.start + start) // size + 1}"
+                order = ordered(attack.card, attack.name, photos, batch, job.setup.known, job.seed, where, seen)
                 try:
                     with counter.watch():
-                        changed = craft_trials(job.attack, photos, batch, x, context, job.seed, where, seen, retake)
+                        changed = crafter.craft(x, order)
                 except TargetError as error:
                     panel.failures[seen] = str(error)
                     break  # it is the only one that this crossing is for
-                if counter.calls and not white_box:
+                calls = counter.calls + crafter.calls
+                if calls and not white_box:
                     raise AttackError(
-                        f"'{job.attack.name}' called a target {counter.calls} times on {where}; "
-                        f"an attack with knowledge '{job.attack.card.knowledge}' never sees one."
+                        f"'{attack.name}' called a target {calls} times on {where}; "
+                        f"an attack with knowledge '{attack.card.knowledge}' never sees one."
                     )
             for judge in judges:
-                judge.take(x, changed, batch, panel)
+                judge.take(x, changed, batch, panel, crafter)
             progress(min(start + size, len(mine)), len(mine), "")
             if time.perf_counter() - trimmed > TRIM_SECONDS:
                 give_back()
@@ -188,43 +202,33 @@ def cross(job: CrossingJob, progress: Progress = silent) -> CrossingResult:
     return CrossingResult(
         trials=mine,
         views=tuple(judge.result(panel.failures) for judge in judges),
-        target_calls=counter.calls,
-        facts=_facts(job.attack, context.networks),
+        target_calls=crafter.calls if crafter is not None else 0,
+        facts=crafter.facts if crafter is not None else {},
         failures=panel.failures,
         seconds=time.perf_counter() - began,
     )
 
 
-def _examiners(job: CrossingJob, context: CraftContext) -> list[torch.nn.Module]:
-    """Return those of an attack's networks that are networks of a target: it names what it must not know."""
-    import torch
-
-    assert job.attack is not None
-    data_id = job.setup.data_id
-    theirs = {fit.fit_id(data_id) for target in job.targets for fit in target.fits(job.setup).values()}
-    mine = {name: fit.fit_id(data_id) for name, fit in job.attack.fits(job.setup).items()}
-    found = (context.networks[name] for name, fit_id in mine.items() if fit_id in theirs)
-    return [value for value in found if isinstance(value, torch.nn.Module)]
+def _white_box(job: CrossingJob) -> bool:
+    return job.attack is not None and job.attack.card.knowledge == "white-box"
 
 
-def _facts(attack: Attack | None, networks: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers and words that an attack was calibrated to, for the record.
-
-    Raises:
-        AttackError: a number that no record can hold.
-    """
-    found = {n: v for n, v in networks.items() if isinstance(v, (bool, int, float, str))}
-    for name, value in found.items():
-        if attack is not None and isinstance(value, float) and not math.isfinite(value):
-            raise AttackError(f"'{name}' of '{attack.name}' is {value}; a finite number is expected.")
-    return found
+def _met(crafter: Crafter, target: Target, panel: Panel) -> Crafter | None:
+    """Give a white-box attack its target; None where it cannot be loaded, which `panel` then says."""
+    try:
+        with at(named(target.name)):
+            crafter.meet(target)
+    except (Exception, SystemExit) as error:  # a stranger's target may raise anything
+        panel.failures[target.name] = f"target '{target.name}' cannot be loaded: {error or type(error).__name__}"
+        return None
+    return crafter
 
 
 class _Judge:
     """Judges crafted photographs under one view, batch by batch."""
 
-    def __init__(self, job: CrossingJob, view: View, context: CraftContext, dataset: Dataset) -> None:
-        self._job, self._view, self._context = job, view, context
+    def __init__(self, job: CrossingJob, view: View, dataset: Dataset) -> None:
+        self._job, self._view = job, view
         self._measured: list[dict[str, NDArray[np.float64]]] = []
         self._outcomes: dict[str, list[Outcomes]] = {}
         self._surrogate: list[dict[str, NDArray[np.int64]]] = []
@@ -233,7 +237,9 @@ class _Judge:
         self._measures = [MEASURES.create(name) for name in job.measures]
         self._prepared = self._condition.prepare(dataset) if job.attack is not None else None
 
-    def take(self, x: torch.Tensor, changed: torch.Tensor, batch: Trials, panel: Panel) -> None:
+    def take(
+        self, x: torch.Tensor, changed: torch.Tensor, batch: Trials, panel: Panel, crafter: Crafter | None
+    ) -> None:
         """Take a batch of originals and of what the attack made of them."""
         attack = self._job.attack
         shown = x
@@ -247,22 +253,10 @@ class _Judge:
             self._clipped += int((((handed == 0) & (x != 0)) | ((handed == 1) & (x != 1))).sum())
             self._values += handed.numel()
             shown = self._condition.show(handed, batch.wanted, self._prepared)
-            self._ask_surrogate(attack, shown)
+            if crafter is not None and (attack.evaluates if isinstance(attack, Sealed) else True):
+                self._surrogate.append(crafter.ask(shown))
         for name, outcomes in panel.examine(shown, batch, self._view.targets).items():
             self._outcomes.setdefault(name, []).append(outcomes)
-
-    def _ask_surrogate(self, attack: Attack, shown: torch.Tensor) -> None:
-        import torch
-
-        given = shown.clone()
-        try:
-            with torch.no_grad(), as_it_was():
-                found = evaluators(attack, given, self._context)
-        except Exception as error:  # a stranger's code may raise anything
-            raise AttackError(f"surrogate() of '{attack.name}' raised {type(error).__name__}: {error}.") from error
-        if not torch.equal(given, shown):
-            raise AttackError(f"surrogate() of '{attack.name}' changed its input in place; work on a copy.")
-        self._surrogate.append({name: logits.argmax(dim=1).cpu().numpy() for name, logits in found.items()})
 
     def result(self, failures: Mapping[str, str]) -> ViewResult:
         """Return what was seen, without targets that failed."""
@@ -284,8 +278,7 @@ def _loaded(target: Target, job: CrossingJob, device: torch.device, dataset: Dat
     """Load a target: the networks that it is made of, and itself at work."""
     from benchbench.evaluate.panel import Member
 
-    white_box = job.attack is not None and job.attack.card.knowledge == "white-box"
-    nets = networks(target.fits(job.setup), job.setup, job.cache, device, own=white_box)
+    nets = networks(target.fits(job.setup), job.setup, job.cache, device)
     module = target.load(nets, device).eval()
     classes = target.classes(job.setup)
     context = TaskContext(known=job.setup.known, classes=classes, target=target.name, dataset=dataset)

@@ -15,9 +15,11 @@ from benchbench.contracts.fit import Progress, Setup, silent
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.source import Source
 from benchbench.contracts.trials import ANY, Split, Trials, is_targeted, trials, wanted_models
-from benchbench.evaluate.craft import craft_trials
+from benchbench.evaluate.apart import crafter_of
+from benchbench.evaluate.craft import ordered
 from benchbench.evaluate.memory import at_a_time
-from benchbench.evaluate.networks import craft_context, to_tensor
+from benchbench.evaluate.networks import to_tensor
+from benchbench.evaluate.sealed import Sealed
 from benchbench.records.crafted import CraftedFile, pixel_digest
 
 
@@ -25,7 +27,7 @@ from benchbench.records.crafted import CraftedFile, pixel_digest
 class ExportJob:
     """Trials `start` to `stop` of one split, crafted by an attack under a protocol, as files below `folder`."""
 
-    attack: Attack
+    attack: Attack | Sealed
     split: Split
     start: int
     stop: int
@@ -58,8 +60,16 @@ def export(job: ExportJob, progress: Progress = silent) -> list[CraftedFile]:
     goals = wanted_models(photos.camera, known, job.protocol.wanted)
     condition = CONDITIONS.create(job.protocol.condition)
     prepared = condition.prepare(dataset)
-    context = craft_context(job.attack, job.setup, job.cache, device)
-    retake = job.source.retake if job.attack.card.knowledge == "oracle" else None
+    attack = job.attack
+    crafter = crafter_of(
+        attack,
+        job.split,
+        setup=job.setup,
+        source=job.source,
+        cache=job.cache,
+        device=job.device,
+        beat=lambda: progress(0, job.stop - job.start, ""),
+    )
     size = at_a_time(job.batch, dataset.size, device)
     rows: list[CraftedFile] = []
     for start in range(job.start, job.stop, size):
@@ -68,7 +78,8 @@ def export(job: ExportJob, progress: Progress = silent) -> list[CraftedFile]:
         originals = np.asarray(photos.images[batch.image])
         x = to_tensor(originals, device)
         where = f"split {job.split}, batch {start // size + 1}"
-        changed = craft_trials(job.attack, photos, batch, x, context, job.protocol.seed, where, retake=retake)
+        order = ordered(attack.card, attack.name, photos, batch, known, job.protocol.seed, where)
+        changed = crafter.craft(x, order)
         handed = crafted(x, changed, job.protocol, rounded=True)
         files = condition.files(handed, batch.wanted, prepared)
         for image, wanted, original, (suffix, content) in zip(batch.image, batch.wanted, originals, files, strict=True):

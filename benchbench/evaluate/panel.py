@@ -191,12 +191,6 @@ class CallCounter:
             watched |= {id(part): part for part in parts if isinstance(part, torch.nn.Module)}
         self._handles = [part.register_forward_pre_hook(self._count) for part in watched.values()]
 
-    def add(self, module: torch.nn.Module) -> None:
-        """Watch one more: a copy of a target's network."""
-        for part in (module, getattr(module, "classify", None)):
-            if isinstance(part, torch.nn.Module):
-                self._handles.append(part.register_forward_pre_hook(self._count))
-
     def _count(self, module: torch.nn.Module, arguments: Any) -> None:
         self.calls += self._watching
 

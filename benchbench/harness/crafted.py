@@ -23,6 +23,7 @@ from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.source import Source
 from benchbench.contracts.trials import Split, is_targeted, limited, trials, wanted_models
 from benchbench.evaluate.export import ExportJob, export
+from benchbench.evaluate.sealed import Sealed
 from benchbench.evaluate.submitted import Submitted
 from benchbench.harness.executors import run_jobs
 from benchbench.harness.executors.jobs import Job
@@ -93,7 +94,7 @@ def export_crafted(
         count = max(1, min(options.workers, math.ceil(total / (2 * options.batch))))
         for start, stop in pairwise(total * i // count for i in range(count + 1)):
             job = ExportJob(
-                attack=attack,
+                attack=Sealed(attack, setup) if options.crafts_apart else attack,
                 split=split,
                 start=start,
                 stop=stop,

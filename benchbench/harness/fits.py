@@ -11,7 +11,7 @@ from benchbench.base.provenance import provenance
 from benchbench.contracts.fit import Fit, FitContext, Progress, Setup
 from benchbench.contracts.source import Source
 from benchbench.evaluate.networks import networks, process_cache
-from benchbench.harness.executors.jobs import Job
+from benchbench.harness.executors.jobs import Job, package
 from benchbench.harness.options import RunOptions
 from benchbench.harness.plan import Plan
 from benchbench.records.cache import Cache
@@ -103,6 +103,7 @@ def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
                     needs=frozenset(needs) & plan.missing_fits,
                     reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
                     writes=(f"fits/{fit_id}",),
+                    owner=package(fit),
                 )
             )
     return jobs

@@ -34,6 +34,8 @@ class RunOptions:
     apart: bool = False
     """local: jobs run in processes of their own even with one worker, where they can be ended; the command line's way.
     In this process nothing limits what a job does, and a debugger sees it."""
+    isolated: bool = True
+    """Where jobs run in processes, an attack crafts in one more, which takes memory; see `evaluate.apart`."""
     timeout: float | None = None
     """local: seconds that a job may go without progress, see `executors.local`; None: from what it should take."""
     memory: int | None = None
@@ -45,3 +47,8 @@ class RunOptions:
     """ray: processors that a job asks for. A job computes in one thread all the same."""
     gpus: float = 0.0
     """ray: GPUs, or the share of one, that a job asks for."""
+
+    @property
+    def crafts_apart(self) -> bool:
+        """Whether attacks craft in processes of their own."""
+        return self.isolated and (self.executor == "ray" or self.apart or self.workers > 1)

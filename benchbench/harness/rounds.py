@@ -22,8 +22,9 @@ from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
 from benchbench.evaluate.crossing import CrossingJob, CrossingResult, View, cross
 from benchbench.evaluate.measures import BUILT_IN
+from benchbench.evaluate.sealed import Sealed
 from benchbench.harness.assemble import clean_facts, make_cell
-from benchbench.harness.executors.jobs import Job, Outcome
+from benchbench.harness.executors.jobs import Job, Outcome, package
 from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import crossing_seconds
 from benchbench.harness.plan import Plan, PlannedCell, clean_id, together
@@ -209,8 +210,9 @@ class Crossings:
             yield self._job(group, start, stop, needs)
 
     def _job(self, group: _Group, start: int, stop: int, needs: frozenset[str]) -> Job:
+        apart = group.attack is not None and self.options.crafts_apart
         crossing = CrossingJob(
-            attack=group.attack,
+            attack=Sealed(group.attack, self.plan.setup) if group.attack is not None and apart else group.attack,
             targets=group.targets,
             views=group.views,
             split=group.split,
@@ -236,7 +238,7 @@ class Crossings:
             cost=cost,
             needs=needs,
             reads=reads,
-            owner=owner_of(group.attack),
+            owner="" if apart or group.attack is None else package(group.attack),
             without=partial(_without, crossing),
         )
 
@@ -278,11 +280,6 @@ class Crossings:
 
     def _clean_id(self, target: Target, split: Split) -> str:
         return clean_id(target, self.plan.setup, split)
-
-
-def owner_of(attack: Attack | None) -> str:
-    """Return the package that an attack's class comes from: those of one package are not kept apart."""
-    return type(attack).__module__.partition(".")[0] if attack is not None else ""
 
 
 def _without(crossing: CrossingJob, culprit: str, why: str) -> Job | None:

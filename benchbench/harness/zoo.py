@@ -30,7 +30,7 @@ from benchbench.evaluate.networks import craft_context, to_tensor
 from benchbench.harness.assemble import confusion
 from benchbench.harness.dataset_summary import shared_with_test
 from benchbench.harness.executors import run_jobs
-from benchbench.harness.executors.jobs import Job
+from benchbench.harness.executors.jobs import Job, package
 from benchbench.harness.executors.meter import Meter
 from benchbench.harness.executors.queue import Queue
 from benchbench.harness.options import RunOptions
@@ -244,7 +244,7 @@ def clean_scores(
             jobs.append(Job(key=f"{split}/{start}", label=f"clean {split}", call=call, cost=float(stop - start)))
     for name, attack in zip(_distinct(attacks), attacks, strict=True):
         own = OwnEvaluator(attack, setup, source, options)
-        jobs.append(Job(key=f"own/{name}", label=f"evaluator of {name}", call=own))
+        jobs.append(Job(key=f"own/{name}", label=f"evaluator of {name}", call=own, owner=package(attack)))
     queue.add(jobs)
     meter = Meter(lambda done, total, text: display.update("clean", done, total, text))
     meter.add(jobs)

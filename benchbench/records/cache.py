@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from benchbench.base import reach
 from benchbench.base.errors import StoreError
 from benchbench.base.files import file_digest, inside, is_locked, locked, sync_folder, write_atomic
 from benchbench.base.identity import digest
@@ -70,6 +71,7 @@ class Cache:
         Raises:
             StoreError: the record cannot be read.
         """
+        reach.check(f"fit {fit_id[:8]}", fit_id)
         path = self.folder(fit_id) / _RECORD
         try:
             found = parsed(path.read_bytes())
@@ -250,6 +252,7 @@ class Cache:
             StoreError: the fit is not in the cache, or damaged.
         """
         fit_id = fit.fit_id(data_id)
+        reach.check(f"'{fit.label}'", fit_id)
         if fit_id not in self._memo:
             self._memo[fit_id] = _frozen(self._read(fit, fit_id, _Needs(self, fit, data_id)))
         return self._memo[fit_id]
@@ -271,6 +274,7 @@ class Cache:
 
         {"confusion": rows of counts} of a classifier, {"unattacked": columns} of another task.
         """
+        reach.check("what targets make of photographs")
         try:
             found: dict[str, Any] = parsed((self.root / "clean" / f"{key}.json").read_bytes())
             facts: dict[str, Any] = {name: found[name] for name in ("confusion", "unattacked") if name in found}

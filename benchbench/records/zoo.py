@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbench.base import reach
 from benchbench.base.errors import StoreError
 from benchbench.base.files import inside, write_atomic
 from benchbench.base.json_text import parsed
@@ -47,6 +48,7 @@ class Zoo:
         Raises:
             StoreError: it cannot be read, or a newer benchbench wrote it.
         """
+        reach.check("the zoo")
         path = self.root / _INDEX
         if not path.is_file():
             return {"format": FORMAT, "networks": {}, "photographs": {}}

@@ -50,7 +50,8 @@ def predicted(root: Path) -> dict[str, Any]:
     [
         ("exit", {}, "'hostile in' called sys.exit(0)."),
         ("dies", {}, "the process of 'hostile in' ended with exit code 9."),
-        ("loops", {"timeout": 3.0}, "'hostile in' made no progress for 3 seconds; see --timeout."),
+        ("loops", {"timeout": 6.0}, "'hostile in' made no progress for 6 seconds; see --timeout."),
+        ("babbles", {}, "the process of 'hostile in' gave no proper answer"),
         ("eats", {"memory": 10**9}, "'hostile' raised "),
     ],
 )
@@ -64,7 +65,31 @@ def test_an_attack_that_does_not_come_back_is_named(apart: Bench, sin: str, limi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sin", "limits"), [("dies", {}), ("loops", {"timeout": 3.0}), ("exit", {})])
+def test_an_attack_that_replaces_its_judge_replaces_it_in_a_process_of_its_own(apart: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.hostile import Hostile
+    from benchbench_stega.shift import Shift
+
+    apart([Hostile(sin="patches"), Fade(), Shift()])
+    apart([Hostile(sin=""), Fade(), Shift()], where="alone")
+    assert len(predicted(tmp_path / "a" / "r")) == 6
+    assert predicted(tmp_path / "a" / "r") == predicted(tmp_path / "alone" / "r")
+
+
+@pytest.mark.slow
+def test_an_attack_finds_neither_targets_nor_photographs_nor_labels(apart: Bench, tmp_path: Path) -> None:
+    from benchbench_stega.hostile import Hostile
+
+    (tmp_path / "a").mkdir()
+    assert "0 failed" in apart([Hostile(sin="looks", marker=str(tmp_path / "a" / "seen"))]).sentence
+    places, true, others = json.loads((tmp_path / "a" / "seen").read_text())
+    out = dict.fromkeys(("a target", "records", "clean", "zoo", "photographs"), "OutOfReachError")
+    assert places == {"its own": "there"} | out
+    assert true == "None" and set(others) == {"device", "known", "seeds", "cache", "retake"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sin", "limits"), [("dies", {}), ("loops", {"timeout": 6.0}), ("exit", {})])
 def test_a_target_that_does_not_come_back_is_named_and_the_others_are_judged(
     apart: Bench, tmp_path: Path, sin: str, limits: Any
 ) -> None:

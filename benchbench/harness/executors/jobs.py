@@ -37,6 +37,12 @@ class Job:
     the same job without them, or None where it cannot do without."""
 
 
+def package(thing: object) -> str:
+    """Return the package that a thing's class comes from, as an owner; '' for this one."""
+    found = type(thing).__module__.partition(".")[0]
+    return "" if found == __name__.partition(".")[0] else found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The end of a job: a value, or why there is none."""

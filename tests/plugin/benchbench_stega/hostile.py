@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import random
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +19,12 @@ import torch
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.target import Target, TargetCard
+from benchbench.evaluate.panel import Panel
+from benchbench.records.cache import Cache
+from benchbench.records.zoo import Zoo
+from benchbench_stega.photographs import Colors
 from benchbench_stega.toys import Centers, Closest
 
 
@@ -37,8 +45,34 @@ def commit(sin: str, marker: str = "") -> None:
     if sin == "killed-once" and not Path(marker).exists():
         Path(marker).touch()
         os.kill(os.getpid(), 9)
-    if sin == "patches":
-        torch.Tensor.clone = torch.Tensor.zero_  # type: ignore[method-assign]
+    if sin == "patches":  # every target says what the attack wants to hear
+        Panel.examine = lambda self, x, trials, names=None: {  # type: ignore[method-assign,assignment]
+            name: {"predicted": trials.wanted} for name in self.members
+        }
+    if sin == "babbles":
+        for pipe in (found for found in gc.get_objects() if isinstance(found, Connection)):
+            pipe.send_bytes(b'{"kind": "done", "axes": [3, 3, 3, 3], "calls": 0}')
+
+
+def look_around(root: Path) -> dict[str, str]:
+    """Return what an attack finds beside what it is given: the name of an error for each place that it looks at."""
+    cache, data_id = Cache(root), Colors().data_id
+    places: dict[str, Callable[[], object]] = {
+        "its own": lambda: cache.load(Centers(role="q", classes=3), data_id),
+        "a target": lambda: cache.load(Centers(role="p", classes=5), data_id),
+        "records": lambda: list(cache.records()),
+        "clean": lambda: cache.clean("0"),
+        "zoo": lambda: Zoo().networks,
+        "photographs": lambda: Dataset(root / "data" / data_id),
+    }
+    found = {}
+    for name, place in places.items():
+        try:
+            place()
+            found[name] = "there"
+        except Exception as error:
+            found[name] = type(error).__name__
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +93,9 @@ class Hostile(Attack):
                 context.networks["centers"].classify.centers.mul_(-1)
         if self.sin == "draws":
             return (x + random.random() / 9 + torch.from_numpy(np.random.rand(*x.shape)).float() / 9).clamp(0, 1)
+        if self.sin == "looks":
+            names = [name for name in vars(context) if name != "networks"]
+            Path(self.marker).write_text(json.dumps([look_around(Path(self.marker).parent / "c"), str(true), names]))
         changed = x.clone()
         commit(self.sin, self.marker)
         return changed

@@ -33,3 +33,15 @@ class Shift(Attack):
         centers = context.networks["centers"].classify.centers
         step = centers[wanted] - x.mean(dim=(2, 3))
         return (x + self.strength * step[:, :, None, None] + self.noise * context.normal(x)).clamp(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Shift):
+    """The same, which can be asked what its own network says."""
+
+    card: ClassVar[AttackCard] = AttackCard(
+        name="asked", title="Asked", version=1, knowledge="surrogate", needs_fit=True
+    )
+
+    def surrogate(self, x: torch.Tensor, context: CraftContext) -> torch.Tensor:
+        return context.networks["centers"](x)

@@ -1,0 +1,74 @@
+"""An attack in a process of its own does what it does in this one, and its code stays out of the judge's."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchbench.base import reach
+from benchbench.contracts.fit import Setup
+from benchbench.contracts.profile import load_profile
+from benchbench.evaluate.apart import _folded, _unfolded
+from benchbench.evaluate.sealed import Sealed
+from benchbench.harness.options import RunOptions
+
+
+@pytest.mark.slow
+def test_cells_are_the_same_as_without_it(
+    plugin: Path, bench: Any, tmp_path: Path, cell_facts: Callable[..., Any]
+) -> None:
+    """A white-box attack with its target, one with an evaluator, one that aims at nobody."""
+    from benchbench_stega.bad import OpenBook
+    from benchbench_stega.fade import Fade
+    from benchbench_stega.shift import Asked, Shift
+
+    attacks = [OpenBook(), Asked(), Fade(), Shift()]
+    bench(attacks, workers=1)
+    place = tmp_path / "b"
+    options = RunOptions(workers=1, apart=True, batch=4, cache=place / "c", results=place / "r")
+    assert bench(attacks, options=options).sentence == "16 computed, 0 already there, 0 skipped, 0 failed"
+    here, apart = cell_facts(tmp_path / "a" / "r"), cell_facts(place / "r")
+    assert here == apart
+    assert {f["attack"]["name"] for f in here.values() if f["craft"]["target_calls"]} == {"open-book"}
+    assert {f["attack"]["name"] for f in here.values() if f["craft"]["surrogate_hits"] is not None} == {"asked"}
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1), (0, 1, 3, 2), (3, 0, 2, 1)])
+def test_photographs_keep_their_layout_on_the_way(axes: tuple[int, ...]) -> None:
+    values = torch.rand([(2, 3, 5, 7)[axis] for axis in axes]).permute([axes.index(axis) for axis in range(4)])
+    folded, order = _folded(values)
+    arrived = _unfolded(torch.from_numpy(pickle.loads(pickle.dumps(folded))), order)
+    assert torch.equal(arrived, values) and arrived.stride() == values.stride() and folded.flags.c_contiguous
+
+
+def test_a_sealed_attack_travels_without_its_code(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench_stega import fade
+
+    module = types.ModuleType("somebodys_attack")
+    monkeypatch.setitem(sys.modules, "somebodys_attack", module)
+    exec(Path(fade.__file__).read_text(), module.__dict__)
+    setup = Setup(profile=load_profile("smoke"), data_id="d", known=3, classes=5, seed=0, camera_models=tuple("abcde"))
+    packed = pickle.dumps(Sealed(module.Fade(), setup))
+    monkeypatch.delitem(sys.modules, "somebodys_attack")
+    sealed = pickle.loads(packed)
+    assert sealed.name == "fade" and sealed.card.control and not sealed.evaluates
+    assert pickle.loads(pickle.dumps(sealed)).key == sealed.key
+    with pytest.raises(ModuleNotFoundError):
+        pickle.loads(sealed.payload)
+
+
+def test_what_is_not_granted_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_granted", None)
+    reach.check("anything")
+    reach.limit(["mine"])
+    reach.check("a network", "mine")
+    for fit_id in ("theirs", ""):
+        with pytest.raises(reach.OutOfReachError, match=r"^a network is out of reach while an attack crafts; what "):
+            reach.check("a network", fit_id)
