@@ -119,8 +119,11 @@ def test_a_resumed_build_uses_no_shard_of_other_photographs(root: Path, tmp_path
     [
         ("path,camera_model,device\n001.jpg,OLYMPUS OPTICAL CO.,LTD C40Z,0\n", "4 fields in line 2, and its header 3"),
         ("path,camera_model,device\n001.jpg,a\0b,0\n", "NUL byte in line 2"),
-        ('path,camera_model,device\n001.jpg,"a,0\n002.jpg,b,1\n', "is not a CSV file: unexpected end of data"),
-        ('path,camera_model,device\n001.jpg,"a,0\n002.jpg,b",1\n', "a quote that does not close before line 3"),
+        (
+            'path,camera_model,device\n001.jpg,a,0\n002.jpg,"b,1\n003.jpg,b,2\n',
+            "has a quote in line 3 that does not close there",
+        ),
+        ('path,camera_model,device\n001.jpg,"a,0\n002.jpg,b",1\n', "a quote in line 2 that does not close there"),
         ("path;camera_model;device\n", "no column 'path'.* It has 'path;camera_model;device'"),
         ("file,model,device\n", "no column 'path'.* It has 'file', 'model', 'device'"),
         ("path,path,camera_model,device\n", "the column 'path' twice"),
@@ -400,6 +403,9 @@ def test_a_folder_that_a_run_cannot_use_says_so(tmp_path: Path) -> None:
     one = dresden(tmp_path / "q", {"Kodak_M1063": 1}, each=3)
     text = " ".join(str(f) for f in check(one, 32).findings if f.kind == "split")
     assert "by device leaves roles q, test without photographs" in text
+    three = dresden(tmp_path / "r", {"Kodak_M1063": 3, "Agfa_X": 3}, each=1)
+    text = " ".join(str(f) for f in check(three, 32).findings if f.kind == "split")
+    assert "leaves role q without photographs" in text and "an unknown one three). What would help: --rule" in text
 
 
 def test_by_photograph_every_role_is_filled_and_the_warning_stands(tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def why_not(listing: Listing, where: str, scenes: bool) -> str:
     open_to_it = ("scene", "photograph") if scenes else ("photograph",)
     helps = [f"--rule {rule}" for rule in open_to_it if rule != listing.rule]
     helps.append("a manifest.csv with the columns role and known")
-    few = "" if listing.rule != "device" else f" {' '.join(listing.notes[:3])}"
+    few = "".join(f" {note}" for note in listing.notes[:3])
     return (
         f"the split of '{where}' by {listing.rule} leaves {plural} {', '.join(empty)} without photographs "
         f"({RULES[listing.rule]}).{few} What would help: {'; '.join(helps)}."

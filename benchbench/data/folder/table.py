@@ -27,8 +27,10 @@ def read_table(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
         raise DataError(f"'{file}' is not a CSV file in UTF-8 (NUL byte in line {line}).")
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     header: list[str] = []
+    before = 0  # lines that are read and whole: a quote that does not close may run on to the end of the file
     try:
         for row in reader:
+            begins, before = before + 1, reader.line_num
             if not header:
                 header = [name.strip().lower() for name in row]
                 _check_header(file, row, header, needed, optional)
@@ -38,10 +40,12 @@ def read_table(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
                     'write a field that holds a comma in quotes: "OLYMPUS OPTICAL CO.,LTD C40Z".'
                 )
             elif any("\n" in field for field in row):
-                raise DataError(f"'{file}' has a quote that does not close before line {reader.line_num}.")
+                raise DataError(f"'{file}' has a quote in line {begins} that does not close there.")
             elif any(field.strip() for field in row):
                 yield reader.line_num, {k: v.strip() for k, v in zip(header, row, strict=False)}
     except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise DataError(f"'{file}' has a quote in line {before + 1} that does not close there.") from None
         raise DataError(f"'{file}' is not a CSV file: {error}, line {reader.line_num}.") from None
     if not header:
         raise DataError(f"'{file}' is empty; columns are {', '.join(needed)}.")
