@@ -22,8 +22,8 @@ from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import CganRecipe, GeneratorShape
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
+from benchbench.learn.course import Course, descend
 from benchbench.learn.image_to_image import FirstLayer, ImageToImage, PatchCritic, frozen
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, Term, total
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
@@ -91,20 +91,15 @@ class Game:
         if self.adversarial is not None:
             with autocast(device, self.recipe.precision):
                 loss = self.adversarial.critic_loss(x, label, wrong, changed.detach(), wanted)  # equation 2
-            self._descend("critic", loss)
+            descend(self.optimizers["critic"], loss)
             if self.critic.constrained is not None:
                 self.critic.constrained.project_()
         made = Generated(x, changed.float(), wanted)
         with autocast(device, self.recipe.precision):
             loss = total(self.terms, made)  # equation 5
-        self._descend("generator", loss)
+        found = descend(self.optimizers["generator"], loss)
         self.pixel.adapt(x, made.changed.detach())
-        return loss.detach()
-
-    def _descend(self, player: str, loss: Tensor) -> None:
-        self.optimizers[player].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[player].step()
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,23 +158,15 @@ class GeneratorFit(Fit):
         source = PatchSource(stacks, photos.camera, train, self.patch, context.device)
         evaluator = make_evaluator({k: v for k, v in context.needs.items() if k != "remosaiced"}).to(context.device)
         game = self.game(source, evaluator)
-        steps = max(1, recipe.patches_per_epoch // recipe.batch)
-        state = Loop(
-            modules={"generator": game.generator, "critic": game.critic, "losses": game.pixel},
-            optimizers=game.optimizers,
-            schedules={
-                k: make_schedule(o, recipe.schedule, [g["lr"] for g in o.param_groups], steps * recipe.epochs)
-                for k, o in game.optimizers.items()
-            },
+        state = Course.of(recipe).play(
+            context,
+            {"generator": game.generator, "critic": game.critic, "losses": game.pixel},
+            game.optimizers,
+            game.step,
+            lambda: self.score(game, evaluator, validation, context),
+            self.seed,
             keep="generator",
-            step=game.step,
-            score=lambda: self.score(game, evaluator, validation, context),
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=recipe.validate_every,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        )
         kept = self.load(state, {}, {}).to(context.device)
         say_if_missed(self.label, self.measure(kept, evaluator, validation, context), self.psnr)
         return state

@@ -16,7 +16,7 @@ from benchbench.contracts.attack import CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.profile import Precision
 from benchbench.contracts.section import Section
-from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.course import Course, descend
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.synthesis.fits import Pictures, synthetic_pictures
@@ -118,7 +118,6 @@ class PainterFit(Fit):
         held = np.linspace(0, len(rows) - 1, min(recipe.validation_images, len(rows))).astype(int)
         network, stop = self.build().to(device), Stop().to(device)
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas)
-        steps = max(1, recipe.steps // EPOCHS)
 
         def step(generator: torch.Generator) -> Tensor:
             x = source.sample(recipe.batch, generator)[0][0]
@@ -128,11 +127,7 @@ class PainterFit(Fit):
                 changed = network(x)
                 said = surrogate(changed)
             log_probability = torch.log_softmax(said.float(), dim=1)[:, self.model]
-            loss = self.loss(x, changed.float(), log_probability)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
+            return descend(optimizer, self.loss(x, changed.float(), log_probability))
 
         def score() -> tuple[float]:
             psnr, success = self.measure(network, surrogate, pictures, held, device)
@@ -140,19 +135,9 @@ class PainterFit(Fit):
             stop.reached.fill_(self.goal(psnr))
             return (0.0,)
 
-        return Loop(
-            modules={"network": network, "stop": stop},
-            optimizers={"adam": optimizer},
-            schedules={"adam": make_schedule(optimizer, recipe.schedule, [recipe.learning_rate], steps * EPOCHS)},
-            keep="network",
-            step=step,
-            score=score,
-            epochs=EPOCHS,
-            steps_per_epoch=steps,
-            validate_every=1,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        modules = {"network": network, "stop": stop}
+        course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision)
+        return course.play(context, modules, {"adam": optimizer}, step, score, self.seed)
 
     def measure(
         self, network: nn.Module, surrogate: nn.Module, pictures: Pictures, rows: np.ndarray, device: torch.device

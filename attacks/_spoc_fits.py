@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.profile import Precision
 from benchbench.contracts.section import Section
-from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.course import Course, descend
 from benchbench.learn.losses import FeatureMatching, Generated, Pixel, Term, total
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
@@ -122,7 +122,6 @@ class EmbedderFit(Fit):
         held_out = PatchSource([images], labels, rest, side, device)
         network = Embedder(recipe.channels).to(device)
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
-        steps = max(1, recipe.steps // EPOCHS)
 
         def embedded(source: PatchSource, generator: torch.Generator) -> tuple[Tensor, Tensor]:
             models = torch.randperm(len(source.classes), generator=generator)[: recipe.models]
@@ -132,12 +131,8 @@ class EmbedderFit(Fit):
                 found = network(x * 2 - 1)
             return found.float(), label
 
-        def step(generator: torch.Generator) -> Tensor:
-            loss = triplet_loss(*embedded(source, generator))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
+        def loss(generator: torch.Generator) -> Tensor:
+            return triplet_loss(*embedded(source, generator))
 
         def score() -> tuple[float]:
             generator = torch.Generator().manual_seed(0)
@@ -145,19 +140,8 @@ class EmbedderFit(Fit):
                 found = [told_apart(*embedded(held_out, generator)) for _ in range(8)]
             return (sum(found) / len(found),)
 
-        state = Loop(
-            modules={"network": network},
-            optimizers={"adam": optimizer},
-            schedules={"adam": make_schedule(optimizer, recipe.schedule, [recipe.learning_rate], steps * EPOCHS)},
-            keep="network",
-            step=step,
-            score=score,
-            epochs=EPOCHS,
-            steps_per_epoch=steps,
-            validate_every=1,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision)
+        state = course.train(context, network, optimizer, loss, score, self.seed)
         context.facts["triplets_right"] = context.facts["score"][0]
         return state
 
@@ -239,16 +223,10 @@ class SpocGeneratorFit(Fit):
         generator, critic = SpocGenerator(recipe.shape).to(device), SpocCritic(recipe.shape).to(device)
         pixel = Pixel(self.pixel_weight, self.psnr).to(device)
         terms = self.terms(context, real, critic, pixel)
-        optimizers: dict[str, torch.optim.Optimizer] = {
+        optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)
             for name, player in (("generator", generator), ("critic", critic))
         }
-
-        def descend(player: str, loss: Tensor) -> Tensor:
-            optimizers[player].zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizers[player].step()
-            return loss.detach()
 
         def step(rng: torch.Generator) -> Tensor:
             z = real.sample(recipe.batch, rng)[0][0] * 2 - 1
@@ -258,11 +236,11 @@ class SpocGeneratorFit(Fit):
             if self.adversarial_weight:
                 with autocast(device, recipe.precision):
                     loss = critic_loss(critic(z), critic(x), critic(changed.detach()))
-                descend("critic", loss)
+                descend(optimizers["critic"], loss)
             made = Generated(x, changed, torch.full((len(x),), self.model, device=device), z)
             with autocast(device, recipe.precision):
                 loss = total(terms, made)
-            found = descend("generator", loss)
+            found = descend(optimizers["generator"], loss)
             pixel.adapt(x, made.changed.detach())
             return found
 
@@ -272,23 +250,9 @@ class SpocGeneratorFit(Fit):
             context.facts["pixel_weight"] = float(pixel.weight)
             return (0.0,)  # the last: the attacker has no classifier that could say which is the best
 
-        steps = max(1, recipe.steps // EPOCHS)
-        state = Loop(
-            modules={"generator": generator, "critic": critic, "losses": pixel},
-            optimizers=optimizers,
-            schedules={
-                n: make_schedule(o, recipe.schedule, [recipe.learning_rate], steps * EPOCHS)
-                for n, o in optimizers.items()
-            },
-            keep="generator",
-            step=step,
-            score=score,
-            epochs=EPOCHS,
-            steps_per_epoch=steps,
-            validate_every=1,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        modules = {"generator": generator, "critic": critic, "losses": pixel}
+        course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision)
+        state = course.play(context, modules, optimizers, step, score, self.seed, keep="generator")
         say_if_missed(self.label, float(context.facts["psnr_held_out"]), self.psnr)
         return state
 

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.profile import DilatedShape, ErasingRecipe
+from benchbench.learn.course import Course
 from benchbench.learn.dilated import DilatedDense, frozen_dilated
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 
@@ -104,7 +104,6 @@ class DenoiserFit(Fit):
         network = DilatedDense(self.shape).to(device)
         network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
-        steps = max(1, recipe.patches_per_epoch // recipe.batch)
 
         def error(patches: PatchSource, generator: torch.Generator) -> Tensor:
             noisy, clean = patches.sample(recipe.batch, generator)[0]
@@ -112,33 +111,12 @@ class DenoiserFit(Fit):
                 found = network(noisy.contiguous(memory_format=torch.channels_last))
             return F.l1_loss(found.float(), clean) * 255
 
-        def step(generator: torch.Generator) -> Tensor:
-            loss = error(source, generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
-
         def score() -> tuple[float]:
             generator = torch.Generator().manual_seed(0)
             with torch.inference_mode():
                 return (-float(torch.stack([error(held_out, generator) for _ in range(8)]).mean()),)
 
-        return Loop(
-            modules={"network": network},
-            optimizers={"adam": optimizer},
-            schedules={
-                "adam": make_schedule(optimizer, recipe.schedule, [recipe.learning_rate], steps * recipe.epochs)
-            },
-            keep="network",
-            step=step,
-            score=score,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=recipe.validate_every,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        return Course.of(recipe).train(context, network, optimizer, lambda rng: error(source, rng), score, self.seed)
 
     def load(
         self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]

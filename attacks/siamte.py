@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.profile import DilatedShape, ErasingRecipe
+from benchbench.learn.course import Course
 from benchbench.learn.dilated import DilatedDense, frozen_dilated
 from benchbench.learn.features import PooledFeatures
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import ClassifierFit, parts
@@ -115,7 +115,6 @@ class EraserFit(Fit):
         network.to(memory_format=torch.channels_last)
         size = min(self.group, len(source.classes))
         groups = max(1, recipe.batch // size)
-        steps = max(1, recipe.patches_per_epoch // (groups * size))
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
 
         def loss_of(patches: PatchSource, generator: torch.Generator) -> Tensor:
@@ -130,34 +129,14 @@ class EraserFit(Fit):
                     x.reshape(shape), erased.float().reshape(shape), labels.view(shape[:2]), classify, embed
                 )
 
-        def step(generator: torch.Generator) -> Tensor:
-            loss = loss_of(source, generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
-
         def score() -> tuple[float]:
             generator = torch.Generator().manual_seed(0)
             with torch.no_grad():
                 losses = [loss_of(held_out, generator) for _ in range(HELD_OUT)]
             return (-float(torch.stack(losses).mean()),)
 
-        state = Loop(
-            modules={"network": network},
-            optimizers={"adam": optimizer},
-            schedules={
-                "adam": make_schedule(optimizer, recipe.schedule, [recipe.learning_rate], steps * recipe.epochs)
-            },
-            keep="network",
-            step=step,
-            score=score,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=recipe.validate_every,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        course = Course.of(recipe, batch=groups * size)
+        state = course.train(context, network, optimizer, lambda rng: loss_of(source, rng), score, self.seed)
         self._note(self.load(state, {}, {}).to(device), classify, validation, context)
         return state
 

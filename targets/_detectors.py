@@ -15,8 +15,8 @@ from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.profile import Recipe
 from benchbench.contracts.section import Section
 from benchbench.learn.classifier import Classifier
+from benchbench.learn.course import Course
 from benchbench.learn.folding import fold_batch_norm
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
@@ -93,31 +93,18 @@ class DetectorFit(Fit):
         network = self.build().to(device)
         layout = memory_format(network)
         network.to(memory_format=layout)
-        steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.SGD(
             parameter_groups(network, recipe), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
-        )
-        schedule = make_schedule(
-            optimizer,
-            recipe.schedule,
-            [g["lr"] for g in optimizer.param_groups],
-            steps * recipe.epochs,
-            tuple(m * steps for m in recipe.milestones),
-            recipe.gamma,
         )
         half = max(1, recipe.batch // 2)
         labels = torch.tensor([0] * half + [1] * half, device=device)
 
-        def step(generator: torch.Generator) -> Tensor:
+        def loss(generator: torch.Generator) -> Tensor:
             batch = torch.cat([source.sample(half, generator)[0][0] for source in (real, synthetic)])
             with autocast(device, recipe.precision):
                 features = network.preprocessor(batch).contiguous(memory_format=layout)
                 logits = network.classify(features)
-            loss = F.cross_entropy(logits.float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
+            return F.cross_entropy(logits.float(), labels)
 
         def score() -> tuple[float, float]:
             whole = CentralCrop(network, side)
@@ -128,19 +115,7 @@ class DetectorFit(Fit):
             context.facts["accuracies"] = [round(right, 4) for right, _ in found]
             return sum(right for right, _ in found) / 2, -sum(loss for _, loss in found)
 
-        return Loop(
-            modules={"network": network},
-            optimizers={"sgd": optimizer},
-            schedules={"sgd": schedule},
-            keep="network",
-            step=step,
-            score=score,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=recipe.validate_every,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        return Course.of(recipe).train(context, network, optimizer, loss, score, self.seed)
 
     @staticmethod
     def _right(

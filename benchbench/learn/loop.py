@@ -17,10 +17,12 @@ from benchbench.contracts.fit import FitContext
 from benchbench.contracts.profile import Precision
 from benchbench.learn.precision import precision_used
 
+Schedule = Literal["constant", "step", "one-cycle"]
+
 
 def make_schedule(
     optimizer: torch.optim.Optimizer,
-    kind: Literal["constant", "step", "one-cycle"],
+    kind: Schedule,
     learning_rates: list[float],
     steps: int,
     milestones: tuple[int, ...] = (),

@@ -15,8 +15,8 @@ from benchbench.base.identity import since
 from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.profile import GeneratorShape, ResidualRecipe
 from benchbench.learn.arrays import Role
+from benchbench.learn.course import Course
 from benchbench.learn.image_to_image import ImageToImage, frozen
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
@@ -67,7 +67,6 @@ class ResidualNetworkFit(Fit):
         network = ImageToImage(self.shape, planes=0, bounded=False).to(device)
         layout = memory_format(network)
         network.to(memory_format=layout)
-        steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.Adam(
             network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
@@ -79,12 +78,8 @@ class ResidualNetworkFit(Fit):
             # gradient, would outweigh it.
             return F.mse_loss(predicted.float() * 127.5, patches[1] * 127.5)
 
-        def step(generator: torch.Generator) -> Tensor:
-            loss = error(source.sample(recipe.batch, generator)[0])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return loss.detach()
+        def loss(generator: torch.Generator) -> Tensor:
+            return error(source.sample(recipe.batch, generator)[0])
 
         def score() -> tuple[float]:
             generator = torch.Generator().manual_seed(0)
@@ -92,21 +87,7 @@ class ResidualNetworkFit(Fit):
                 losses = [error(held_out.sample(64, generator)[0]) for _ in range(4)]
             return (-float(torch.stack(losses).mean()),)
 
-        return Loop(
-            modules={"network": network},
-            optimizers={"adam": optimizer},
-            schedules={
-                "adam": make_schedule(optimizer, recipe.schedule, [recipe.learning_rate], steps * recipe.epochs)
-            },
-            keep="network",
-            step=step,
-            score=score,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=1,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        return Course.of(recipe).train(context, network, optimizer, loss, score, self.seed)
 
     def load(
         self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]

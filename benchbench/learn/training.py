@@ -21,8 +21,8 @@ from benchbench.contracts.section import Section
 from benchbench.forensics import ConstrainedConv
 from benchbench.learn.arrays import Role, WholeImages
 from benchbench.learn.classifier import Classifier
+from benchbench.learn.course import Course
 from benchbench.learn.folding import fold_batch_norm
-from benchbench.learn.loop import Loop, make_schedule
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
@@ -148,7 +148,6 @@ class ClassifierFit(Fit):
         network = self.build().to(device)
         layout = memory_format(network)
         network.to(memory_format=layout)
-        steps = max(1, recipe.patches_per_epoch // recipe.batch)
         optimizer = torch.optim.SGD(
             parameter_groups(network, recipe),
             lr=recipe.learning_rate,
@@ -156,46 +155,23 @@ class ClassifierFit(Fit):
             nesterov=True,
             fused=True,
         )
-        schedule = make_schedule(
-            optimizer,
-            recipe.schedule,
-            [g["lr"] for g in optimizer.param_groups],
-            steps * recipe.epochs,
-            tuple(m * steps for m in recipe.milestones),
-            recipe.gamma,
-        )
 
-        def step(generator: torch.Generator) -> Tensor:
+        def loss(generator: torch.Generator) -> Tensor:
             batch, labels = source.sample(recipe.batch, generator)
             with autocast(device, recipe.precision):
                 features = self.inputs(network, batch).contiguous(memory_format=layout)
                 logits = network.classify(features)
-            loss = F.cross_entropy(logits.float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            return F.cross_entropy(logits.float(), labels)
+
+        def project() -> None:
             for module in network.modules():
                 if isinstance(module, ConstrainedConv):
                     module.project_()
-            return loss.detach()
 
         def score() -> tuple[float, float]:
             return self.validate(network, stacks, photos.camera, validation, device)
 
-        loop = Loop(
-            modules={"network": network},
-            optimizers={"sgd": optimizer},
-            schedules={"sgd": schedule},
-            keep="network",
-            step=step,
-            score=score,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validate_every=recipe.validate_every,
-            precision=recipe.precision,
-            seed=self.seed,
-        )
-        return loop.run(context)
+        return Course.of(recipe).train(context, network, optimizer, loss, score, self.seed, after=project)
 
     def validate(
         self, network: Classifier, stacks: list[np.ndarray], labels: np.ndarray, index: np.ndarray, device: torch.device

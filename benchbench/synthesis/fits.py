@@ -24,7 +24,7 @@ from benchbench.contracts.section import Section
 from benchbench.data.virtual.drawn import drawn_cameras
 from benchbench.data.virtual.recipe import RENDERING
 from benchbench.data.virtual.renderings import photographs_by, rendering
-from benchbench.learn.loop import Loop, make_schedule
+from benchbench.learn.course import Course, descend
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.synthesis.simulator import (
@@ -97,44 +97,29 @@ class SimulatorFit(Fit):
         source = PatchSource([pictures], labels, np.arange(count), min(recipe.patch, size), device)
         network = Simulator(self.up, recipe.channels, recipe.blocks).to(device)
         critic = patch_gan(recipe.critic_channels).to(device)
-        optimizers: dict[str, torch.optim.Optimizer] = {
+        optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)
             for name, player in (("network", network), ("critic", critic))
         }
-
-        def descend(player: str, loss: Tensor) -> Tensor:
-            optimizers[player].zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizers[player].step()
-            return loss.detach()
 
         def step(generator: torch.Generator) -> Tensor:
             x = source.sample(recipe.batch, generator)[0][0] * 2 - 1
             with autocast(device, recipe.precision):
                 made = network(x)
                 loss = critic_loss(critic, x, made.detach())
-            descend("critic", loss)
+            descend(optimizers["critic"], loss)
             critic.requires_grad_(False)
             with autocast(device, recipe.precision):
                 loss = generator_loss(critic, x, made, recipe.pixel_weight)
-            found = descend("network", loss)
+            found = descend(optimizers["network"], loss)
             critic.requires_grad_(True)
             return found
 
-        steps = max(1, recipe.steps // EPOCHS)
-        return Loop(
-            modules={"network": network, "critic": critic},
-            optimizers=optimizers,
-            schedules={n: make_schedule(o, "constant", [], steps * EPOCHS) for n, o in optimizers.items()},
-            keep="network",
-            step=step,
-            score=lambda: (0.0,),  # the last: nothing says which generator is the best one
-            epochs=EPOCHS,
-            steps_per_epoch=steps,
-            validate_every=EPOCHS,
-            precision=recipe.precision,
-            seed=self.seed,
-        ).run(context)
+        def score() -> tuple[float]:
+            return (0.0,)  # the last: nothing says which generator is the best one
+
+        course = Course.cut(recipe.steps, EPOCHS, "constant", recipe.precision, validate_every=EPOCHS)
+        return course.play(context, {"network": network, "critic": critic}, optimizers, step, score, self.seed)
 
     def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Simulator:
         """Return the simulator: (N, 3, H, W) in [-1, 1] to the like."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchbench.contracts.fit import FitContext
 from benchbench.contracts.profile import Recipe, load_profile
 from benchbench.forensics import ConstrainedConv
-from benchbench.learn import training
+from benchbench.learn import course
 from benchbench.learn.loop import Loop
 from benchbench.learn.patches import dih4
 from benchbench.learn.training import ClassifierFit, parameter_groups
@@ -65,7 +65,7 @@ def test_steps_are_those_of_the_plainest_training(
     monkeypatch: pytest.MonkeyPatch, backbone: str, preprocessor: str
 ) -> None:
     """In float64 losses and weights agree to 1e-10, so that what is faster is no other training."""
-    monkeypatch.setattr(training, "Loop", SameLoop)
+    monkeypatch.setattr(course, "Loop", SameLoop)
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # steps raise bfloat16; here there is none
     torch.set_default_dtype(torch.float64)
     try:
