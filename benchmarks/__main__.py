@@ -23,7 +23,18 @@ from benchbench.base.provenance import commit, device_name, processor
 
 from .report import Options, Report, summary
 
-STAGES = ("signal_processing", "reading", "scoring", "training", "steps", "memory", "growth", "isolation", "cluster")
+STAGES = (
+    "signal_processing",
+    "reading",
+    "scoring",
+    "training",
+    "steps",
+    "memory",
+    "growth",
+    "many_cells",
+    "isolation",
+    "cluster",
+)
 ON_GPU = ("scoring", "training")
 
 

@@ -33,8 +33,14 @@ def plain(value: Any) -> Any:
         BenchError: a path where nothing lies.
         IdentityError: for a value that has no canonical text (an array, a function, NaN).
     """
-    if type(value) in _PLAIN:  # nearly everything in a cell is a count
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    # What JSON itself makes comes first: records of results are nothing else, and there are many of them.
+    if kind is list or kind is tuple:
+        return value if _PLAIN.issuperset(map(type, value)) else [plain(v) for v in value]
+    if kind is dict:
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, type):
         raise IdentityError(f"the class {value.__name__} has no canonical JSON; a number, text or list is expected.")
     if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):

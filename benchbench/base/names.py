@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from benchbench.base.errors import BenchError
 
@@ -20,6 +21,11 @@ def fault(name: object, *, slashes: bool = False) -> str:
     """
     if not isinstance(name, str):
         return f"is a {type(name).__name__}; text is expected"
+    return _fault(str(name), slashes)
+
+
+@lru_cache(maxsize=4096)
+def _fault(name: str, slashes: bool) -> str:
     if not name.strip():
         return "is empty"
     if len(name) > LONGEST:

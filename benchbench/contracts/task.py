@@ -84,7 +84,7 @@ class Contributions:
     """The values if every trial succeeded, for a rate in [0, 1]; None for a mean without such a bound."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Metric:
     """A number of a cell. Its functions are pure, and return None where `undefined` says why."""
 

@@ -48,31 +48,43 @@ def _scenes_of(parts: tuple[tuple[bytes | None, int], ...]) -> tuple[Labels, ...
 
 
 def sums(values: Values, cluster: Labels) -> Values:
-    """Return the sum of each cluster, for clusters numbered from 0."""
-    found: Values = np.bincount(cluster, weights=values)
-    return found
+    """Return the sum of each cluster, for clusters numbered from 0: (..., photographs) to (..., clusters)."""
+    if values.ndim == 1:
+        one: Values = np.bincount(cluster, weights=values)
+        return one
+    count, rows = int(np.max(cluster)) + 1, values.reshape(-1, values.shape[-1])
+    places = np.arange(len(rows))[:, None] * count + cluster
+    found: Values = np.bincount(places.ravel(), weights=rows.ravel(), minlength=len(rows) * count)
+    return found.reshape(*values.shape[:-1], count)
 
 
-def variance(values: Values, stratum: Labels) -> tuple[float, int]:
+def variance(values: Values, stratum: Labels) -> tuple[Values, int]:
     """Return the variance of the sum of independent photographs, and its degrees of freedom.
 
     A class with one photograph has no spread of its own; then all are taken for one class.
+
+    Args:
+        values: (..., photographs), each row a sum; the variances have the shape of what stands before the last axis.
+        stratum: (photographs,), the class of each.
     """
-    strata = [values[place] for place in _places(stratum.tobytes())]
-    strata = [values] if any(len(s) < 2 for s in strata) else strata
-    sizes = {len(s) for s in strata}
+    strata = [values[..., place] for place in _places(stratum.tobytes())]
+    strata = [values] if any(s.shape[-1] < 2 for s in strata) else strata
+    sizes = {s.shape[-1] for s in strata}
+    total: Values = np.zeros(values.shape[:-1])
     if len(sizes) == 1:  # the usual case: one call for all classes
         n = sizes.pop()
         if n < 2:
-            return 0.0, 0
-        total = 0.0
-        for spread in np.var(np.stack(strata), axis=1, ddof=1):
-            total += n * float(spread)
+            return total, 0
+        spreads = np.var(np.stack(strata, axis=-2), axis=-1, ddof=1)
+        for k in range(len(strata)):
+            total = total + n * spreads[..., k]
         return total, (n - 1) * len(strata)
-    return sum(len(s) * float(np.var(s, ddof=1)) for s in strata), sum(len(s) - 1 for s in strata)
+    for s in strata:
+        total = total + s.shape[-1] * np.var(s, axis=-1, ddof=1)
+    return total, sum(s.shape[-1] - 1 for s in strata)
 
 
-def clustered_variance(values: Values, stratum: Labels, cluster: Labels) -> tuple[float, int]:
+def clustered_variance(values: Values, stratum: Labels, cluster: Labels) -> tuple[Values, int]:
     """Return the variance of the sum of clusters of photographs, and its degrees of freedom.
 
     Classes that no scene joins add up. Of those that some do, G clusters and N photographs of H classes, the sum of
@@ -81,13 +93,14 @@ def clustered_variance(values: Values, stratum: Labels, cluster: Labels) -> tupl
     uncertain (Carter, Schnepel and Steigerwald 2017). Without clusters it is `variance`.
 
     Args:
+        values: (..., photographs), see `variance`.
         stratum: class of each photograph; those of another split are others.
         cluster: number of its scene.
     """
     design = _design(stratum.astype(np.int64).tobytes(), cluster.astype(np.int64).tobytes())
-    apart = values - (np.bincount(design.stratum, weights=values) / np.bincount(design.stratum))[design.stratum]
-    squares = sums(apart, design.cluster) ** 2
-    return float(np.sum(squares * design.factor)), design.freedom
+    means = sums(values, design.stratum) / np.bincount(design.stratum)
+    squares = sums(values - means[..., design.stratum], design.cluster) ** 2
+    return np.asarray(np.sum(squares * design.factor, axis=-1)), design.freedom
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,14 @@ photograph is a cluster of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from benchbench.contracts.task import Metric
 from benchbench.metrics import clusters
@@ -32,9 +30,12 @@ if TYPE_CHECKING:
 Rate = Literal["tsr", "usr"]
 RATES: dict[Rate, Metric] = {"tsr": TSR, "usr": USR}
 Values = NDArray[np.float64]
+Number = float | Values
 LEVEL = 0.95
 PRIOR = 2
 """Clusters' worth of belief that the trials of one cluster all agree."""
+AT_ONCE = 4_000_000
+"""Numbers of one array, so that many cells do not take more memory."""
 FEW = 8
 """Clusters whose own spread begins to count for more than that belief."""
 
@@ -62,11 +63,11 @@ class Sample:
     stratum: NDArray[np.int64]
     """True class of each photograph."""
     values: Values
-    """Their sum is the rate."""
+    """(photographs,); their sum is the rate. Or (rates, photographs): several rates of the same photographs at once."""
     full: Values
-    """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell."""
-    trials: int
-    """Outcomes that the values sum up; of a mean over targets, those of all."""
+    """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell. Shaped as `values`."""
+    trials: int | NDArray[np.int64]
+    """Outcomes that the values sum up; of a mean over targets, those of all. One number, or one a rate."""
     scene: NDArray[np.int64] | None = None
     """Scene of each photograph, -1 where unknown, the same in all splits of a data set; None: not recorded."""
 
@@ -102,28 +103,32 @@ def _sample(cell: Cell, metric: Metric) -> Sample | None:
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
     """Return the weighted sum of samples, one sample a split."""
-    found: dict[tuple[str, str], Sample] = {}
+    found: dict[tuple[str, str], list[tuple[float, Sample]]] = {}
     for weight, part in parts:
-        old = found.get(part.key)
-        values, full, trials = weight * part.values, weight * part.full, part.trials
-        if old is not None:
-            values, full, trials = values + old.values, full + old.full, trials + old.trials
-        # Another record of the same photographs may be older, and not name scenes.
-        scene = part.scene if old is None or old.scene is None else old.scene
-        found[part.key] = Sample(part.key, part.stratum, values, full, trials, scene)
-    return [found[key] for key in sorted(found)]
+        found.setdefault(part.key, []).append((weight, part))
+    return [_combined(found[key]) for key in sorted(found)]
+
+
+def _combined(parts: Sequence[tuple[float, Sample]]) -> Sample:
+    """Return the weighted sum of samples of the same photographs, added in their order."""
+    weights = np.array([weight for weight, _ in parts])[:, None]
+    values, full = (weights * np.stack([getattr(s, of) for _, s in parts]) for of in ("values", "full"))
+    # Another record of the same photographs may be older, and not name scenes.
+    named = next((s for _, s in parts if s.scene is not None), parts[0][1])
+    trials = int(sum(s.trials for _, s in parts))
+    return replace(named, values=values.sum(axis=0), full=full.sum(axis=0), trials=trials)
 
 
 @cache
 def normal_quantile(level: float) -> float:
     """Return how many standard deviations a two-sided interval of this level goes to either side."""
-    return float(norm.ppf((1 + level) / 2))
+    return float(ndtri((1 + level) / 2))
 
 
 @cache
 def student_quantile(level: float, freedom: int) -> float:
     """Return the same for a standard deviation that is itself estimated, with so many degrees of freedom."""
-    return float(student.ppf((1 + level) / 2, freedom))
+    return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArray[np.int64], ...] | None]]:
@@ -134,25 +139,36 @@ def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArr
     return [(mine, clusters.scenes_of([(s.scene, len(s.values)) for s in mine])) for mine in found.values()]
 
 
-def _by_cluster(samples: Sequence[Sample]) -> tuple[Values, Values]:
-    """Return `values` and `full` of all samples, added up by cluster: one number a scene, or a photograph."""
-    values, full = [np.zeros(0)], [np.zeros(0)]
+def _by_cluster(samples: Sequence[Sample], of: str = "values") -> Values:
+    """Return `values`, or `full`, of all samples, added up by cluster: one number a scene, or a photograph."""
+    found = []
     for mine, cluster in _clusters(samples):
-        parts = [np.concatenate([s.values for s in mine]), np.concatenate([s.full for s in mine])]
-        if cluster is not None:
-            parts = [clusters.sums(part, np.concatenate(cluster)) for part in parts]
-        values.append(parts[0])
-        full.append(parts[1])
-    return np.concatenate(values), np.concatenate(full)
+        part = np.concatenate([getattr(s, of) for s in mine], -1)
+        found.append(part if cluster is None else clusters.sums(part, np.concatenate(cluster)))
+    return found[0] if len(found) == 1 else np.concatenate(found, -1)
 
 
-def variance(samples: Sequence[Sample]) -> tuple[float, int]:
-    """Return the variance of the sum of all values, and its degrees of freedom.
+def totals(samples: Sequence[Sample], exact: bool = True) -> Values:
+    """Return the sum of all values, for each rate.
+
+    Args:
+        exact: add up without rounding, so that no order of the values shows; slower.
+    """
+    values = np.concatenate([s.values for s in samples], -1)
+    if not exact:
+        return values.sum(axis=-1)
+    rows = values.reshape(-1, values.shape[-1]).tolist()
+    return np.array([math.fsum(row) for row in rows]).reshape(values.shape[:-1])
+
+
+def variance(samples: Sequence[Sample]) -> tuple[Values, int]:
+    """Return the variance of the sum of all values, for each rate, and its degrees of freedom.
 
     Photographs of one true class are alike, those of different classes are not compared. A class with one photograph
     has no spread of its own; then the split is taken as one class.
     """
-    total, freedom = 0.0, 0
+    total: Values = np.zeros(())
+    freedom = 0
     for mine, cluster in _clusters(samples):
         if cluster is None:
             parts = [clusters.variance(s.values, s.stratum) for s in mine]
@@ -160,51 +176,69 @@ def variance(samples: Sequence[Sample]) -> tuple[float, int]:
             # Classes of different splits are different ones, also where their numbers are not.
             shift = 1 + max(int(np.max(s.stratum)) for s in mine)
             strata = np.concatenate([s.stratum + k * shift for k, s in enumerate(mine)])
-            values = np.concatenate([s.values for s in mine])
+            values = np.concatenate([s.values for s in mine], -1)
             parts = [clusters.clustered_variance(values, strata, np.concatenate(cluster))]
         for spread, degrees in parts:
-            total += spread
+            total = total + spread
             freedom += degrees
     return total, freedom
 
 
-def _leaning(spread: float, belief: float, seen: int) -> float:
+def _leaning(spread: Values, belief: Values, seen: NDArray[np.int64]) -> Values:
     """Return a variance that leans to `belief`, where that is larger, if few photographs were seen to tell it."""
-    weight = PRIOR * min(1.0, FEW / max(seen, 1)) ** 2
-    return (seen * spread + weight * max(spread, belief)) / (seen + weight)
+    weight: Values = PRIOR * np.minimum(1.0, FEW / np.maximum(seen, 1)) ** 2
+    found: Values = (seen * spread + weight * np.maximum(spread, belief)) / (seen + weight)
+    return found
 
 
-def wilson(p: float, n: float, z: float) -> tuple[float, float]:
-    """Return Wilson's score interval of a share `p` of `n` independent trials (Wilson 1927)."""
+def wilson(p: Number, n: Number, z: float) -> tuple[Values, Values]:
+    """Return Wilson's score interval of a share `p` of `n` independent trials (Wilson 1927); numbers, or arrays."""
     center = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, center - half), min(1.0, center + half)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return np.maximum(0.0, center - half), np.minimum(1.0, center + half)
 
 
 def rate_interval(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
-    """Return the rate that the samples add up to, with its interval; None with fewer than two clusters.
+    """Return the rate that the samples add up to, with its interval; None with fewer than two clusters."""
+    found = [float(v) for v in rate_intervals(samples, level)] if samples else [math.nan]
+    return None if math.isnan(found[-1]) else Estimate(*found)
 
-    Where all photographs say 0, or all 1, a cluster counts as one independent trial.
+
+def rate_intervals(
+    samples: Sequence[Sample], level: float = LEVEL, exact: bool = True
+) -> tuple[Values, Values, Values]:
+    """Return the rates that the samples add up to and the ends of their intervals, which are NaN where there is none.
+
+    There is none with fewer than two clusters. Where all photographs say 0, or all 1, a cluster counts as one
+    independent trial.
+
+    Args:
+        samples: one a split, each of all rates.
+        exact: see `totals`.
     """
-    values, full = _by_cluster(samples)
-    if len(values) < 2:
-        return None
-    value = min(1.0, max(0.0, math.fsum(v for s in samples for v in s.values)))
-    spread, freedom = variance(samples)
-    z = normal_quantile(level)
-    if min(value, 1 - value) < 1e-12:
-        return Estimate(value, *wilson(round(value), len(values), z))
-    if freedom < 1:
-        return None
-    independent = float(sum(s.trials for s in samples))
-    if spread > 0:
-        # With a handful of clusters off 0 or 1 their correlation cannot be told; lean to one trial a cluster.
-        off = int(np.sum(values > 0 if value <= 0.5 else values < full - 1e-12))
-        spread = _leaning(spread, value * (1 - value) / len(values), off)
-        # Few clusters: the variance is itself uncertain, as Student's t allows for.
-        ratio = z / student_quantile(level, freedom)
-        independent = min(independent, value * (1 - value) / spread * ratio**2)
-    return Estimate(value, *wilson(value, independent, z))
+    values = _by_cluster(samples)
+    count = values.shape[-1]
+    value = np.clip(totals(samples, exact), 0.0, 1.0)
+    independent = np.full(value.shape, math.nan)
+    if count > 1:
+        spread, freedom = variance(samples)
+        certain = np.minimum(value, 1 - value) < 1e-12
+        if freedom > 0:
+            # With a handful of clusters off 0 or 1 their correlation cannot be told; lean to one trial a cluster.
+            failed = values < _by_cluster(samples, "full") - 1e-12
+            off = np.where(value[..., None] <= 0.5, values > 0, failed).sum(axis=-1)
+            leaning = _leaning(spread, value * (1 - value) / count, off)
+            # Few clusters: the variance is itself uncertain, as Student's t allows for.
+            ratio = normal_quantile(level) / student_quantile(level, freedom)
+            trials = np.broadcast_to(np.sum([s.trials for s in samples], axis=0), value.shape).astype(np.float64)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                worth = value * (1 - value) / leaning * ratio**2
+            independent = np.where(spread > 0, np.minimum(trials, worth), trials)
+        independent = np.where(certain, float(count), independent)
+        share = np.where(certain, np.round(value), value)
+    else:
+        share = value
+    return value, *wilson(share, independent, normal_quantile(level))
 
 
 def metric_interval(cells: Iterable[Cell | None], metric: Metric, level: float = LEVEL) -> Estimate | None:
@@ -225,11 +259,68 @@ def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) ->
 
     Cells of one split share their photographs: the mean of many targets is not more certain than the photographs allow.
     """
-    parts = [contributions(cell, rate) if cell is not None else None for cell in cells]
+    mine = list(cells)
+    if len(mine) == 1 and mine[0] is not None and level == LEVEL:
+        return _rate_of(mine[0], rate)
+    parts = [contributions(cell, rate) if cell is not None else None for cell in mine]
     whole = [part for part in parts if part is not None]
     if not whole or len(whole) < len(parts):
         return None
     return rate_interval(combine((1 / len(whole), part) for part in whole), level)
+
+
+def _rate_of(cell: Cell, rate: Rate) -> Estimate | None:
+    if ("interval", rate) not in cell.derived:
+        prepare([cell])
+    found: Estimate | None = cell.derived["interval", rate]
+    return found
+
+
+def mean_rates(means: Sequence[Sequence[Cell | None]], rate: Rate) -> list[Estimate | None]:
+    """Return what `mean_rate` gives for each of several means, in less time."""
+    found: list[list[Sample]] = []
+    for cells in means:
+        parts = [contributions(cell, rate) if cell is not None else None for cell in cells]
+        whole = [part for part in parts if part is not None]
+        missing = not whole or len(whole) < len(parts)
+        found.append([] if missing else combine((1 / len(whole), part) for part in whole))
+    return each_interval(found)
+
+
+def prepare(cells: Iterable[Cell]) -> None:
+    """Compute the intervals of many cells at once, so that `mean_rate` of each has it ready."""
+    mine = list(cells)
+    for rate in RATES:
+        parts = [contributions(cell, rate) for cell in mine]
+        for cell, found in zip(mine, each_interval([[p] if p is not None else [] for p in parts]), strict=True):
+            cell.derived["interval", rate] = found
+
+
+def each_interval(rates: Sequence[Sequence[Sample]]) -> list[Estimate | None]:
+    """Return what `rate_interval` gives for each rate; those of the same photographs are computed together."""
+    alike: dict[Any, list[int]] = {}
+    for k, mine in enumerate(rates):
+        if mine:
+            scenes = (None if s.scene is None else s.scene.tobytes() for s in mine)
+            alike.setdefault((tuple((s.key, len(s.values)) for s in mine), *scenes), []).append(k)
+    found: list[Estimate | None] = [None] * len(rates)
+    for places in alike.values():
+        step = max(1, AT_ONCE // sum(len(s.values) for s in rates[places[0]]))
+        for some in (places[k : k + step] for k in range(0, len(places), step)):
+            numbers = np.stack(rate_intervals(stacked([rates[k] for k in some])), -1)
+            for k, (value, low, high) in zip(some, numbers.tolist(), strict=True):
+                found[k] = None if math.isnan(high) else Estimate(value, low, high)
+    return found
+
+
+def stacked(rates: Sequence[Sequence[Sample]]) -> list[Sample]:
+    """Return several rates of the same photographs as one sample a split: values (rates, photographs)."""
+    found = []
+    for mine in zip(*rates, strict=True):
+        named = next((s for s in mine if s.scene is not None), mine[0])
+        values, full = np.array([s.values for s in mine]), np.array([s.full for s in mine])
+        found.append(replace(named, values=values, full=full, trials=np.array([s.trials for s in mine])))
+    return found
 
 
 def difference(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
@@ -259,32 +350,44 @@ def contrast(parts: Iterable[tuple[float, Sample]], level: float = LEVEL) -> Est
 def weighted_sum(parts: Sequence[tuple[float, Sample]]) -> tuple[float, float, int] | None:
     """Return a weighted sum of rates, its variance and the degrees of freedom of that; None with too few clusters."""
     samples = combine(parts)
+    means: dict[float, list[Sample]] = {}
+    for weight, part in parts:
+        means.setdefault(weight, []).append(part)
+    # The variance that the sum would have if no two clusters or rates were alike. Rates that come with the same
+    # weight are of one mean, over targets or splits, and count as that.
+    belief: Values = np.zeros(())
+    for weight, mine in means.items():
+        belief = belief + unlike(mine, weight)
+    found = sum_of(samples, belief) if samples else None
+    return (float(found[0]), float(found[1]), found[2]) if found is not None else None
+
+
+def sum_of(samples: Sequence[Sample], belief: Values) -> tuple[Values, Values, int] | None:
+    """Return sums of rates, their variances and the degrees of freedom of these; None with too few clusters.
+
+    Args:
+        samples: one a split, each of all sums.
+        belief: the variance of each sum, see `unlike`.
+    """
     spread, freedom = variance(samples)
     if freedom < 1:
         return None
     # With a handful of clusters that differ their variance cannot be told: near 0 or 1 it comes out far too small,
     # or as none. Lean to rates that are independent, of one trial a cluster, each a trial away from its end.
-    off = int(np.sum(np.abs(_by_cluster(samples)[0]) > 1e-12))
-    spread = _leaning(spread, _independent(parts), off)
-    return math.fsum(v for s in samples for v in s.values), spread, freedom
+    off = (np.abs(_by_cluster(samples)) > 1e-12).sum(axis=-1)
+    return totals(samples, spread.ndim == 0), _leaning(spread, belief, off), freedom
 
 
-def _independent(parts: Sequence[tuple[float, Sample]]) -> float:
-    """Return the variance that a weighted sum of rates would have if no two clusters or rates were alike.
-
-    Rates that come with the same weight are of one mean, over targets or splits, and count as that.
-    """
-    means: dict[float, list[Sample]] = {}
-    for weight, part in parts:
-        means.setdefault(weight, []).append(part)
-    total = 0.0
-    for weight, mine in means.items():
-        full = math.fsum(v for s in mine for v in s.full)
-        seen = len(_by_cluster(list({s.key: s for s in mine}.values()))[0])
-        share = math.fsum(v for s in mine for v in s.values) / full if full > 0 else 0.0
-        share = (min(1.0, max(0.0, share)) * seen + 1) / (seen + 2)
-        total += (weight * full) ** 2 * share * (1 - share) / (seen + 2)
-    return total
+def unlike(samples: Sequence[Sample], weight: float = 1.0) -> Values:
+    """Return the variance that weighted means of rates would have if no two clusters were alike, one for each rate."""
+    exact = samples[0].values.ndim == 1
+    full = totals([replace(s, values=s.full) for s in samples], exact)
+    seen = _by_cluster(list({s.key: s for s in samples}.values())).shape[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(full > 0, totals(samples, exact) / full, 0.0)
+    share = (np.clip(share, 0.0, 1.0) * seen + 1) / (seen + 2)
+    found: Values = (weight * full) ** 2 * share * (1 - share) / (seen + 2)
+    return found
 
 
 def ratio(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
@@ -304,33 +407,3 @@ def ratio(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVE
     if value <= 0:
         return Estimate(value, 0.0, half)
     return Estimate(value, value * math.exp(-half / value), value * math.exp(half / value))
-
-
-def ranks(
-    samples: Sequence[Sequence[Sample] | None],
-    level: float = LEVEL,
-    outranks: Callable[[int, int], bool] = lambda winner, loser: True,
-) -> list[int | None]:
-    """Return the rank of each attack: 1 and the number of those that are better by more than chance explains.
-
-    All pairs are compared, so that one of them would differ by chance: p values are Holm's (1979), and the chance that
-    equal attacks do not all rank first is 1 - level at most. Attacks that no comparison separates share a rank; None
-    has none. `outranks` says whether the place of the one that is better may cost the other a rank.
-    """
-    pairs: list[tuple[float, int, int]] = []
-    for i, j in combinations([k for k, one in enumerate(samples) if one is not None], 2):
-        first, second = samples[i] or (), samples[j] or ()
-        if [s.key for s in first] != [s.key for s in second]:
-            continue
-        found = weighted_sum([*((1.0, s) for s in first), *((-1.0, s) for s in second)])
-        if found is not None:
-            value, spread, freedom = found
-            p = 2 * float(student.sf(abs(value) / math.sqrt(spread), freedom)) if spread > 0 else 1.0
-            pairs.append((p, i, j) if value > 0 else (p, j, i))
-    better: list[set[int]] = [set() for _ in samples]
-    for k, (p, winner, loser) in enumerate(sorted(pairs)):
-        if p > (1 - level) / (len(pairs) - k):
-            break
-        if outranks(winner, loser):
-            better[loser].add(winner)
-    return [None if one is None else 1 + len(better[k]) for k, one in enumerate(samples)]

@@ -40,9 +40,10 @@ def population_mean(samples: Sequence[Sample], level: float = LEVEL) -> Estimate
         return None
     each = np.mean([found for _, found in sorted(by_split.items())], axis=0)
     mean = combine((1 / len(samples), one) for one in samples)
-    spread, freedom = variance(mean)
+    spreads, freedom = variance(mean)
     if freedom < 1:
         return None
+    spread = float(spreads)
     between = float(np.var(each, ddof=1)) / len(each)
     total = spread + between
     value = math.fsum(v for s in mean for v in s.values)
@@ -73,9 +74,9 @@ def population_contrast(parts: Sequence[tuple[float, str, Sample]], level: float
         return None
     effects = np.array([weight * math.fsum(one.values) for weight, _, one in parts])
     between, others = clusters.clustered_variance(effects, of_mean, of_target)
-    total = spread + between
+    total = spread + float(between)
     if total == 0:
         return Estimate(value, value, value)
-    few = max(1, math.floor(total**2 / (spread**2 / freedom + between**2 / others)))
+    few = max(1, math.floor(total**2 / (spread**2 / freedom + float(between) ** 2 / others)))
     half = student_quantile(level, few) * math.sqrt(total)
     return Estimate(value, value - half, value + half)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,11 +102,21 @@ def _weighed(
     """Return the share of hits averaged over classes, a number a photograph; None where a class has no trial."""
     if not hit.size:
         return None
-    count = np.bincount(classes, minlength=max(needed) + 1)
+    found = _weights(judged.photograph.tobytes(), classes.tobytes(), tuple(needed))
+    return Contributions(judged.sums(found[0] * hit), found[1]) if found is not None else None
+
+
+@lru_cache(maxsize=64)
+def _weights(
+    photograph: bytes, classes: bytes, needed: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the weight of each trial, and their sum for each photograph: the same for all targets of a craft."""
+    image, wanted = np.frombuffer(photograph, np.int64), np.frombuffer(classes, np.int64)
+    count = np.bincount(wanted, minlength=max(needed) + 1)
     if any(count[c] == 0 for c in needed):
         return None
-    weight = 1 / (len(needed) * count[classes])
-    return Contributions(judged.sums(weight * hit), judged.sums(weight))
+    weight = 1 / (len(needed) * count[wanted])
+    return weight, np.bincount(image, weights=weight)
 
 
 TSR = Metric(
@@ -208,7 +219,9 @@ def _kept(cell: Cell, metric: Metric) -> float | None:
     if cell.target.task != CLASSIFICATION:
         return None
     if ("value", metric) not in cell.derived:
-        cell.derived["value", metric] = metric.value(cell.judged)
+        # Both come of the same counts.
+        cell.derived["value", TSR] = success(cell.counts)
+        cell.derived["value", USR] = untargeted_success(cell.counts, cell.split.classes)
     found: float | None = cell.derived["value", metric]
     return found
 
@@ -217,7 +230,10 @@ def clean_accuracy(cell: Cell) -> float | None:
     """Return the target's accuracy on the split's unattacked photographs, or None where it lacks their classes."""
     if cell.target.task != CLASSIFICATION:
         return None
-    return accuracy(np.asarray(cell.target.clean, dtype=np.int64), cell.split.classes)
+    if "clean" not in cell.derived:
+        cell.derived["clean"] = accuracy(np.asarray(cell.target.clean, dtype=np.int64), cell.split.classes)
+    found: float | None = cell.derived["clean"]
+    return found
 
 
 METRICS: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ recorded once for all targets; the cell holds what its target made of each trial
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -88,6 +88,11 @@ class TargetPart(Part):
     unattacked: dict[str, tuple[float | None, ...]] = {}
     """Other tasks: their columns on the unattacked test photographs of this split, one trial a photograph."""
 
+    @cached_property
+    def key(self) -> tuple[str, str]:
+        """Name, and parameters as canonical JSON."""
+        return self.name, canonical_json(self.params)
+
 
 class SplitPart(Part):
     """Which test photographs were attacked."""
@@ -123,6 +128,11 @@ class TrialsPart(Part):
     """Number of the photograph, in the order of `SplitPart.true`."""
     wanted: tuple[int, ...]
     """Wanted class. What an attack that is not targeted makes of a photograph stands here for each wrong class."""
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Both as arrays."""
+        return np.array(self.photograph, np.int64), np.array(self.wanted, np.int64)
 
 
 class MeasurePart(Part):
@@ -167,6 +177,11 @@ class Craft(Part):
     protocol: dict[str, Any]
     craft: CraftPart
 
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """Where what follows from a craft may be kept, so that it is found once for all its cells."""
+        return {}
+
 
 class Cell(Part):
     """One attack, one target, one split."""
@@ -193,14 +208,19 @@ class Cell(Part):
         return {}
 
     @cached_property
+    def protocol_json(self) -> str:
+        """The protocol as canonical JSON."""
+        return canonical_json(self.protocol)
+
+    @cached_property
     def judged(self) -> Judged:
         """Trials and outcomes as metrics see them."""
-        image = np.array(self.craft.trials.photograph, np.int64)
+        image, wanted = self.craft.trials.arrays
         return Judged(
             photograph=image,
-            true=np.array(self.split.true, np.int64)[image],
-            wanted=np.array(self.craft.trials.wanted, np.int64),
-            outcomes={n: np.array([np.nan if v is None else v for v in found]) for n, found in self.outcomes.items()},
+            true=self.split.stratum[image],
+            wanted=wanted,
+            outcomes={name: _array(found) for name, found in self.outcomes.items()},
             known=self.dataset.known,
             classes=self.target.classes,
             true_classes=self.split.classes,
@@ -215,6 +235,12 @@ class Cell(Part):
 def tabulate(judged: Judged) -> NDArray[np.int64]:
     """Return counts[true][wanted][predicted]: true in the order of `true_classes`, wanted 0 to known - 1."""
     table = np.zeros((len(judged.true_classes), judged.known, judged.classes), np.int64)
+    if not len(judged.true):
+        return table
     rows = np.searchsorted(np.array(judged.true_classes, np.int64), judged.true)
-    np.add.at(table, (rows, judged.wanted, judged.outcomes["predicted"].astype(np.int64)), 1)
-    return table
+    places = np.ravel_multi_index((rows, judged.wanted, judged.outcomes["predicted"].astype(np.int64)), table.shape)
+    return np.bincount(places, minlength=table.size).reshape(table.shape).astype(np.int64, copy=False)
+
+
+def _array(found: Sequence[int | float | None]) -> NDArray[Any]:
+    return np.array([np.nan if v is None else v for v in found] if None in found else found)

@@ -14,7 +14,7 @@ from benchbench.base.errors import BenchError
 from benchbench.base.names import fault
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.scenario import NO_CAMERA
-from benchbench.records.cell import CLASSIFICATION, Cell
+from benchbench.records.cell import CLASSIFICATION, Cell, Craft
 
 MOST_MODELS = 10_000
 """Camera models of a data set, and classes of a target."""
@@ -25,57 +25,73 @@ LARGEST = 1e30
 """No measure and no outcome is larger; sums of larger ones would overflow."""
 
 
-def contradiction(cell: Cell) -> str:
-    """Return the first thing that a cell says and cannot be so, as the end of a sentence; '' for a sound one."""
-    return next(_contradictions(cell), "")
+def contradiction(cell: Cell, craft: Craft | None = None) -> str:
+    """Return the first thing that a cell says and cannot be so, as the end of a sentence; '' for a sound one.
+
+    Args:
+        craft: what the cell has of its craft, where many cells have it: it is looked through once for all of them.
+    """
+    if craft is None:
+        craft = Craft.model_construct(**{name: getattr(cell, name) for name in Craft.model_fields})
+    if "contradiction" not in craft.derived:
+        craft.derived["contradiction"] = next(_of_craft(craft), "")
+    return craft.derived["contradiction"] or next(_of_cell(cell), "")
 
 
-def _contradictions(cell: Cell) -> Iterator[str]:
-    yield from _names(cell)
-    yield from _sizes(cell)
-    yield from _trials(cell)
-    yield from _measures(cell)
-    yield from _clean(cell)
+def _of_craft(craft: Craft) -> Iterator[str]:
+    yield from _names(craft)
+    yield from _sizes(craft)
+    yield from _trials(craft)
+    yield from _measures(craft)
     try:
-        known = {k: v for k, v in cell.protocol.items() if k in _PROTOCOL}
+        known = {k: v for k, v in craft.protocol.items() if k in _PROTOCOL}
         Protocol(**known)
     except (BenchError, TypeError) as error:
         yield f"its protocol cannot be: {str(error).rstrip('.')}"
+
+
+def _of_cell(cell: Cell) -> Iterator[str]:
+    yield from _target(cell)
+    yield from _outcomes(cell)
+    yield from _clean(cell)
     seconds = cell.provenance.get("seconds", 0.0)
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LARGEST:
         yield f"it took {seconds!r} seconds"
 
 
-def _names(cell: Cell) -> Iterator[str]:
-    attack, target = cell.attack, cell.target
-    plain = [("profile", cell.profile), ("data set", cell.dataset.name), ("split", cell.split.name)]
-    plain += [("attack", attack.name), ("task", target.task)]
-    plain += [("camera model", model) for model in cell.dataset.camera_models]
-    for kind, name in plain:
-        if why := fault(name):
-            yield f"its name of the {kind} {why}"
-    for kind, text in (
-        ("target", target.name),
-        ("title", attack.title),
-        ("backbone", target.backbone or "-"),
-        ("preprocessor", target.preprocessor or "-"),
-        *(("measure", name) for name in cell.craft.measures),
-        *(("parameter", name) for name in attack.params),
-    ):
-        if why := fault(text, slashes=True):
-            yield f"its name of the {kind} {why}"
+def _names(craft: Craft) -> Iterator[str]:
+    attack = craft.attack
+    plain = [("profile", craft.profile), ("data set", craft.dataset.name), ("split", craft.split.name)]
+    plain += [("attack", attack.name)]
+    plain += [("camera model", model) for model in craft.dataset.camera_models]
+    slashed = [("title", attack.title)]
+    slashed += [("measure", name) for name in craft.craft.measures] + [("parameter", name) for name in attack.params]
+    yield from _faults(plain, slashed)
 
 
-def _sizes(cell: Cell) -> Iterator[str]:
-    dataset, split, models = cell.dataset, cell.split, len(cell.dataset.camera_models)
+def _target(cell: Cell) -> Iterator[str]:
+    target = cell.target
+    parts = [("target", target.name), ("backbone", target.backbone or "-")]
+    yield from _faults([("task", target.task)], [*parts, ("preprocessor", target.preprocessor or "-")])
+    if not 1 <= target.classes <= MOST_MODELS:
+        yield f"a target of {target.classes} classes"
+    if len(cell.split.classes) * cell.dataset.known * target.classes > MOST_COUNTS:
+        yield "a table of its counts would not fit"
+
+
+def _faults(plain: Iterable[tuple[str, str]], slashed: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for names, slashes in ((plain, False), (slashed, True)):
+        for kind, name in names:
+            if why := fault(name, slashes=slashes):
+                yield f"its name of the {kind} {why}"
+
+
+def _sizes(craft: Craft) -> Iterator[str]:
+    dataset, split, models = craft.dataset, craft.split, len(craft.dataset.camera_models)
     if not 1 <= dataset.known <= models <= MOST_MODELS:
         yield f"{dataset.known} of {models} camera models are known"
-    if not 1 <= cell.target.classes <= MOST_MODELS:
-        yield f"a target of {cell.target.classes} classes"
     if list(split.classes) != sorted(set(split.classes)) or any(not NO_CAMERA <= c < models for c in split.classes):
         yield "classes of the split are not camera models, each once"
-    if len(split.classes) * dataset.known * cell.target.classes > MOST_COUNTS:
-        yield "a table of its counts would not fit"
     if split.scene and len(split.scene) != len(split.true):
         yield "its scenes are not of its photographs"
     if not all(-1 <= scene < 2**31 for scene in split.scene):
@@ -84,26 +100,31 @@ def _sizes(cell: Cell) -> Iterator[str]:
         yield f"{split.images} photographs, and {len(split.true)} true classes"
 
 
-def _trials(cell: Cell) -> Iterator[str]:
-    trials, outcomes = cell.craft.trials, cell.outcomes
-    count = len(trials.photograph)
-    if len(trials.wanted) != count or any(len(column) != count for column in outcomes.values()):
+def _trials(craft: Craft) -> Iterator[str]:
+    trials = craft.craft.trials
+    if len(trials.wanted) != len(trials.photograph):
         yield "its outcomes are not of its trials"
-    if not _within(trials.photograph, len(cell.split.true)) or not _within(trials.wanted, cell.dataset.known):
+    if not _within(trials.photograph, len(craft.split.true)) or not _within(trials.wanted, craft.dataset.known):
         yield "its trials are of photographs or models that it does not have"
+
+
+def _outcomes(cell: Cell) -> Iterator[str]:
+    outcomes = cell.outcomes
+    if any(len(column) != len(cell.craft.trials.photograph) for column in outcomes.values()):
+        yield "its outcomes are not of its trials"
     if cell.target.task != CLASSIFICATION:
         if not outcomes:
             yield "it has no outcomes"
         if any(not _number(v) for column in outcomes.values() for v in column):
             yield "an outcome is no number of a size that can be"
-    elif set(outcomes) != {"predicted"} or not all(isinstance(p, int) for p in outcomes["predicted"]):
+    elif set(outcomes) != {"predicted"} or not set(map(type, outcomes["predicted"])) <= {int}:
         yield "its outcomes are not classes"
-    elif not _within(outcomes["predicted"], cell.target.classes):
+    elif not _within(set(outcomes["predicted"]), cell.target.classes):
         yield "its outcomes are of classes that its target does not have"
 
 
-def _measures(cell: Cell) -> Iterator[str]:
-    craft, known, count = cell.craft, cell.dataset.known, len(cell.craft.trials.photograph)
+def _measures(whole: Craft) -> Iterator[str]:
+    craft, known, count = whole.craft, whole.dataset.known, len(whole.craft.trials.photograph)
     if not {"psnr", "l1"} <= set(craft.measures):
         yield "it has no PSNR or no L1"
     for name, found in craft.measures.items():
@@ -126,7 +147,7 @@ def _clean(cell: Cell) -> Iterator[str]:
         shape = [len(row) for row in target.clean]
         if shape != [target.classes] * len(split.classes):
             yield "its clean confusion matrix is not one of its classes"
-        if not all(_within(row, MOST_COUNTS) for row in target.clean):
+        if not _within({n for row in target.clean for n in row}, MOST_COUNTS):
             yield "its clean confusion matrix holds counts that cannot be"
     elif not all(_number(v) for column in target.unattacked.values() for v in column):
         yield "an outcome of unattacked photographs is no number of a size that can be"

@@ -27,19 +27,27 @@ APART = "photographs"
 _REMEDY = "Restore it, or delete it and 'bench run' computes it again."
 
 
-def identify(cell: Cell) -> tuple[str, str]:
-    """Return (craft_id, cell_id) as they follow from what the record says."""
+def identify(cell: Cell, craft: Craft | None = None) -> tuple[str, str]:
+    """Return (craft_id, cell_id) as they follow from what the record says.
+
+    Args:
+        craft: what the cell has of its craft, where many cells have it: its id is computed once, unless a target is a
+            part of it.
+    """
     attack, target = cell.attack, cell.target
     target_spec = {"name": target.name, "version": target.version, "params": target.params}
-    craft = craft_id(
-        {"name": attack.name, "version": attack.version, "params": attack.params},
-        attack.fits,
-        cell.dataset.data_id,
-        split_identity(cell.split.name, cell.split.fits),
-        cell.protocol,
-        {"spec": target_spec, "fits": target.fits} if attack.knowledge == "white-box" else None,
-    )
-    return craft, cell_id(craft, target_spec, target.fits, target.task)
+    kept = craft.derived if craft is not None and attack.knowledge != "white-box" else {}
+    if "craft_id" not in kept:
+        kept["craft_id"] = craft_id(
+            {"name": attack.name, "version": attack.version, "params": attack.params},
+            attack.fits,
+            cell.dataset.data_id,
+            split_identity(cell.split.name, cell.split.fits),
+            cell.protocol,
+            {"spec": target_spec, "fits": target.fits} if attack.knowledge == "white-box" else None,
+        )
+    crafted: str = kept["craft_id"]
+    return crafted, cell_id(crafted, target_spec, target.fits, target.task)
 
 
 def craft_record(cell: Cell) -> dict[str, Any]:
@@ -123,18 +131,21 @@ class Reader:
             cell = Cell.model_validate({"cell_id": body["cell_id"], **own, **shared})
         except (ValidationError, KeyError) as error:
             raise StoreError(f"{where} is not a cell: {_first(error)}. {_REMEDY}") from error
-        return checked(cell, where)
+        return checked(cell, where, craft)
 
 
-def checked(cell: Cell, where: str) -> Cell:
+def checked(cell: Cell, where: str, craft: Craft | None = None) -> Cell:
     """Return a cell whose ids follow from its record and whose outcomes are of its trials.
+
+    Args:
+        craft: see `identify`.
 
     Raises:
         StoreError: they do not.
     """
-    if identify(cell) != (cell.craft.craft_id, cell.cell_id):
+    if identify(cell, craft) != (cell.craft.craft_id, cell.cell_id):
         raise StoreError(f"{where} was changed after it was written: its record gives another cell_id. {_REMEDY}")
-    if wrong := contradiction(cell):
+    if wrong := contradiction(cell, craft):
         raise StoreError(f"{where} contradicts itself: {wrong}. {_REMEDY}")
     return cell
 

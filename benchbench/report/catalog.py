@@ -102,8 +102,8 @@ def build(
     """
     theirs = number in owners() and owners()[number].shows_filters(number)
     if not (baselines or theirs) and number not in ("distortion", "gates", "erasing", "claims"):
-        group = group.without_baselines()
-        alike = [other.without_baselines() for other in alike]
+        group = group.without_baselines
+        alike = [other.without_baselines for other in alike]
     made = _build(number, group, published, summary, alike)
     if summary is not None and summary.warning and summary.data_id == group.data_id:
         made = replace(made, caption=(*made.caption, summary.warning))
@@ -131,13 +131,26 @@ def _build(number: str, group: Group, published: bool, summary: DatasetSummary |
     if number == "gates":
         return gates_table(group, summary)
     if number == "conditions":
-        return conditions_table(alike or [group])
+        family = tuple(alike) or (group,)
+        kept = family[0].derived  # the same table for all of them
+        if kept.get("conditions", ((), None))[0] != [id(one) for one in family]:
+            kept["conditions"] = [id(one) for one in family], conditions_table(family)
+        made: Table = kept["conditions"][1]
+        return made
     return other_table(group, show_published=published)
+
+
+def claims_of(group: Group) -> list[Table]:
+    """Return the claims of each paper that makes some."""
+    if "claims" not in group.derived:
+        group.derived["claims"] = [table for paper in papers() if (table := paper.claims(group)) is not None]
+    found: list[Table] = group.derived["claims"]
+    return found
 
 
 def _claims(group: Group) -> Table:
     """Return the claims of all papers that make some, one after another."""
-    found = [table for paper in papers() if (table := paper.claims(group)) is not None]
+    found = claims_of(group)
     if not found:
         raise UnknownNameError("no paper that is installed here makes a claim.")
     # A paper may say nothing of what others have columns for, such as targets like these.

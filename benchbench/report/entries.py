@@ -44,8 +44,20 @@ def interval(cells: Sequence[Cell | None], rate: intervals.Rate) -> tuple[float,
     return (found.low, found.high) if found is not None else None
 
 
-def with_mean(entries: Sequence[Entry], pair: bool, cells: Sequence[Cell | None] = ()) -> Entry:
-    """Return the mean of a row's entries; missing as soon as one of them is missing."""
+def with_means(rows: Sequence[tuple[Sequence[Entry], Sequence[Cell | None]]], pair: bool) -> list[list[Entry]]:
+    """Return the entries of each row and their mean; it is missing as soon as one of them is missing.
+
+    Args:
+        rows: the entries, and the cells that they are of.
+    """
+    cells = [mine for _, mine in rows]
+    bounds = [intervals.mean_rates(cells, "tsr"), intervals.mean_rates(cells, "usr") if pair else [None] * len(rows)]
+    return [[*entries, _mean(entries, pair, tsr, usr)] for (entries, _), tsr, usr in zip(rows, *bounds, strict=True)]
+
+
+def _mean(
+    entries: Sequence[Entry], pair: bool, tsr: intervals.Estimate | None, usr: intervals.Estimate | None
+) -> Entry:
     value = mean_or_none([_rate(e) for e in entries])
     if value is None:
         reasons = {e.missing for e in entries}
@@ -55,8 +67,8 @@ def with_mean(entries: Sequence[Entry], pair: bool, cells: Sequence[Cell | None]
         value,
         second=second,
         missing_second=PARTIAL_MEAN if pair and second is None else "",
-        interval=interval(cells, "tsr"),
-        second_interval=interval(cells, "usr") if second is not None else None,
+        interval=(tsr.low, tsr.high) if tsr is not None else None,
+        second_interval=(usr.low, usr.high) if second is not None and usr is not None else None,
     )
 
 

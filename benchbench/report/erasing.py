@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from benchbench.contracts.task import TASKS, Metric
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.ranks import ranks as ranks_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.comparisons import NOT_MEASURED, measure_texts, measure_title
@@ -100,7 +101,7 @@ def erasing_table(group: Group) -> Table:
         return mine is not None and theirs is not None and mine <= ALIKE * theirs
 
     ranked = [s if _ranked(row) else None for row, s in zip(rows, samples, strict=True)]
-    ranks = intervals.ranks(ranked, outranks=outranks)
+    ranks = ranks_of(ranked, outranks=outranks)
     measures = [*("l1", "psnr"), *sorted({n for c in group.others for n in c.craft.measures} - {"l1", "psnr", "ssim"})]
     made = []
     for row, own, rank in zip(rows, samples, ranks, strict=True):

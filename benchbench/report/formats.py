@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from tabulate import tabulate
 
@@ -110,11 +111,15 @@ def _starred(text: str) -> str:
     return f"*{text}*"
 
 
+@lru_cache(maxsize=8192)
+def _escaped(text: str) -> str:
+    """Return a text as Markdown shows it; most entries of tables are a few numbers."""
+    return _LINK.sub(r"\\]", printable(text).translate(MARKDOWN_SPECIAL))
+
+
 def markdown(table: Table) -> str:
     """Return a heading, a pipe table, the caption, and a line for each thing that is missing."""
-
-    def escape(text: str) -> str:
-        return _LINK.sub(r"\\]", printable(text).translate(MARKDOWN_SPECIAL))
+    escape = _escaped
 
     def strong(text: str) -> str:
         return f"**{text}**"
@@ -261,5 +266,5 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Scalar]]) -> st
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([exact(row.get(c)) for c in columns])
+        writer.writerow([row.get(c) for c in columns])  # a float as `exact` writes it
     return out.getvalue()

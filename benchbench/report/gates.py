@@ -45,8 +45,12 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
         ("changed", "every attack but identity changed photographs", lambda: _changed(group)),
         ("disjoint", "test photographs share nothing with q and p", lambda: _disjoint(group, summary)),
     )
-    theirs = [gate for paper in papers() for gate in paper.gates(group)]
-    return theirs + [Gate(key, title, *check()) for key, title, check in checks]
+    key = ("gates", summary.model_dump_json() if summary is not None else "")
+    if key not in group.derived:
+        theirs = [gate for paper in papers() for gate in paper.gates(group)]
+        group.derived[key] = theirs + [Gate(key, title, *check()) for key, title, check in checks]
+    found: list[Gate] = group.derived[key]
+    return found
 
 
 def gates_table(group: Group, summary: DatasetSummary | None) -> Table:

@@ -82,6 +82,9 @@ class Group:
     elsewhere: tuple[Cell, ...] = ()
     """Cells of classification on other splits than `in` and `out`, such as synthetic pictures: papers show them."""
 
+    whole: Group | None = None
+    """The group that this one shows without plain filters."""
+
     @property
     def condition(self) -> str:
         """What the target was shown: uint8, float, ..."""
@@ -162,11 +165,17 @@ class Group:
                 return row
         return None
 
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """Where what several views show of a group may be kept, so that a report computes it once."""
+        return {}
+
+    @cached_property
     def without_baselines(self) -> Group:
-        """Return the group without plain filters."""
+        """The group without plain filters."""
         every = (self.cells, self.others, self.elsewhere)
         cells, others, elsewhere = (tuple(c for c in found if not c.attack.baseline) for found in every)
-        return replace(self, cells=cells, others=others, elsewhere=elsewhere)
+        return replace(self, cells=cells, others=others, elsewhere=elsewhere, whole=self)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str, str], Cell]:
@@ -301,7 +310,7 @@ def groups(
             continue
         if budget is not None and track(cell.protocol) != budget:
             continue
-        key: tuple[str, ...] = (cell.dataset.name, cell.profile, canonical_json(cell.protocol), cell.dataset.data_id)
+        key: tuple[str, ...] = (cell.dataset.name, cell.profile, cell.protocol_json, cell.dataset.data_id)
         key += (cell.split.fingerprint, cell.profile_digest)
         if cell.split.name not in SPLITS:
             beside = [k for k in found if (k[:4], k[5]) == (key[:4], key[5])]

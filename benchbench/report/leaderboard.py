@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.ranks import ranks as ranks_of
 from benchbench.records.cell import Cell
 from benchbench.report import means
 from benchbench.report.formats import csv_text
@@ -75,9 +75,19 @@ def leaderboard_rows(group: Group) -> list[dict[str, Scalar]]:
     comparison on the same photographs explains, so that attacks may share it. `share_of_limit` is TSR by that of the
     attack that knows the scene, at `LIMIT_PSNR`, where it was run against the same targets.
     """
+    if group.whole is not None:
+        shown = {(attack.name, attack.params) for attack in group.attacks}
+        return [row for row in leaderboard_rows(group.whole) if (row["attack"], row["params"]) in shown]
+    if "leaderboard" not in group.derived:
+        group.derived["leaderboard"] = _rows(group)
+    found: list[dict[str, Scalar]] = group.derived["leaderboard"]
+    return [dict(row) for row in found]
+
+
+def _rows(group: Group) -> list[dict[str, Scalar]]:
     samples = {attack.key: _samples(group, attack, "tsr") for attack in group.attacks}
     rivals = [attack.key for attack in group.attacks if attack.ranked]
-    places = dict(zip(rivals, intervals.ranks([samples[key] for key in rivals]), strict=True))
+    places = dict(zip(rivals, ranks_of([samples[key] for key in rivals]), strict=True))
     limit = samples[group.limit.key] if group.limit is not None else None
     rows = []
     for attack in group.attacks:
@@ -241,7 +251,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "condition": str(cell.protocol.get("condition", "uint8")),
         "budget": track(cell.protocol),
         "seed": int(cell.protocol.get("seed", 0)),
-        "protocol": canonical_json(cell.protocol),
+        "protocol": cell.protocol_json,
         "attack": name,
         "attack_version": cell.attack.version,
         "params": params,
@@ -251,7 +261,7 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
         "goal": cell.attack.goal,
         "target": cell.target.name,
         "target_version": cell.target.version,
-        "target_params": canonical_json(cell.target.params),
+        "target_params": cell.target.key[1],
         "backbone": cell.target.backbone,
         "preprocessor": cell.target.preprocessor,
         "overlap": cell.target.overlap,

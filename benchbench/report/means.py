@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchbench.metrics import intervals
 from benchbench.records.cell import Cell
 from benchbench.report.paper import settings
@@ -25,17 +28,34 @@ def places() -> Mapping[str, str]:
     return {target: setting.name for setting in settings() for target in setting.targets}
 
 
+def place(cell: Cell) -> Place:
+    """Return the setting, overlap and split of a cell."""
+    return places().get(cell.target.name, ""), cell.target.overlap, cell.split.name
+
+
+def weights(of_place: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the weights of cells in many means at once, as `weighed` gives them to those of one.
+
+    Args:
+        of_place: (cells,), the number of each cell's place, from 0.
+        counted: (..., cells), which cells a mean is over.
+    """
+    members = np.eye(int(np.max(of_place)) + 1)[of_place]
+    sizes = counted @ members
+    apart = (sizes > 0).sum(axis=-1, keepdims=True)
+    found: NDArray[np.float64] = np.where(counted, 1 / np.maximum(apart * (sizes @ members.T), 1), 0.0)
+    return found
+
+
 def weighed(cells: Sequence[Cell], rate: intervals.Rate) -> list[tuple[float, intervals.Sample]]:
     """Return what each cell adds to the mean rate, with its weight; nothing if a cell has no TSR."""
-    of_setting = places()
     apart: dict[Place, list[intervals.Sample]] = {}
     for cell in cells:
         part = intervals.contributions(cell, rate)
         if part is None and rate == "tsr":
             return []
         if part is not None:
-            place = (of_setting.get(cell.target.name, ""), cell.target.overlap, cell.split.name)
-            apart.setdefault(place, []).append(part)
+            apart.setdefault(place(cell), []).append(part)
     return [(1 / (len(apart) * len(parts)), part) for parts in apart.values() for part in parts]
 
 

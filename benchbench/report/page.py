@@ -1,26 +1,26 @@
 """leaderboard.html: one self-contained page, sorted and filtered in the browser from numbers that are made here.
 
 Every mean with its interval and every rank is computed by `benchbench.metrics`, once for each combination of
-filters, so that the page has no statistics of its own to be wrong about.
+filters (`benchbench.report.filters`), so that the page has no statistics of its own to be wrong about. Each group of
+cells is a text of its own, which the browser reads when it is chosen, so that many groups do not open slower than few.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any
 
 from benchbench.base.files import file_name
-from benchbench.base.identity import canonical_json
 from benchbench.metrics import intervals, rates
-from benchbench.records.cell import Cell
+from benchbench.records.cell import Cell, TargetPart
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report import captions, means
-from benchbench.report.catalog import condition_order
+from benchbench.report import captions
+from benchbench.report.catalog import claims_of, condition_order
 from benchbench.report.erasing import erasing_table
+from benchbench.report.filters import AXES, RATES, choices, place_of
 from benchbench.report.gates import gates
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Entry, show
@@ -29,11 +29,8 @@ from benchbench.report.robustness import robustness_table
 from benchbench.report.tasks import tasks_table
 from benchbench.report.words import WORDS
 
-ANY = "all"
 _SHOWN = {"psnr", "ssim", "l1"}
 """Measures that have a place of their own."""
-AXES = ("overlap", "split", "backbone", "preprocessor")
-RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
 
 
 def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
@@ -42,16 +39,21 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
 
     text = (resources.files("benchbench.report") / "templates" / "leaderboard.html.j2").read_text(encoding="utf-8")
     ordered = sorted(found, key=lambda f: _order(f[0]))
-    data = {
-        "groups": [_group(group, summary) for group, summary in ordered],
+    head = {
+        "groups": [group.facts for group, _ in ordered],
         "axes": {axis: _values(ordered, axis) for axis in AXES},
         "conditions": captions.condition_texts(),
         "words": WORDS | captions.condition_texts(),
         "papers": [[paper.title, paper.year, _address(paper.url)] for paper in papers()],
     }
+    bodies = [_json(_group(group, summary)) for group, summary in ordered]
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
+    return template.render(data=_json(head), groups=bodies)
+
+
+def _json(value: Any) -> str:
     # A "<" of a stranger's title could end the script element that holds the data, or open another.
-    body = json.dumps(data, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(text).render(data=body)
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
 
 
 def _order(group: Group) -> tuple[Any, ...]:
@@ -60,14 +62,10 @@ def _order(group: Group) -> tuple[Any, ...]:
 
 
 def _values(found: Sequence[tuple[Group, Any]], axis: str) -> list[str]:
-    names = {_place(cell)[AXES.index(axis)] for group, _ in found for cell in group.cells}
+    names = {place_of(cell)[AXES.index(axis)] for group, _ in found for cell in group.cells}
     known = {"overlap": ["complete", "partial"], "split": ["in", "out"]}.get(axis)
     known = known or [name for paper in papers() for name in (*paper.backbones, *paper.preprocessors)]
     return sorted(names, key=lambda n: (known.index(n) if n in known else len(known), n))
-
-
-def _place(cell: Cell) -> tuple[str, str, str, str]:
-    return cell.target.overlap, cell.split.name, cell.target.backbone, cell.target.preprocessor
 
 
 def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
@@ -84,17 +82,18 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         }
         for a in group.attacks
     ]
+    views = choices(group)
     return {
         "facts": group.facts,
         "models": list((group.cells or group.others or group.erased or group.elsewhere)[0].dataset.camera_models),
         "attacks": attacks,
-        "views": _views(group),
-        "cells": [_cell(cell) for cell in group.cells],
+        "views": views.index,
+        "rows": views.rows,
+        **_cells(group),
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
         "claims": _claims(group),
         "robustness": _robustness(group),
         **({"tasks": _tasks(group), "erasing": _erasing(group)} if group.others else {}),
-        "provenance": _provenance(group),
         **(
             {"data": f"{file_name(group.dataset)}/{file_name(group.profile)}/dataset.json"}
             if summary is not None
@@ -112,7 +111,8 @@ def _kind(attack: AttackRow) -> str:
 
 def _links(attack: AttackRow, group: Group) -> dict[str, str]:
     """Return where the attack's paper and code are: as its newest record says, or else as a paper here says."""
-    said = next((c.attack.links for c in group.cells if _key(c) == attack.key and c.attack.links), {})
+    mine = (cell for split in ("in", "out") for cell in group.of(attack, split))
+    said = next((cell.attack.links for cell in mine if cell.attack.links), {})
     found = {"paper": sources().get(attack.name, "")} | said
     return {what: address for what in ("paper", "code") if (address := _address(found.get(what, "")))}
 
@@ -160,7 +160,7 @@ def _erasing(group: Group) -> dict[str, Any]:
 def _robustness(group: Group) -> list[list[str]]:
     """Return preprocessors and backbones as texts: what, rank, by all with its interval, by the strongest, which is."""
     found = []
-    for row in robustness_table(group).rows:
+    for row in robustness_table(group.without_baselines).rows:
         rank, mean, top, by = row.entries[:4]
         between = f" [{show(mean.interval[0], 'rate')}, {show(mean.interval[1], 'rate')}]" if mean.interval else ""
         found.append(
@@ -178,7 +178,7 @@ def _robustness(group: Group) -> list[list[str]]:
 def _claims(group: Group) -> list[list[str]]:
     """Return the sentences as texts: each, its figures, ours, the difference, the verdict, both for other targets."""
     found = []
-    for table in (table for paper in papers() if (table := paper.claims(group)) is not None):
+    for table in claims_of(group):
         for row in table.rows:
             paper_first, against, _, here, other, gap, verdict, *population = row.entries
             pairs = [
@@ -196,77 +196,55 @@ def _ranged(entry: Entry) -> str:
     return show(entry.value, "rate") + between
 
 
-def _views(group: Group) -> dict[str, list[list[Any]]]:
-    """Return {"overlap|split|backbone|preprocessor": a row an attack}, for every combination that has cells.
-
-    A row is [cells, tsr, low, high, usr, low, high, rank]; an attack that lacks a cell that another has is None,
-    since its mean would compare with nothing. The means are those of `benchbench.report.means`.
-    """
-    places: dict[tuple[str, str], dict[str, Cell]] = {}
+def _cells(group: Group) -> dict[str, Any]:
+    """Return the cells, and what many of them share: crafts, targets, provenances; cells name these by their number."""
+    crafts: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    targets: dict[str, tuple[int, dict[str, Any]]] = {}
+    made: dict[str, tuple[int, dict[str, Any]]] = {}
+    cells = []
     for cell in group.cells:
-        key = (cell.target.name, cell.split.name)
-        places.setdefault(key, {})[_key(cell)] = cell
-    found: dict[str, list[list[Any]]] = {}
-    where = {key: _place(next(iter(cells.values()))) for key, cells in places.items()}
-    choices = [[ANY, *sorted({place[i] for place in where.values()})] for i in range(len(AXES))]
-    for combination in itertools.product(*choices):
-        chosen = [
-            key
-            for key, place in where.items()
-            if all(want in (ANY, have) for want, have in zip(combination, place, strict=True))
-        ]
-        if chosen:
-            found["|".join(combination)] = _rows(group.attacks, [places[key] for key in chosen])
-    return found
-
-
-def _rows(attacks: Sequence[AttackRow], chosen: Sequence[dict[str, Cell]]) -> list[list[Any]]:
-    made: list[list[Any]] = []
-    rated: list[list[intervals.Sample] | None] = []
-    for attack in attacks:
-        cells = [place[attack.key] for place in chosen if attack.key in place]
-        row: list[Any] = [len(cells)]
-        whole = len(cells) == len(chosen)
+        estimates: list[float | None] = []
         for rate in RATES:
-            mine = means.samples(cells, rate) if whole else None
-            if rate == "tsr":
-                rated.append(mine if attack.ranked else None)
-            estimate = intervals.rate_interval(mine) if mine is not None else None
-            row += [_short(v) for v in (estimate.value, estimate.low, estimate.high)] if estimate else [None] * 3
-        made.append(row)
-    for row, rank in zip(made, intervals.ranks(rated), strict=True):
-        row.append(rank)
-    return made
+            found = intervals.mean_rate([cell], rate)
+            estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
+        origin = {k: v for k, v in cell.provenance.items() if k not in ("seconds", "utc")}
+        target = cell.target
+        which = (target.name, target.version, sorted(target.fits.items()))
+        cells.append(
+            [
+                cell.cell_id,
+                _number(crafts, (cell.craft.craft_id, cell.split.fingerprint), partial(_craft, cell)),
+                _number(targets, repr(which), partial(_target, target)),
+                estimates,
+                _short(rates.clean_accuracy(cell)),
+                cell.counts.sum(axis=0).tolist(),
+                _short(float(cell.provenance.get("seconds", 0.0)), 1),
+                _number(made, repr(origin), origin.copy),
+            ]
+        )
+    shared = (("crafts", crafts), ("targets", targets), ("provenance", made))
+    return {"cells": cells, **{name: [text for _, text in found.values()] for name, found in shared}}
 
 
-def _key(cell: Cell) -> str:
-    name, params = attack_key(cell)
-    return AttackRow(name, params, "").key
+def _number(found: dict[Any, tuple[int, dict[str, Any]]], key: Any, made: Callable[[], dict[str, Any]]) -> int:
+    """Return the number of what has this key; it is made where it is new."""
+    if key not in found:
+        found[key] = len(found), made()
+    return found[key][0]
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
-    """Return what the page shows of one cell."""
-    estimates: list[float | None] = []
-    for rate in RATES:
-        found = intervals.mean_rate([cell], rate)
-        estimates += [_short(v) for v in (found.value, found.low, found.high)] if found else [None] * 3
+def _craft(cell: Cell) -> dict[str, Any]:
+    """Return what the page shows of a cell and its craft has."""
     return {
-        "id": cell.cell_id,
-        "attack": _key(cell),
-        "target": cell.target.name,
-        "place": list(_place(cell)),
-        "rates": estimates,
+        "attack": AttackRow(*attack_key(cell), "").key,
+        "split": cell.split.name,
         "psnr": _short(rates.psnr_mean(cell), 2),
         "images": cell.split.images,
-        "counts": cell.counts.sum(axis=0).tolist(),
-        "clean": _short(rates.clean_accuracy(cell)),
         "record": {
             "craft_id": cell.craft.craft_id,
             "attack version": cell.attack.version,
             "attack parameters": cell.attack.params,
             "attack networks": cell.attack.fits,
-            "target version": cell.target.version,
-            "target networks": cell.target.fits,
             "split fingerprint": cell.split.fingerprint[:16],
             "protocol": cell.protocol,
             "calibrated": cell.craft.facts,
@@ -274,19 +252,18 @@ def _cell(cell: Cell) -> dict[str, Any]:
             "unchanged photographs": sum(cell.craft.identical),
             **{name: _short(rates.measure_mean(cell, name)) for name in sorted(set(cell.craft.measures) - _SHOWN)},
         },
-        "seconds": _short(float(cell.provenance.get("seconds", 0.0)), 1),
-        "made": _origin(cell),
     }
 
 
-def _origin(cell: Cell) -> str:
-    text = canonical_json({k: v for k, v in cell.provenance.items() if k not in ("seconds", "utc")})
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _provenance(group: Group) -> dict[str, Any]:
-    """Return the distinct provenances of the cells by the digest that cells name."""
-    return {_origin(c): {k: v for k, v in c.provenance.items() if k not in ("seconds", "utc")} for c in group.cells}
+def _target(target: TargetPart) -> dict[str, Any]:
+    """Return what the page shows of a cell and its target has."""
+    return {
+        "name": target.name,
+        "overlap": target.overlap,
+        "backbone": target.backbone,
+        "preprocessor": target.preprocessor,
+        "record": {"target version": target.version, "target networks": target.fits},
+    }
 
 
 def _short(value: float | None, digits: int = 4) -> float | None:

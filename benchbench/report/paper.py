@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Literal
 
 from benchbench.contracts.registry import Registry
@@ -143,7 +143,12 @@ def attack_order() -> list[str]:
 
 def settings() -> tuple[Setting, ...]:
     """Return the settings of all papers that have some."""
-    return tuple(setting for paper in papers() for setting in paper.settings())
+    return _settings(papers())
+
+
+@lru_cache(maxsize=4)
+def _settings(found: tuple[Paper, ...]) -> tuple[Setting, ...]:
+    return tuple(setting for paper in found for setting in paper.settings())
 
 
 def examiners() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchbench.metrics import intervals
+from benchbench.metrics.ranks import ranks as ranks_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.groups import AttackRow, Group, attack_key
@@ -42,7 +43,7 @@ def fooled(cells: Mapping[str, Sequence[Cell | None]]) -> Fooled:
     Args:
         cells: by attack's key, one for each target and split.
     """
-    each: dict[str, intervals.Estimate] = {}
+    kept: dict[str, list[intervals.Sample]] = {}
     weighed: list[tuple[float, intervals.Sample]] = []
     whole = True
     for key, mine in cells.items():
@@ -50,21 +51,21 @@ def fooled(cells: Mapping[str, Sequence[Cell | None]]) -> Fooled:
         parts = means.weighed(there, "tsr") if len(there) == len(mine) else []
         whole &= bool(parts)
         weighed += [(weight / len(cells), part) for weight, part in parts]
-        estimate = intervals.rate_interval(intervals.combine(parts)) if parts else None
-        if estimate is not None:
-            each[key] = estimate
+        kept[key] = intervals.combine(parts)
+    estimates = zip(kept, intervals.each_interval(list(kept.values())), strict=True)
+    each = {key: estimate for key, estimate in estimates if estimate is not None}
     return Fooled(intervals.combine(weighed) if weighed and whole else None, each)
 
 
 def ranks(found: Sequence[Fooled]) -> list[int | None]:
     """Return the rank of each, 1 the most robust: one and the number of those that are fooled less often, by more than
-    chance explains (`benchbench.metrics.intervals.ranks`).
+    chance explains (`benchbench.metrics.ranks`).
     """
     kept = []
     for one in found:
         withstood = [replace(s, values=s.full - s.values) for s in one.samples or ()]
         kept.append(withstood or None)
-    return intervals.ranks(kept)
+    return ranks_of(kept)
 
 
 def targets_table(group: Group) -> Table:
@@ -80,6 +81,13 @@ def targets_table(group: Group) -> Table:
 
 def robustness_table(group: Group) -> Table:
     """Build the table of preprocessors and backbones, most robust first."""
+    if "robustness" not in group.derived:
+        group.derived["robustness"] = _robustness(group)
+    found: Table = group.derived["robustness"]
+    return found
+
+
+def _robustness(group: Group) -> Table:
     attacks = _rivals(group)
     labels: dict[str, str] = {}
     for paper in reversed(papers()):

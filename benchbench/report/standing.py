@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from benchbench.metrics import intervals
+from benchbench.metrics.ranks import ranks as ranks_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.entries import NO_PSNR, UNCHANGED
@@ -65,7 +66,7 @@ def _table(group: Group, other: Group | None, ours: str, theirs: str) -> Table:
     for rival in rivals:
         rival.tsr = means.samples(rival.cells, "tsr") if rival.whole else None
     ranked = [rival for rival in rivals if rival.attack.ranked]
-    for rival, rank in zip(ranked, intervals.ranks([r.tsr for r in ranked]), strict=True):
+    for rival, rank in zip(ranked, ranks_of([r.tsr for r in ranked]), strict=True):
         rival.rank = rank
     rivals.sort(key=_order)
     targets = {judge[0] for judge in judges}

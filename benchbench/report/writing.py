@@ -9,17 +9,17 @@ from pathlib import Path
 
 from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
+from benchbench.metrics.intervals import prepare
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import summary_of
 from benchbench.report.catalog import TASK_TABLES, alike, build, shown
 from benchbench.report.documents import filled
 from benchbench.report.erasing import erasing_csv
-from benchbench.report.formats import render
+from benchbench.report.formats import csv_text, render
 from benchbench.report.gates import gates
 from benchbench.report.groups import Group, groups
-from benchbench.report.leaderboard import cells_csv, leaderboard_csv
-from benchbench.report.model import Table
+from benchbench.report.leaderboard import all_rows, cells_csv, leaderboard_columns
 from benchbench.report.page import page
 from benchbench.report.paper import Gate
 
@@ -125,22 +125,25 @@ def views(
         if form not in SUFFIXES:
             raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
-    files = {results / "leaderboard.csv": leaderboard_csv(cells), results / "cells.csv": cells_csv(cells)}
+    prepare(cells)
+    every = folders(results, groups(cells))
+    leaderboard = csv_text(leaderboard_columns(), all_rows(g for g, _ in every))
+    files = {results / "leaderboard.csv": leaderboard, results / "cells.csv": cells_csv(cells)}
     if any(cell.target.task != CLASSIFICATION for cell in cells):
         files[results / "erasing.csv"] = erasing_csv(cells)
     texts: dict[Path, str] = {}
-    found = groups(cells, dataset=dataset, profile=profile)
+    found = [g for g, _ in every if dataset in (None, g.dataset) and profile in (None, g.profile)]
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = summary_of(folder.parent, group.data_id)
         numbers = [*shown(group), *(TASK_TABLES if group.others else ())]
         tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
-        for table in tables:
-            texts[folder / f"{table_file(table.number)}.md"] = render(table, "md")
+        shown_as = [render(table, "md") for table in tables]
+        for table, text in zip(tables, shown_as, strict=True):
+            texts[folder / f"{table_file(table.number)}.md"] = text
             for form in forms:
                 files[folder / f"{table_file(table.number)}.{SUFFIXES[form]}"] = render(table, form)
-        files[folder / "README.md"] = _overview(group, tables)
-    every = folders(results, groups(cells))
+        files[folder / "README.md"] = _overview(group, shown_as)
     files[results / "leaderboard.html"] = page([(g, summary_of(f.parent, g.data_id)) for g, f in every])
     return Views(files, texts)
 
@@ -200,7 +203,8 @@ def _folder(group: Group, detail: int) -> str:
     return file_name("-".join(filter(None, words)))
 
 
-def _overview(group: Group, tables: list[Table]) -> str:
+def _overview(group: Group, tables: Sequence[str]) -> str:
+    """Return the README.md of a group, of its tables in Markdown."""
     lines = [
         f"# {group.dataset}, profile {group.profile}, condition {group.condition}",
         "",
@@ -209,5 +213,5 @@ def _overview(group: Group, tables: list[Table]) -> str:
         "",
     ]
     for table in tables:
-        lines += [render(table, "md"), ""]
+        lines += [table, ""]
     return "\n".join(lines).rstrip("\n") + "\n"

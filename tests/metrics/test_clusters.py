@@ -16,10 +16,10 @@ from benchbench.metrics.intervals import (
     contrast,
     contributions,
     difference,
-    ranks,
     rate_interval,
 )
 from benchbench.metrics.populations import population_mean
+from benchbench.metrics.ranks import ranks
 from benchbench.records.cells import CellStore
 from benchbench.records.packs import packed, read_pack
 

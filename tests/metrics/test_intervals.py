@@ -16,12 +16,12 @@ from benchbench.metrics.intervals import (
     contrast,
     contributions,
     difference,
-    ranks,
     rate_interval,
     ratio,
     wilson,
 )
 from benchbench.metrics.populations import population_contrast, population_mean
+from benchbench.metrics.ranks import ranks
 from benchbench.records.cells import CellStore
 
 

@@ -98,9 +98,8 @@ def test_the_page_has_a_tab_and_the_file_a_row_an_attack(make_cell: MakeCell) ->
     (group,) = groups(cells)
     text = page([(group, None)])
     assert 'id="tab-erase"' in text and 'id="goal-erase"' in text
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    board = json.loads(found[1])["groups"][0]["erasing"]
+    (body,) = re.findall(r'<script type="application/json" class="group">(.*?)</script>', text, re.DOTALL)
+    board = json.loads(body)["erasing"]
     assert board["rows"][0]["label"] == "Loud" and board["columns"][:2] == ["Rank", "Accuracy"]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchbench.metrics.rates import usr_is_defined
+from benchbench.records.cell import Cell
 from benchbench.report import captions
-from benchbench.report.entries import NO_TRUE_CLASS, entry, with_mean
+from benchbench.report.entries import NO_TRUE_CLASS, entry, with_means
 from benchbench.report.groups import AttackRow, Group
-from benchbench.report.model import Column, Row, Table
+from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.papers.cama2020 import published
 from benchbench.report.papers.cama2020.published import Layout
 from benchbench.report.papers.cama2020.words import BACKBONES, LABELS, PREPROCESSORS, SAME
@@ -33,32 +34,31 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
         Column(published.MEAN, "Mean", pair=pair, better="higher")
     ]
     theirs = published.success_rates()
+    places = [(backbone, attack) for backbone in layout.backbones for attack in rows_of(layout, group)]
+    found: list[tuple[list[Entry], list[Cell | None]]] = []
+    for backbone, attack in places:
+        names = [published.target_name(layout.overlap, backbone, p) for p in layout.preprocessors]
+        cells = [group.cell(attack, name, layout.split) for name in names]
+        found.append(([entry(cell, pair) for cell in cells], cells))
     rows = []
-    for backbone in layout.backbones:
-        for attack in rows_of(layout, group):
-            names = [published.target_name(layout.overlap, backbone, p) for p in layout.preprocessors]
-            cells = [group.cell(attack, name, layout.split) for name in names]
-            entries = [entry(cell, pair) for cell in cells]
-            entries.append(with_mean(entries, pair, cells))
-            if show_published and attack.name in LABELS:
-                entries = [
-                    replace(
-                        e,
-                        published=theirs.get(
-                            (layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)
-                        ),
-                    )
-                    for e, c in zip(entries, columns, strict=True)
-                ]
-            rows.append(
-                Row(
-                    key=attack.key,
-                    label=attack.label,
-                    entries=tuple(entries),
-                    block=BACKBONES.get(backbone, backbone),
-                    ranked=attack.ranked,
+    for (backbone, attack), entries in zip(places, with_means(found, pair), strict=True):
+        if show_published and attack.name in LABELS:
+            entries = [
+                replace(
+                    e,
+                    published=theirs.get((layout.overlap, layout.split, backbone, c.key, attack.name), (None, None)),
                 )
+                for e, c in zip(entries, columns, strict=True)
+            ]
+        rows.append(
+            Row(
+                key=attack.key,
+                label=attack.label,
+                entries=tuple(entries),
+                block=BACKBONES.get(backbone, backbone),
+                ranked=attack.ranked,
             )
+        )
     same = layout.backbones == (SAME,)
     what = "TSR (USR)" if pair else "TSR"
     caption = [

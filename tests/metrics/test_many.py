@@ -1,0 +1,60 @@
+"""Many rates at once are what each is alone, bit by bit, with scenes as clusters and without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchbench.metrics.intervals import Sample, difference, each_interval, rate_interval, stacked
+from benchbench.metrics.ranks import ranks, ranks_of_many
+
+PHOTOGRAPHS = 36
+
+
+def rate(rng: np.random.Generator, chance: float, clustered: bool) -> list[Sample]:
+    found = []
+    for name in ("in", "out"):
+        share = rng.binomial(5, chance, PHOTOGRAPHS) / 5
+        scene = np.arange(PHOTOGRAPHS) // 3 if clustered else None
+        full = np.full(PHOTOGRAPHS, 1 / PHOTOGRAPHS / 2)
+        found.append(Sample(("f", name), np.arange(PHOTOGRAPHS) % 6, share * full, full, 5 * PHOTOGRAPHS, scene))
+    return found
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_each_interval_is_that_of_its_rate(clustered: bool) -> None:
+    rng = np.random.default_rng(3)
+    rates = [rate(rng, chance, clustered) for chance in (0.0, 0.01, 0.3, 0.5, 0.9, 1.0)]
+    other = [Sample(("g", "in"), np.arange(9) % 3, np.full(9, 0.05), np.full(9, 1 / 9), 45)]
+    found = each_interval([*rates, [], other, [Sample(("h", "in"), np.zeros(1, int), np.ones(1), np.ones(1), 5)]])
+    assert found[:6] == [rate_interval(one) for one in rates]
+    assert found[6] is None and found[7] == rate_interval(other) and found[8] is None
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_ranks_of_many_fields_are_those_of_each(clustered: bool) -> None:
+    rng = np.random.default_rng(4)
+    fields = [[rate(rng, c, clustered) for c in chances] for chances in rng.uniform(0.1, 0.7, (20, 5)).round(1)]
+    whole = [stacked(field) for field in fields]
+    parts = [
+        Sample(
+            a.key, a.stratum, np.stack([w[k].values for w in whole]), np.stack([w[k].full for w in whole]), 5, a.scene
+        )
+        for k, a in enumerate(whole[0])
+    ]
+    found = ranks_of_many(parts).tolist()
+    assert found == [ranks(field) for field in fields]
+    assert len({tuple(row) for row in found}) > 5, "the fields differ"
+
+
+def test_two_attacks_rank_apart_where_their_difference_is_separated() -> None:
+    """Of one pair Holm's level is 5 %, so a rank and the interval of the difference say the same."""
+    rng = np.random.default_rng(5)
+    said = set()
+    for _ in range(60):
+        pair = [rate(rng, c, False) for c in rng.choice([0.4, 0.5], 2)]
+        gap = difference(*pair)
+        assert gap is not None
+        assert (ranks(pair) != [1, 1]) == gap.separated
+        said.add(gap.separated)
+    assert said == {True, False}
