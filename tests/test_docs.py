@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,17 +15,12 @@ from typing import Any
 
 import pytest
 import typer.main
+from documents import CODE, DOCUMENTS, ROOT, commands
 
 from benchbench.cli import app
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = ("attacks", "benchbench", "benchmarks", "docs", "results", "targets", "tests", "tools")
-CODE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -75,19 +69,6 @@ def missing_names(text: str) -> list[str]:
 def command_line() -> Any:
     """Made once: it reads the signature of every command."""
     return typer.main.get_command(app)
-
-
-def commands(text: str) -> Iterator[list[str]]:
-    """Yield the words after `bench` of each command in code blocks."""
-    for block in CODE.findall(text):
-        for line in block.replace("\\\n", " ").splitlines():
-            started = re.search(r"(?:^|-- |run: |bin/)(?:bench|python -m benchbench) +(.*)", line.strip())
-            if started:
-                lexer = shlex.shlex(started[1], posix=True, punctuation_chars="|>;&")
-                lexer.whitespace_split = True
-                words = list(lexer)
-                end = next((i for i, word in enumerate(words) if set(word) <= set("|>;&")), len(words))
-                yield words[:end]
 
 
 def parse(words: list[str]) -> None:
