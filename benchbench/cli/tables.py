@@ -158,12 +158,19 @@ def compare(
       bench compare reference runs
     """
     from benchbench.report import compare as tables_of
-    from benchbench.report import render
+    from benchbench.report import groups, render
     from benchbench.report.frames import read_cells
 
-    tables = tables_of(read_cells(first), read_cells(second), (first, second))
+    cells = (read_cells(first), read_cells(second))
+    tables = tables_of(*cells, (first, second))
     if not tables:
-        raise BenchError(f"'{first}' and '{second}' have no data set, profile and protocol in common.")
+        have = (
+            f"'{at}': " + "; ".join(g.name for g in groups(each))
+            for at, each in zip((first, second), cells, strict=True)
+        )
+        raise BenchError(
+            f"'{first}' and '{second}' have no data set, profile and protocol in common.\n  " + "\n  ".join(have)
+        )
     print("\n\n".join(render(table, format).rstrip("\n") for table in tables))
 
 

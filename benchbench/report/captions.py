@@ -37,7 +37,7 @@ def setting(group: Group) -> str:
     budget = "" if group.track == "native" else f", every perturbation rescaled to a PSNR of {group.track}"
     seed = f", seed {group.seed}" if group.seed else ""
     limit = group.settings.get("limit")
-    part = f", {limit} photographs of each camera model alone" if limit is not None else ""
+    part = f", {limit} photograph{'s' * (limit != 1)} of each camera model alone" if limit is not None else ""
     which = f"{group.data_id[:8]}{f'; {group.told}' if group.apart else ''}"
     return f"Data set {group.dataset} ({which}), profile {group.profile}, {condition}{budget}{seed}{part}."
 

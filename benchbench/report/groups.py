@@ -104,7 +104,7 @@ class Group:
     def name(self) -> str:
         """The group for people: 'virtual, quick, uint8, native'."""
         limit = self.settings.get("limit")
-        part = f", {limit} photographs a camera model" if limit is not None else ""
+        part = f", {limit} photograph{'s' * (limit != 1)} a camera model" if limit is not None else ""
         which = f" ({self.told})" if self.apart else ""
         return f"{self.dataset}{which}, {self.profile}, {self.condition}, {self.track}{part}"
 

@@ -80,7 +80,8 @@ def _table(group: Group, other: Group | None, ours: str, theirs: str) -> Table:
         number="",
         title="How the attacks stand",
         caption=(
-            f"Mean TSR and mean USR in percent with 95 % intervals, over {len(targets)} targets, split "
+            f"Mean TSR and mean USR in percent with 95 % intervals, over {len(targets)} "
+            f"target{'s' * (len(targets) != 1)}, split "
             f"{' and '.join(splits)}; mean PSNR in dB.",
             captions.setting(group),
         ),

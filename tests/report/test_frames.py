@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchbench.base.errors import DataError
+from benchbench.base.errors import BenchError, DataError
 from benchbench.report import compare
 from benchbench.report.frames import cells_frame, load_results, trials_frame
 
@@ -61,3 +61,18 @@ def test_other_photographs_are_said(make_cell):
     (table,) = compare(first, second)
     assert "The photographs differ" in table.remarks[-1]
     assert compare(first, cells(make_cell, "mine", (0.5, 0.5), profile="paper")) == []
+
+
+def test_what_two_results_have_is_said_where_they_share_nothing(make_cell, monkeypatch):
+    from benchbench.cli.tables import compare as command
+
+    held = {"A": cells(make_cell, "mine", (0.5, 0.5)), "B": cells(make_cell, "mine", (0.5, 0.5), profile="paper")}
+    monkeypatch.setattr("benchbench.report.frames.read_cells", held.__getitem__)
+    with pytest.raises(BenchError) as caught:
+        command("A", "B")
+    name = held["A"][0].dataset.name
+    assert str(caught.value).splitlines() == [
+        "'A' and 'B' have no data set, profile and protocol in common.",
+        f"  'A': {name}, quick, uint8, native",
+        f"  'B': {name}, paper, uint8, native",
+    ]

@@ -30,6 +30,8 @@ def test_attacks_of_both_results_stand_in_one_order(make_cell):
     ]
     assert "over 3 targets, split in" in table.caption[0]
     assert "*80.0* [" in render(table, "text")
+    (alone,) = standing(mine[:1], [])
+    assert "over 1 target, split in" in alone.caption[0]
 
 
 def test_the_mean_weighs_settings_and_not_targets(make_cell):
