@@ -82,7 +82,7 @@ def check_attack(
     """Check the contract and return what was checked, a line each.
 
     Types, shape, range; the input and every global random state untouched; the same result for the same seeds, for a
-    photograph alone and in a batch, in any order; other sizes.
+    photograph alone and in a batch, in any order, and in batches of a job that follow one another; other sizes.
 
     Args:
         attack: an instance.
@@ -113,9 +113,12 @@ def check_attack(
             made.retake = lambda classes: (pixels[index] * (0.8 + 0.3 * classes.view(-1, 1, 1, 1) / known)).clamp(0, 1)
         return made
 
-    def crafted(rows: slice | list[int], pixels: torch.Tensor = x) -> torch.Tensor:
+    def crafted(rows: slice | list[int], pixels: torch.Tensor = x, job: CraftContext | None = None) -> torch.Tensor:
         index = torch.arange(len(x))[rows]
         given = context(index, pixels)
+        if job is not None:  # which keeps its context between batches
+            job.seeds, job.retake = given.seeds, given.retake
+            given = job
         return craft(attack, pixels[index], source[index], target[index], given, "the conformance suite")
 
     states = random.getstate(), str(np.random.get_state())
@@ -132,6 +135,10 @@ def check_attack(
     backwards = list(range(len(x)))[::-1]
     _same(attack, whole, crafted(backwards)[backwards], "depends on the order of the batch")
     kept.append("a photograph's result depends neither on the batch nor on its order")
+    job, parts = context(torch.arange(len(x))), ([len(x) - 1], [0], list(range(1, len(x))), list(range(len(x) - 1)))
+    for rows in parts:
+        _same(attack, whole[rows], crafted(rows, job=job), "keeps something between batches that changes its results")
+    kept.append("batches of one job leave nothing behind that changes the next")
     h, w = x.shape[-2:]
     smaller = x[..., : h - 3, : max(w // 2, 8) + 1].contiguous()
     crafted(slice(None), smaller)

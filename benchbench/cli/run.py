@@ -74,8 +74,8 @@ def run(
     where it was: give the same command. It ends with its result: how the attacks stand, and the reference results on
     the same targets beside them.
 
-    Exit code 1 if something failed, 2 if the command cannot be understood, 3 if a gate failed: then a number should not
-    be believed before somebody has looked.
+    Exit code 1 if something failed or cannot be computed, 2 if the command cannot be understood, 3 if a gate failed:
+    then a number should not be believed before somebody has looked.
 
     Examples:
 
@@ -101,6 +101,11 @@ def run(
     """
     if only and dry_run:
         raise BenchError("--only and --dry-run do not go together; `bench plan` says what each job does.")
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.target import TARGETS
+
+    ATTACKS.left_out.clear()
+    TARGETS.left_out.clear()
     asked = opt.request(attack, targets, profile, split, data, rule, scenes, cache)
     options = opt.options(device, workers, batch, cache, results, executor, address, cpus, gpus, zoo)
     room = None if memory is None else int(memory * 1e9)
@@ -139,18 +144,19 @@ def run(
         print_standing(results, done)
         code = code or (0 if gates_hold else GATE_FAILED)
     if lacking := _not_loaded(attack, targets):
-        print(f"bench: 'all' does not mean what could not be loaded: {lacking}", file=sys.stderr)
+        print(f"bench: left out, because it could not be loaded or made: {lacking}", file=sys.stderr)
         code = code or 1
     raise typer.Exit(code)
 
 
 def _not_loaded(attack: list[str], targets: list[str]) -> str:
-    """Return the plugins that 'all' would have meant and that could not be loaded, with their reasons."""
+    """Return what 'all' or a glob would have meant and could not be loaded or made, with the reasons."""
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.target import TARGETS
 
     asked = ((ATTACKS, attack), (TARGETS, targets))
-    return "; ".join(str(failure) for known, texts in asked if "all" in texts for failure in known.failures())
+    failures = [str(failure) for known, texts in asked if "all" in texts for failure in known.failures()]
+    return "; ".join(dict.fromkeys([*failures, *ATTACKS.left_out, *TARGETS.left_out]))
 
 
 def plan(

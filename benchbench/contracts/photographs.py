@@ -39,6 +39,8 @@ _KEYS = {
     "recipe": dict,
 }
 """What meta.json says at least."""
+_MAYBE = {"content": str, "jpeg": dict, "source": str, "split_rule": str, "warning": str}
+"""What it may say beside `cameras`, or null."""
 
 
 class DamagedError(DataError):
@@ -47,6 +49,11 @@ class DamagedError(DataError):
 
 def _damaged(root: Path, why: str) -> DamagedError:
     return DamagedError(f"the photographs in '{root}' are damaged ({why})")
+
+
+def _classes_by_role(value: object) -> bool:
+    lists = list(value.values()) if isinstance(value, dict) else [None]
+    return all(isinstance(one, list) and all(type(c) is int and 0 <= c < 2**31 for c in one) for one in lists)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,9 @@ class Dataset:
         lacking = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
         if lacking:
             raise _damaged(root, f"meta.json says no {lacking[0]}")
+        odd = [key for key, kind in _MAYBE.items() if not isinstance(told.get(key), (kind, type(None)))]
+        if odd or not _classes_by_role(told.get("cameras", {})):
+            raise _damaged(root, f"meta.json says something else as {(*odd, 'cameras')[0]}")
         if self.meta["format"] > FORMAT:
             raise DataError(
                 f"'{root}' has format {self.meta['format']}; this benchbench reads up to {FORMAT}. Upgrade benchbench."
@@ -156,7 +166,7 @@ class Dataset:
     @property
     def scenes_apart(self) -> bool:
         """Whether no two roles may show one scene: so it is for virtual cameras, and for folders split by scene."""
-        return self.meta.get("source") != "folder" or self.meta["split_rule"] == "scene"
+        return self.meta.get("source") != "folder" or self.meta.get("split_rule") == "scene"
 
     @property
     def warning(self) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import logging
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.base.names import check_name
+from benchbench.base.plot_settings import plot_settings_as_they_were
+from benchbench.base.probe import tried
+from benchbench.base.provenance import PACKAGES
 from benchbench.contracts.origin import from_file, is_file
 from benchbench.contracts.spec import Spec, check_finite, parse, parse_many, validated
 
@@ -93,6 +97,8 @@ class Registry(Generic[T]):
         self.base: type[T] = cast(type[T], base)
         self._find = entry_points or (lambda name: importlib.metadata.entry_points(group=name))
         self._memo: _Loaded[T] | None = None
+        self.left_out: list[str] = []
+        """Why what 'all' or a glob would have meant was left out of what `resolve` found, in all calls."""
 
     def reload(self) -> None:
         """Forget what is loaded: a distribution was installed while this process runs."""
@@ -237,6 +243,7 @@ class Registry(Generic[T]):
                 except BenchError as error:
                     if spec.params or not (spec.is_glob or spec.name == "all") or isinstance(error, UnknownNameError):
                         raise
+                    self.left_out.append(str(error))
                     logging.getLogger("benchbench").warning("left out: %s", error)
 
     def _expand(self, spec: Spec) -> Sequence[str]:
@@ -305,11 +312,16 @@ class Registry(Generic[T]):
         for name in sorted(twice):
             both = " and ".join(sorted(_distribution(p) for p in points if p.name == name))
             loaded.clashes.append(self._clash(name, both))
+        ends = _ends([point for point in points if point.name not in twice])
         for point in points:
             if point.name in twice:
                 continue
+            if point.name in ends:
+                loaded.failures.append(Failure(point.name, _distribution(point), f"importing it {ends[point.name]}"))
+                continue
             try:
-                self._register(loaded, point, point.load())
+                with plot_settings_as_they_were():
+                    self._register(loaded, point, point.load())
             except (Exception, SystemExit) as error:  # a stranger's module may raise anything; it is kept and shown
                 reason = str(error) if isinstance(error, (ImportError, BenchError)) else _told(error)
                 loaded.failures.append(Failure(point.name, _distribution(point), reason))
@@ -349,6 +361,17 @@ class Registry(Generic[T]):
 
     def _clash(self, name: str, both: str) -> str:
         return f"{self.kind} '{name}' is registered by {both}; uninstall one of them."
+
+
+def _ends(points: Sequence[importlib.metadata.EntryPoint]) -> dict[str, str]:
+    """Return by name the entry points of other distributions whose import does not come back, and what it does."""
+    foreign = [
+        point
+        for point in points
+        if point.dist is not None and point.dist.name != PACKAGES[0] and point.module not in sys.modules
+    ]
+    found = tried([point.load for point in foreign])
+    return {point.name: end for point, end in zip(foreign, found, strict=True) if end}
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> str:

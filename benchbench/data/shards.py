@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -171,7 +172,13 @@ class Crew:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, stage: str, calls: Sequence[Call], done: int) -> None:
-        """Make all calls (function, arguments, weight); `done` counts what an earlier build left."""
+        """Make all calls (function, arguments, weight); `done` counts what an earlier build left.
+
+        Where a process dies, others make the calls that are not finished, once.
+
+        Raises:
+            DataError: processes died twice.
+        """
         total = done + sum(weight for _, _, weight in calls)
         self.progress(stage, done, total)
         if self.workers == 1 or len(calls) == 1:
@@ -180,28 +187,38 @@ class Crew:
                 done += weight
                 self.progress(stage, done, total)
             return
-        if calls and self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, WorkerContext(), initializer=_start_worker)
-        waiting: dict[Future[None], int] = {}
-        queue = iter(calls)
-        try:
-            while True:
-                for function, arguments, weight in queue:
-                    assert self.pool is not None
-                    waiting[self.pool.submit(function, *arguments)] = weight
-                    if len(waiting) >= 4 * self.workers:
-                        break
+        waiting: dict[Future[None], Call] = {}
+        todo, again = deque(calls), True
+        while True:
+            try:
+                while todo and len(waiting) < 4 * self.workers:
+                    future = self._submitted(todo[0])
+                    waiting[future] = todo.popleft()
                 if not waiting:
                     return
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     future.result()
-                    done += waiting.pop(future)
+                    done += waiting.pop(future)[2]
                     self.progress(stage, done, total)
-        except BrokenProcessPool:
-            raise DataError(
-                f"a worker process died at {stage} {done} of {total}, perhaps for lack of memory; "
-                "what is finished is kept, start again or use fewer workers."
-            ) from None
+            except BrokenProcessPool:
+                assert self.pool is not None
+                self.pool.shutdown(wait=True, cancel_futures=True)
+                self.pool = None
+                if not again:
+                    raise DataError(
+                        f"worker processes died twice, at {stage} {done} of {total}, perhaps for lack of memory; "
+                        "what is finished is kept, start again or use fewer workers."
+                    ) from None
+                # Once: what makes a process die would do so for ever. A call that has succeeded does no harm twice.
+                again = False
+                todo.extendleft(reversed(waiting.values()))
+                waiting.clear()
+
+    def _submitted(self, call: Call) -> Future[None]:
+        if self.pool is None:
+            self.pool = ProcessPoolExecutor(self.workers, WorkerContext(), initializer=_start_worker)
+        function, arguments, _ = call
+        return self.pool.submit(function, *arguments)
 
 
 def _start_worker() -> None:

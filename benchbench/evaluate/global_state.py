@@ -8,10 +8,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from benchbench.base.plot_settings import plot_settings_as_they_were
+
 
 @contextmanager
 def as_it_was(seed: int | None = None) -> Iterator[None]:
-    """Put back, after the block, torch's default type, gradient mode and threads, and the global random numbers.
+    """Put back, after the block, what a stranger's code may have set.
+
+    torch's default type, gradient mode and threads, the global random numbers, and matplotlib's settings.
 
     torch's own random state is put back as well, but for an attack's `perturb`, which is refused if it moves it.
 
@@ -27,7 +31,8 @@ def as_it_was(seed: int | None = None) -> Iterator[None]:
         random.seed(seed)
         np.random.seed(seed % 2**32)
     try:
-        yield
+        with plot_settings_as_they_were():
+            yield
     finally:
         torch.set_default_dtype(kind)
         torch.set_grad_enabled(gradients)

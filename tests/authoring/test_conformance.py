@@ -28,6 +28,12 @@ def test_good_ones_pass(network: Any) -> None:
     check_target(Toy(look="rgb", overlap="complete"), {"centers": network}, 3)
 
 
+def counted(context: Any) -> int:
+    """Return how many batches this context has seen."""
+    context.cache["batches"] = context.cache.get("batches", 0) + 1
+    return int(context.cache["batches"])
+
+
 def perturbing(function: Any, monkeypatch: pytest.MonkeyPatch, **card: Any) -> Any:
     from benchbench_stega.fade import Fade
 
@@ -41,6 +47,7 @@ def perturbing(function: Any, monkeypatch: pytest.MonkeyPatch, **card: Any) -> A
     [
         (lambda x, t, c: (x + 0.01 * c.cache.setdefault("n", len(x))).clamp(0, 1), {}, "alone than in a batch"),
         (lambda x, t, c: (x - x.mean()).clamp(0, 1), {}, "alone than in a batch"),
+        (lambda x, t, c: (x + 0.01 * counted(c)).clamp(0, 1), {}, "keeps something between batches that changes its"),
         (lambda x, t, c: (x + t[:, None, None, None] / 9).clamp(0, 1), {}, "its card says targeted=False"),
         (lambda x, t, c: x * 0 + __import__("os").urandom(1)[0] / 255, {}, "two results for the same seeds"),
         (lambda x, t, c: x.mul_(0.5), {}, "changed its input in place"),

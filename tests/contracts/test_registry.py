@@ -146,6 +146,33 @@ def test_two_distributions_with_one_name() -> None:
     assert str(caught.value) == "attack 'cama' is registered by benchbench 0.1.0 and other 3.1; uninstall one of them."
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an import is not tried first")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import os; os._exit(0)", "importing it ended the process with exit code 0"),
+        ("import os; os.abort()", "importing it ended the process with exit code -6"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_plugin_that_ends_the_process_is_named_and_the_others_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
+) -> None:
+    (tmp_path / "bomb.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = registry(points("somebodys-bomb", "0.2", bomb="bomb:Bomb"))
+    assert "pgd" in found.names() and [str(f) for f in found.failures()] == [f"bomb (somebodys-bomb 0.2): {reason}"]
+
+
+def test_what_all_leaves_out_is_noted() -> None:
+    def make() -> Attack:
+        raise ValueError("not here")
+
+    found = registry(points("somebodys", "0.2", family=lambda: {"odd": make}))
+    assert len(found.resolve("all")) == len(BUILT_IN)
+    assert len(found.left_out) == 1 and "'odd' (somebodys 0.2) cannot be made" in found.left_out[0]
+
+
 def test_a_plugin_that_fails_is_kept_and_the_others_load() -> None:
     def explode() -> Iterator[str]:
         raise RuntimeError("boom")

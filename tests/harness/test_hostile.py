@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -169,6 +171,28 @@ def test_what_a_stranger_sets_does_not_reach_the_next(bench: Bench, tmp_path: Pa
     bench([Shift()], [toy], ("in",), where="alone")
     alone = predicted(tmp_path / "alone" / "r")
     assert {k: v for k, v in predicted(tmp_path / "a" / "r").items() if k in alone} == alone
+
+
+def test_settings_of_pictures_do_not_outlive_a_call(tmp_path: Path) -> None:
+    import matplotlib
+
+    from benchbench.evaluate.global_state import as_it_was
+
+    before = dict.copy(matplotlib.rcParams)
+    with as_it_was():
+        matplotlib.rcParams["font.size"] = 77.0
+    assert dict.copy(matplotlib.rcParams) == before
+    (tmp_path / "first.py").write_text(
+        "import sys\n"
+        "from benchbench.evaluate.global_state import as_it_was\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "with as_it_was():\n"
+        "    import matplotlib\n"
+        "    matplotlib.rcParams['font.size'] = 77.0\n"
+        "print(matplotlib.rcParams['font.size'] == matplotlib.rcParamsOrig['font.size'])\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "first.py")], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr
 
 
 def test_global_random_numbers_are_the_same_every_time(bench: Bench, tmp_path: Path) -> None:

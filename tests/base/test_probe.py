@@ -1,0 +1,48 @@
+"""Calls that end, hang or fill their process are told apart, and this process goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import pytest
+
+from benchbench.base import probe
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is tried elsewhere")
+
+
+def hog() -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(2**24))
+
+
+def test_each_call_is_told_from_the_others(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_MEMORY", 2**28)
+    calls = [lambda: print("shown"), lambda: os._exit(0), lambda: sys.exit(3), lambda: [][1], os.abort, hog, list]
+    found = probe.tried(calls)
+    assert found == [
+        "",
+        "ended the process with exit code 0",
+        "",
+        "",
+        "ended the process with exit code -6",
+        "takes more memory than there is",
+        "",
+    ]
+    assert capfd.readouterr().out == "", "whoever calls in earnest is shown it"
+
+
+def test_a_call_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_PATIENCE", 1.0)
+    assert probe.tried([lambda: time.sleep(600)]) == ["does not end"]
+    monkeypatch.setattr(probe, "_PATIENCE", 300.0)
+    monkeypatch.setattr(probe, "_PROCESSOR", 1)
+
+    def loop() -> None:
+        while True:
+            pass
+
+    assert probe.tried([loop]) == ["does not end"]
