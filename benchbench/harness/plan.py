@@ -148,8 +148,6 @@ def make_plan(
         BenchError: two attacks or targets of one name and identity, or a split that does not exist.
         StoreError: a cell that this plan needs is damaged.
     """
-    for thing in (*attacks, *targets):
-        stamp(thing)
     broken: dict[str, str] = {}
     attacks = _working("attack", attacks, setup, broken)
     targets = _working("target", targets, setup, broken)
@@ -240,6 +238,7 @@ def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str,
     """Return what can say what it needs; put a sentence for each of the others into `broken`."""
     found = []
     for thing in things:
+        stamp(thing)
         try:
             collect(thing.fits(setup), setup.data_id)
             thing.spec()

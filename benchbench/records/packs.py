@@ -1,6 +1,7 @@
 """Packs: published snapshots of cells, one file an attack and condition, a JSON record a line.
 
-Each craft's record stands once, before those of its cells. Equal cells give equal bytes.
+Each craft's record stands once, before those of its cells. Equal cells give equal bytes. A line of an older schema,
+which held craft and cell in one, is read through `benchbench.records.migrations`, as a file is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from benchbench.base.errors import StoreError
 from benchbench.base.files import file_name
 from benchbench.base.json_text import parsed
 from benchbench.records.cell import Cell
-from benchbench.records.reading import Reader, cell_record, craft_record
+from benchbench.records.reading import Reader, cell_record, craft_record, migrated, older
 
 
 def pack_name(cell: Cell) -> str:
@@ -69,7 +70,9 @@ def read_pack(path: Path, problems: list[StoreError] | None = None) -> Iterator[
             except ValueError:
                 record = None
             try:
-                if isinstance(record, dict) and "cell_id" not in record and "craft" in record:
+                if older(record):
+                    yield migrated(record, where)
+                elif isinstance(record, dict) and "cell_id" not in record and "craft" in record:
                     reader.add_craft(record, where)
                 else:
                     yield reader.cell(record, where)

@@ -114,3 +114,49 @@ def test_schema_2_is_read_as_what_it_said(store: CellStore, tmp_path: Path) -> N
         path.write_text(json.dumps(wrong | {"content": digest("content", wrong)}))
         with pytest.raises(StoreError, match="contradicts itself: its counts do not follow from its outcomes"):
             store.read(path)
+
+
+def test_a_pack_of_schema_2_is_read_and_packed_again_as_the_present_one(store: CellStore, tmp_path: Path) -> None:
+    cells = {cell.cell_id: cell for cell in store.cells()}
+    path = tmp_path / "old" / "smoke" / "virtual" / "packs" / "shift-uint8.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(old(cell)) + "\n" for cell in cells.values()))
+    again = {cell.cell_id: cell for cell in CellStore(tmp_path / "old").cells()}
+    assert {k: c.outcomes for k, c in again.items()} == {k: c.outcomes for k, c in cells.items()}
+    (new,) = pack(CellStore(tmp_path / "old"), tmp_path / "new")
+    assert all(json.loads(line)["schema_version"] == 3 for line in new.read_text().splitlines())
+    assert differences(CellStore(tmp_path / "new"), store) == []
+    path.write_text(path.read_text().replace('"predicted": [[', '"predicted": [[1, ', 1))
+    with pytest.raises(StoreError, match="line 1, was changed after it was written"):
+        list(read_pack(path))
+
+
+def test_the_commands_pack_merge_verify_and_diff(
+    store: CellStore, bench_here: Callable[..., Any], tmp_path: Path
+) -> None:
+    results, packs, both = store.results, tmp_path / "packs", tmp_path / "both"
+    done = bench_here("results", "pack", "--results", str(results), "--out", str(packs))
+    (written,) = packs.rglob("*.jsonl")
+    assert (done.returncode, done.stdout) == (0, f"{written}\n")
+    done = bench_here("results", "merge", str(results), str(packs), "--out", str(both))
+    (merged_file,) = both.rglob("*.jsonl")
+    assert done.returncode == 0 and merged_file.read_bytes() == written.read_bytes(), "each cell once"
+    assert bench_here("results", "diff", str(packs), str(both)).stdout == "all cells are alike.\n"
+    lines = written.read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if '"cell_id"' in line)
+    written.write_text("\n".join(lines[:first] + lines[first + 1 :]) + "\n")
+    done = bench_here("results", "diff", str(packs), str(both))
+    said = done.stdout.splitlines()
+    assert done.returncode == 1 and said[-1] == "1 cells differ." and said[0].endswith(f"only under {both}")
+    lines[first] = lines[first].replace('"predicted":[', '"predicted":[0,', 1)
+    written.write_text("\n".join(lines) + "\n")
+    done = bench_here("results", "verify", str(packs))
+    assert done.returncode == 1 and f"line {first + 1}, was changed" in done.stdout
+    assert done.stdout.splitlines()[-1] == "3 cells are whole, 1 are not; 0 views differ from them."
+    done = bench_here("results", "verify", str(both))
+    assert done.returncode == 1 and "leaderboard.csv is missing; see: bench report" in done.stdout
+    assert bench_here("report", "--results", str(both)).returncode == 0
+    done = bench_here("results", "verify", str(both))
+    assert (done.returncode, done.stdout) == (0, "4 cells are whole, 0 are not; 0 views differ from them.\n")
+    done = bench_here("results", "pack", "--results", str(tmp_path / "none"), "--out", str(packs))
+    assert done.returncode == 2 and "no cell under" in done.stderr
