@@ -235,7 +235,11 @@ Thing = TypeVar("Thing", Attack, Target)
 
 
 def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str, str]) -> list[Thing]:
-    """Return what can say what it needs; put a sentence for each of the others into `broken`."""
+    """Return what can say what it needs; put a sentence for each of the others into `broken`.
+
+    Raises:
+        BenchError: one has a name that no file could have.
+    """
     found = []
     for thing in things:
         stamp(thing)
@@ -249,6 +253,7 @@ def _working(kind: str, things: Sequence[Thing], setup: Setup, broken: dict[str,
             told = str(error) if own else f"{type(error).__name__}: {error}."
             broken[thing.name] = f"{kind} '{thing.name}' cannot say what it needs: {told}"
         else:
+            check_name(kind, thing.name, slashes=kind == "target")
             found.append(thing)
     return found
 
@@ -262,9 +267,6 @@ def _check(
     check_name("data set", facts.name)
     for model in facts.camera_models:
         check_name("camera model", model)
-    for kind, things in (("attack", attacks), ("target", targets)):
-        for thing in things:
-            check_name(kind, thing.name, slashes=kind == "target")
     if not 0 <= setup.seed <= LAST_SEED:
         raise BenchError(f"seed {setup.seed}; 0 to {LAST_SEED} is expected.")
     for split in splits:

@@ -219,9 +219,9 @@ def _kept(cell: Cell, metric: Metric) -> float | None:
     if cell.target.task != CLASSIFICATION:
         return None
     if ("value", metric) not in cell.derived:
-        # Both come of the same counts.
-        cell.derived["value", TSR] = success(cell.counts)
-        cell.derived["value", USR] = untargeted_success(cell.counts, cell.split.classes)
+        counts = cell.counts
+        cell.derived["value", TSR] = success(counts)
+        cell.derived["value", USR] = untargeted_success(counts, cell.split.classes)
     found: float | None = cell.derived["value", metric]
     return found
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from benchbench.base.identity import canonical_json
 from benchbench.contracts.task import Judged
 
+Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 SCHEMA = 3
 CLASSIFICATION = "classification"
 """The task of a target that names a camera model; only its cells have `counts`."""
@@ -130,9 +131,16 @@ class TrialsPart(Part):
     """Wanted class. What an attack that is not targeted makes of a photograph stands here for each wrong class."""
 
     @cached_property
-    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Both as arrays."""
-        return np.array(self.photograph, np.int64), np.array(self.wanted, np.int64)
+    def derived(self) -> list[tuple[SplitPart, Arrays]]:
+        """Where `arrays` keeps what it made."""
+        return []
+
+    def arrays(self, split: SplitPart) -> Arrays:
+        """Return photograph, wanted and true class of each trial, made once for all cells of a craft."""
+        if not self.derived or self.derived[0][0] is not split:
+            image = np.array(self.photograph, np.int64)
+            self.derived[:] = [(split, (image, np.array(self.wanted, np.int64), split.stratum[image]))]
+        return self.derived[0][1]
 
 
 class MeasurePart(Part):
@@ -215,10 +223,10 @@ class Cell(Part):
     @cached_property
     def judged(self) -> Judged:
         """Trials and outcomes as metrics see them."""
-        image, wanted = self.craft.trials.arrays
+        image, wanted, true = self.craft.trials.arrays(self.split)
         return Judged(
             photograph=image,
-            true=self.split.stratum[image],
+            true=true,
             wanted=wanted,
             outcomes={name: _array(found) for name, found in self.outcomes.items()},
             known=self.dataset.known,
@@ -226,7 +234,7 @@ class Cell(Part):
             true_classes=self.split.classes,
         )
 
-    @cached_property
+    @property
     def counts(self) -> NDArray[np.int64]:
         """See `tabulate`; KeyError where the task is not classification."""
         return tabulate(self.judged)

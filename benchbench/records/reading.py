@@ -12,7 +12,7 @@ from benchbench.base.errors import IdentityError, StoreError
 from benchbench.base.identity import cell_id, craft_id, digest
 from benchbench.base.json_text import parsed
 from benchbench.contracts.scenario import split_identity
-from benchbench.records.cell import SCHEMA, Cell, Craft
+from benchbench.records.cell import SCHEMA, Cell, Craft, TargetPart
 from benchbench.records.checks import contradiction
 from benchbench.records.migrations import STEPS
 
@@ -83,6 +83,9 @@ class Reader:
 
     def __init__(self) -> None:
         """Start with no craft known."""
+        self._targets: dict[str, TargetPart] = {}
+        """By their record: many crafts meet the same targets."""
+        self._packages: dict[str, Any] = {}
         self._crafts: dict[tuple[str, str], Craft] = {}
         """By id and fingerprint; the last of an id also by '' in place of the fingerprint."""
 
@@ -128,10 +131,27 @@ class Reader:
         shared = {k: getattr(craft, k) for k in SHARED}
         try:
             own = {k: body[k] for k in OWN} | {k: body[k] for k in EXTRA if k in body}
+            own |= {"target": self._target(own["target"]), "provenance": self._provenance(own["provenance"])}
             cell = Cell.model_validate({"cell_id": body["cell_id"], **own, **shared})
         except (ValidationError, KeyError) as error:
             raise StoreError(f"{where} is not a cell: {_first(error)}. {_REMEDY}") from error
         return checked(cell, where, craft)
+
+    def _target(self, record: Any) -> Any:
+        """Return the target of a record, one for all cells that have it; what is none stays as it is."""
+        key = repr(record)
+        if key not in self._targets:
+            try:
+                self._targets[key] = TargetPart.model_validate(record)
+            except ValidationError:
+                return record  # the cell's error names it in its place
+        return self._targets[key]
+
+    def _provenance(self, record: Any) -> Any:
+        """Return a provenance whose versions of packages are one mapping for all cells that have them."""
+        if not isinstance(record, dict) or "packages" not in record:
+            return record
+        return record | {"packages": self._packages.setdefault(repr(record["packages"]), record["packages"])}
 
 
 def checked(cell: Cell, where: str, craft: Craft | None = None) -> Cell:
