@@ -23,9 +23,10 @@ from benchbench.contracts.profile import CganRecipe, GeneratorShape
 from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
 from benchbench.learn.course import Course, descend
-from benchbench.learn.image_to_image import FirstLayer, ImageToImage, PatchCritic, frozen
+from benchbench.learn.image_to_image import FirstLayer, ImageToImage, PatchCritic, frozen, operations
 from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, Term, total
 from benchbench.learn.memory_format import memory_format
+from benchbench.learn.operations import per_pixel, training
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
@@ -139,7 +140,22 @@ class GeneratorFit(Fit):
     @property
     def cost(self) -> float:
         """See `Fit.cost`."""
-        return 14.0 * self.recipe.epochs * self.recipe.patches_per_epoch
+        recipe = self.recipe
+        channels = recipe.discriminator_channels
+        critic = per_pixel(
+            ("critic", channels, self.critic, self.classes),
+            lambda: PatchCritic(self.classes, channels, self.critic, recipe.discriminator_gain),
+            3,
+            lambda: torch.zeros(1, dtype=torch.long),
+        )
+        # The critic learns from photographs under both labels and from forgeries, and judges what the generator makes.
+        whole = self.operations + 3 * critic + sum(fit.operations for _, fit in self.evaluators)
+        return training(whole, self.patch, recipe.epochs * recipe.patches_per_epoch, recipe.batch)
+
+    @property
+    def operations(self) -> float:
+        """See `Fit.operations`."""
+        return operations(self.shape, self.classes)
 
     def needs(self) -> Mapping[str, Fit]:
         """The evaluator's networks and, where G is given it, the re-mosaiced q."""

@@ -80,7 +80,15 @@ class Fit(ABC):
 
     @property
     def cost(self) -> float:
-        """Rough work in narrow-ResNet-18 training patches, for estimates and for starting the longest first."""
+        """Rough work in narrow-ResNet-18 training patches, for estimates and for starting the longest first.
+
+        See `benchbench.learn.operations`, which counts it.
+        """
+        return 0.0
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of using it on one pixel of a photograph, for estimates; 0: not known, or none."""
         return 0.0
 
     def needs(self) -> Mapping[str, Fit]:

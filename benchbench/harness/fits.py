@@ -48,7 +48,7 @@ class FitCall:
                 "spec": self.fit.spec(),
                 "data_id": self.setup.data_id,
                 "needs": {name: need.fit_id(self.setup.data_id) for name, need in self.fit.needs().items()},
-                "cost": self.fit.cost,
+                "work": self.fit.cost,
                 "facts": context.facts,
                 "seconds": seconds,
                 "provenance": provenance(self.device, seconds),

@@ -1,33 +1,50 @@
-"""How long fits and crossings take: what this cache has seen, or a constant."""
+"""How long fits and crossings take: counted work, at the pace of this cache's fits or else of this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
+from benchbench.contracts.attack import Attack
+from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.target import Target
 from benchbench.records.cache import Cache
 
-SECONDS_PER_COST = 1 / 1200
-"""One narrow ResNet-18 training patch on one core, until this machine's own fits say better."""
 _TELLING = 2.0
 """A shorter fit is mostly overhead and says nothing of the pace."""
+_LARGE = 5_000.0
+"""Units of `Fit.cost`; of a smaller fit the overhead is a large part."""
 _ALIKE = 8.0
 """How many times larger or smaller a fit may be that tells the pace of another."""
 SECONDS_PER_CRAFT = 0.2
 SECONDS_PER_SCORE = 0.006
-"""One 256 px photograph on one core; scaled with the number of pixels and refined while running."""
+"""One 256 px photograph on one core, beside what an attack's networks and those of targets that say what they do take;
+scaled with the number of pixels."""
 
 
 def measured_fits(cache: Cache) -> list[tuple[float, float]]:
     """Return (`Fit.cost`, seconds) of the fits that were computed into this cache."""
     return [
-        (record["cost"], record["seconds"])
+        (record["work"], record["seconds"])
         for _, record in cache.records()
-        if record.get("cost") and record.get("seconds", 0.0) > _TELLING and "zoo" not in record  # trained elsewhere
+        if record.get("work") and record.get("seconds", 0.0) > _TELLING and "zoo" not in record  # trained elsewhere
     ]
 
 
-def rate(cost: float, known: Sequence[tuple[float, float]]) -> float:
-    """Return the seconds that a unit of cost takes in a fit of this cost: as in fits of about its size, or a constant.
+def pace(known: Sequence[tuple[float, float]]) -> float:
+    """Return the core seconds of a unit of cost: as in the large fits that are known, or as this machine computes now.
+
+    Args:
+        known: see `measured_fits`.
+    """
+    from benchbench.learn.operations import seconds_per_unit
+
+    large = [(c, s) for c, s in known if c >= _LARGE]
+    return sum(s for _, s in large) / sum(c for c, _ in large) if large else seconds_per_unit()
+
+
+def rate(cost: float, known: Sequence[tuple[float, float]], otherwise: float) -> float:
+    """Return the seconds that a unit of cost takes in a fit of this cost: as in fits of about its size, or `otherwise`.
 
     A fit of another profile says little: of a small one most time is overhead, which a large one does not have.
 
@@ -35,9 +52,31 @@ def rate(cost: float, known: Sequence[tuple[float, float]]) -> float:
         known: see `measured_fits`.
     """
     near = [(c, s) for c, s in known if cost / _ALIKE <= c <= cost * _ALIKE]
-    return sum(s for _, s in near) / sum(c for c, _ in near) if near else SECONDS_PER_COST
+    return sum(s for _, s in near) / sum(c for c, _ in near) if near else otherwise
 
 
-def crossing_seconds(images: int, targets: int, size: int) -> float:
-    """Return a first guess at the seconds that `images` trials take on one core."""
-    return images * (SECONDS_PER_CRAFT + SECONDS_PER_SCORE * targets) * (size / 256) ** 2
+def crossing_seconds(
+    images: int, attack: Attack | None, targets: Sequence[Target], setup: Setup, size: int, rate: float
+) -> float:
+    """Return a first guess at the seconds that `images` trials take on one core.
+
+    Args:
+        attack: None where crafted pictures are there.
+        targets: each as often as it looks.
+        size: side of the photographs, px.
+        rate: core seconds of a unit of `Fit.cost`.
+    """
+    from benchbench.learn.operations import BACKWARD, UNIT
+
+    def work(fits: Mapping[str, Fit]) -> float:
+        return sum(fit.operations for fit in fits.values()) * size**2 / UNIT * rate
+
+    scale = (size / 256) ** 2
+    scores = [work(target.fits(setup)) or SECONDS_PER_SCORE * scale for target in targets]
+    craft = 0.0
+    if attack is not None:
+        # A gradient step is a pass forward and one back to the photograph; without steps it is the networks, once.
+        steps = getattr(attack, "steps", None)
+        passes = (steps * BACKWARD if isinstance(steps, int) else 0) + 1
+        craft = SECONDS_PER_CRAFT * scale + passes * work(attack.fits(setup))
+    return images * (craft + math.fsum(scores))

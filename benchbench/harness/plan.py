@@ -22,7 +22,7 @@ from benchbench.contracts.scenario import SCENARIOS, scenario_fits, split_identi
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
-from benchbench.harness.pace import crossing_seconds, measured_fits, rate
+from benchbench.harness.pace import crossing_seconds, measured_fits, pace, rate
 from benchbench.harness.reasons import OTHER_PIXELS, moved, not_asked, why_not
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
@@ -74,6 +74,8 @@ class Plan:
     """Estimated seconds by fit_id, of the missing fits."""
     broken: Mapping[str, str] = field(default_factory=dict)
     """Attacks and targets that cannot say what they need, with the reason; they have no cell here."""
+    rate: float = 0.0
+    """Seconds of one core of this machine for a unit of `Fit.cost`."""
 
     def needed(self, fits: Mapping[str, Fit]) -> dict[str, Fit]:
         """Return what must be there before `fits` can be used, these included, without what finished networks grew on.
@@ -203,17 +205,21 @@ def make_plan(
 
     fits = _fits_of(missing, setup, there)
     absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
-    known = measured_fits(cache) if absent else []
-    costs = {fit_id: fit.cost * rate(fit.cost, known) for fit_id, fit in absent.items()}
+    known = measured_fits(cache) if missing else []
+    own = pace(known) if missing else 0.0
+    costs = {fit_id: fit.cost * rate(fit.cost, known, own) for fit_id, fit in absent.items()}
     return Plan(
         setup=setup,
         cells=tuple(cells),
         fits=fits,
         missing_fits=frozenset(absent),
         seconds_fits=sum(costs.values()),
-        seconds_crossing=_crossing_seconds(missing, facts.camera, setup, facts.size),
+        seconds_crossing=sum(
+            seconds_together(mine, facts.camera, setup, facts.size, own) for mine in together(missing).values()
+        ),
         costs=costs,
         broken=broken,
+        rate=own,
     )
 
 
@@ -371,14 +377,12 @@ def together(cells: Sequence[PlannedCell]) -> dict[str, list[PlannedCell]]:
     return found
 
 
-def _crossing_seconds(missing: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
-    return sum(seconds_together(mine, camera, setup, size) for mine in together(missing).values())
-
-
-def seconds_together(cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int) -> float:
+def seconds_together(
+    cells: Sequence[PlannedCell], camera: NDArray[np.int64], setup: Setup, size: int, rate: float
+) -> float:
     """Return a first guess at the core seconds of cells whose photographs are crafted once."""
     targeted = is_targeted(cells[0].attack, (cell.protocol for cell in cells))
     protocol, split = cells[0].protocol, cells[0].split
     true = SCENARIOS.create(split).true(setup, camera)
     every = trials(true, setup.known, split, targeted, protocol.wanted, protocol.limit)
-    return crossing_seconds(len(every), len(cells), size)
+    return crossing_seconds(len(every), cells[0].attack, [cell.target for cell in cells], setup, size, rate)

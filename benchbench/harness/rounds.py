@@ -226,8 +226,9 @@ class Crossings:
             batch=self.options.batch,
             measures=tuple(dict.fromkeys((*BUILT_IN, *self.options.measures))),
         )
-        looks = sum(len(view.targets) for view in group.views)
-        cost = crossing_seconds(stop - start, looks, self.dataset.size)
+        looks = [target for view in group.views for target in group.targets if target.name in view.targets]
+        setup, size = self.plan.setup, self.dataset.size
+        cost = crossing_seconds(stop - start, group.attack, looks, setup, size, self.plan.rate)
         call = partial(cross, crossing)
         fits = sorted(self._needs(group.split, group.attack, *group.targets))
         reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))

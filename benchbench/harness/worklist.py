@@ -76,7 +76,7 @@ def worklist(plan: Plan, facts: Facts, photographs: float) -> list[Piece]:
                 kind="crossing",
                 label=f"{cells[0].attack.name} {cells[0].split}",
                 needs=(*first, *needs),
-                seconds=seconds_together(cells, facts.camera, plan.setup, facts.size),
+                seconds=seconds_together(cells, facts.camera, plan.setup, facts.size, plan.rate),
                 cells=len(cells),
             )
         )
@@ -122,7 +122,8 @@ def only(plan: Plan, facts: Facts, names: Collection[str]) -> Plan:
         costs={f: plan.costs[f] for f in asked},
         seconds_fits=sum(plan.costs[f] for f in asked),
         seconds_crossing=sum(
-            seconds_together(mine, facts.camera, plan.setup, facts.size) for mine in together(wanted).values()
+            seconds_together(mine, facts.camera, plan.setup, facts.size, plan.rate)
+            for mine in together(wanted).values()
         ),
     )
 

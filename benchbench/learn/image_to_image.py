@@ -14,6 +14,7 @@ from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
 from benchbench.learn.folding import fold_batch_norm
+from benchbench.learn.operations import per_pixel
 
 
 def _normal_init(module: nn.Module) -> None:
@@ -157,6 +158,12 @@ class ImageToImage(nn.Module):
         if self.bounded:
             return y.clamp(-1, 1) if self.skip else torch.tanh(y)
         return y
+
+
+def operations(shape: GeneratorShape, planes: int) -> float:
+    """Return the operations of a network of this shape on one pixel, see `Fit.operations`."""
+    label = [lambda: torch.zeros(1, dtype=torch.long)] if planes else []
+    return per_pixel((repr(shape), planes), lambda: ImageToImage(shape, planes, bounded=True), 3, *label)
 
 
 def frozen(shape: GeneratorShape, planes: int, bounded: bool, state: dict[str, Tensor]) -> ImageToImage:

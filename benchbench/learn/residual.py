@@ -16,8 +16,9 @@ from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.profile import GeneratorShape, ResidualRecipe
 from benchbench.learn.arrays import Role
 from benchbench.learn.course import Course
-from benchbench.learn.image_to_image import ImageToImage, frozen
+from benchbench.learn.image_to_image import ImageToImage, frozen, operations
 from benchbench.learn.memory_format import memory_format
+from benchbench.learn.operations import training
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.learn.training import parts
@@ -49,7 +50,13 @@ class ResidualNetworkFit(Fit):
     @property
     def cost(self) -> float:
         """See `Fit.cost`."""
-        return 1.5 * self.recipe.epochs * self.recipe.patches_per_epoch
+        recipe = self.recipe
+        return training(self.operations, self.patch, recipe.epochs * recipe.patches_per_epoch, recipe.batch)
+
+    @property
+    def operations(self) -> float:
+        """See `Fit.operations`."""
+        return operations(self.shape, 0)
 
     def needs(self) -> Mapping[str, Fit]:
         """The Wiener residuals."""

@@ -24,6 +24,7 @@ from benchbench.learn.classifier import Classifier
 from benchbench.learn.course import Course
 from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.memory_format import memory_format
+from benchbench.learn.operations import per_pixel, training
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 
@@ -87,8 +88,16 @@ class ClassifierFit(Fit):
 
     @property
     def cost(self) -> float:
-        """Patches, weighted by the backbone's measured time a patch relative to ResNet-18."""
-        return BACKBONES.get(self.backbone).cost * self.recipe.epochs * self.recipe.patches_per_epoch
+        """See `Fit.cost`."""
+        recipe = self.recipe
+        return training(self.operations, self.patch, recipe.epochs * recipe.patches_per_epoch, recipe.batch)
+
+    @property
+    def operations(self) -> float:
+        """See `Fit.operations`; of the backbone."""
+        # What comes before and after the backbone is next to nothing, so that one count stands for all of its networks.
+        key = (self.backbone, repr(self.shape))
+        return per_pixel(key, lambda: BACKBONES.create(self.backbone).build(self.shape, 3, 6, 0.0), 3)
 
     def needs(self) -> Mapping[str, Fit]:
         """The residual stack, where the classifier does not see the photograph itself."""

@@ -193,10 +193,3 @@ def test_what_an_attack_raises_is_a_sentence_and_the_others_finish(tmp_path, tin
     assert done.returncode == 1
     assert done.stdout.startswith("2 computed"), "identity"
     assert done.stderr == "bench: attack 'broken' cannot say what it needs: RuntimeError: no weights.\n"
-
-
-def test_a_fit_tells_the_pace_of_its_like_alone():
-    from benchbench.harness.pace import SECONDS_PER_COST, rate
-
-    assert rate(100.0, [(50.0, 10.0), (200.0, 40.0)]) == 0.2
-    assert rate(60_000.0, [(500.0, 20.0)]) == SECONDS_PER_COST, "a small one says nothing of a large one"
