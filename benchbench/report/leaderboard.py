@@ -285,7 +285,19 @@ def cell_row(cell: Cell) -> dict[str, Scalar]:
     }
 
 
-_CELL_ORDER = ("dataset", "profile", "condition", "budget", "seed", "attack", "params", "target", "split", "cell_id")
+def _cell_order(cell: Cell) -> tuple[str, ...]:
+    """Return what rows are sorted by: data set, profile, condition, budget, seed, attack, target, split."""
+    protocol = cell.protocol
+    of_protocol = (str(protocol.get("condition", "uint8")), track(protocol), str(int(protocol.get("seed", 0))))
+    return (
+        cell.dataset.name,
+        cell.profile,
+        *of_protocol,
+        *attack_key(cell),
+        cell.target.name,
+        cell.split.name,
+        cell.cell_id,
+    )
 
 
 def cells_csv(cells: Iterable[Cell]) -> str:
@@ -295,5 +307,6 @@ def cells_csv(cells: Iterable[Cell]) -> str:
     """
     cells = list(cells)
     others = sorted({name for c in cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
-    rows = [cell_row(c) | {name: rates.measure_mean(c, name) for name in others} for c in cells]
-    return csv_text([*CELL_COLUMNS, *others], sorted(rows, key=lambda r: tuple(str(r[k]) for k in _CELL_ORDER)))
+    ordered = sorted(cells, key=_cell_order)  # rows are made one at a time: all together they take more than the cells
+    rows = (cell_row(c) | {name: rates.measure_mean(c, name) for name in others} for c in ordered)
+    return csv_text([*CELL_COLUMNS, *others], rows)
