@@ -6,6 +6,7 @@ drawn of the reference results; make says what it would do. The notebook has a t
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -90,13 +91,21 @@ def bench_here(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("document", "words"), EXECUTED, ids=lambda v: v if isinstance(v, str) else shlex.join(v)[:60])
-def test_it_runs(document: str, words: list[str], bench_here: Callable[[list[str]], tuple[int, str]]) -> None:
+def test_it_runs(
+    document: str, words: list[str], place: Path, bench_here: Callable[[list[str]], tuple[int, str]]
+) -> None:
     words = [word.removeprefix("/") if word.startswith("/shared") else word for word in words]
     if words[0] == "run" and "--dry-run" not in words:
         words = [*words, "--dry-run"]
     if "--fill" in words:
         words = [*words, "--check"]  # these files are the repository's own
-    code, said = bench_here(words)
+    if "all" in words:  # in a process of its own: a test before this one may have entered a plugin that is broken
+        environment = os.environ | {"BENCHBENCH_CACHE": str(place / "cache")}
+        command = [sys.executable, "-m", "benchbench", *words]
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+        code, said = done.returncode, done.stdout + done.stderr
+    else:
+        code, said = bench_here(words)
     assert code == 0 and said.strip(), said
     if "--dry-run" in words:
         assert re.search(r"\d+ (cells? )?(to compute|would)|to do|already there|cells", said), said

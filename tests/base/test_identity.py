@@ -17,6 +17,7 @@ from benchbench.records.reading import identify
 
 MOVES_NUMBERS = {"budget", "condition", "limit", "seed", "version", "wanted"}
 MUST_NOT_MOVE_NUMBERS = {
+    "isolated",
     "device",
     "workers",
     "batch",
