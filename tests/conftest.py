@@ -186,15 +186,21 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def our_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Our papers and conditions alone: another test may have installed the plugin in this process."""
+    """Two papers and our conditions alone: another test may have installed the plugin in this process."""
     known = (papers, owners, leaderboard_columns, condition_texts, places)
-    monkeypatch.setattr(PAPERS, "names", lambda: ["augmented2020", "cama2020", "siamte2020", "spoc2019"])
+    monkeypatch.setattr(PAPERS, "names", lambda: ["augmented2020", "cama2020"])
     monkeypatch.setattr(CONDITIONS, "names", lambda: ["uint8", "float", "jpeg-90", "jpeg-75", "jpeg-target"])
     for function in known:
         function.cache_clear()
     yield
     for function in known:
         function.cache_clear()
+
+
+@pytest.fixture
+def all_papers(our_papers: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The papers that come with benchbench, and no plugin's."""
+    monkeypatch.setattr(PAPERS, "names", lambda: ["augmented2020", "cama2020", "siamte2020", "spoc2019"])
 
 
 @pytest.fixture
