@@ -12,15 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from benchbench.contracts.task import Metric
 from benchbench.metrics import clusters
+from benchbench.metrics.quantiles import normal_quantile, student_quantile
 from benchbench.metrics.rates import TSR, USR
 from benchbench.records.cell import CLASSIFICATION
 
@@ -117,18 +116,6 @@ def _combined(parts: Sequence[tuple[float, Sample]]) -> Sample:
     named = next((s for _, s in parts if s.scene is not None), parts[0][1])
     trials = int(sum(s.trials for _, s in parts))
     return replace(named, values=values.sum(axis=0), full=full.sum(axis=0), trials=trials)
-
-
-@cache
-def normal_quantile(level: float) -> float:
-    """Return how many standard deviations a two-sided interval of this level goes to either side."""
-    return float(ndtri((1 + level) / 2))
-
-
-@cache
-def student_quantile(level: float, freedom: int) -> float:
-    """Return the same for a standard deviation that is itself estimated, with so many degrees of freedom."""
-    return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArray[np.int64], ...] | None]]:

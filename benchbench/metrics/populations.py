@@ -14,10 +14,10 @@ from benchbench.metrics.intervals import (
     Sample,
     combine,
     rate_interval,
-    student_quantile,
     variance,
     weighted_sum,
 )
+from benchbench.metrics.quantiles import student_quantile
 
 
 def population_mean(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:
