@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchbench.base.identity import since
 from benchbench.contracts.attack import WHOLE, Attack, CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
 from benchbench.contracts.numbers import Decibel, NotNegative
@@ -24,7 +25,7 @@ from benchbench.forensics import remosaic
 from benchbench.learn.arrays import Remosaiced
 from benchbench.learn.course import Course, descend
 from benchbench.learn.image_to_image import FirstLayer, ImageToImage, PatchCritic, frozen, operations
-from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, Term, total
+from benchbench.learn.losses import Classification, Generated, LeastSquares, Pixel, PixelByClass, Term, total
 from benchbench.learn.memory_format import memory_format
 from benchbench.learn.operations import per_pixel, training
 from benchbench.learn.patches import PatchSource
@@ -99,7 +100,7 @@ class Game:
         with autocast(device, self.recipe.precision):
             loss = total(self.terms, made)  # equation 5
         found = descend(self.optimizers["generator"], loss)
-        self.pixel.adapt(x, made.changed.detach())
+        self.pixel.adapt(x, made.changed.detach(), wanted)
         return found
 
 
@@ -108,7 +109,7 @@ class GeneratorFit(Fit):
     """Trains one generator on q against a frozen evaluator and a critic."""
 
     kind: ClassVar[str] = "benchbench_attacks._cgan.GeneratorFit"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     stands_alone: ClassVar[bool] = True
 
     name: str
@@ -125,6 +126,7 @@ class GeneratorFit(Fit):
     psnr: float | None
     remosaiced: Fit | None
     """The stack that G is given; None: it is given photographs as they are."""
+    pixel_weight_by_class: bool = field(default=False, metadata=since("0.3"))
 
     def spec(self) -> dict[str, Any]:
         """Return the recipe; the evaluators' own recipes enter through `needs`."""
@@ -196,7 +198,10 @@ class GeneratorFit(Fit):
         layout = memory_format(generator, critic)
         for module in (generator, critic, evaluator):
             module.to(memory_format=layout)
-        pixel = Pixel(self.pixel_weight, self.psnr).to(device)
+        pixel = Pixel(self.pixel_weight, self.psnr)
+        if self.pixel_weight_by_class and self.psnr is not None:
+            pixel = PixelByClass(self.pixel_weight, self.psnr, self.classes)
+        pixel.to(device)
         adversarial = LeastSquares(self.adversarial_weight, critic) if self.adversarial_weight > 0 else None
         rate = recipe.discriminator_learning_rate
         return Game(
@@ -230,7 +235,10 @@ class GeneratorFit(Fit):
         psnr = self.measure(game.generator, evaluator, validation, context)
         success = context.facts["evaluator_success"]
         context.facts["pixel_weight"] = float(game.pixel.weight)
-        game.pixel.correct(psnr)
+        by_class = torch.tensor(context.facts["psnr_by_wanted"], device=context.device)
+        if isinstance(game.pixel, PixelByClass):
+            context.facts["pixel_weights"] = game.pixel.pixel.tolist()
+        game.pixel.correct(by_class if isinstance(game.pixel, PixelByClass) else psnr)
         if self.psnr is not None and psnr < self.psnr - TOLERANCE:
             # An epoch over the distortion budget is no candidate, however often it succeeds.
             return (float(np.mean(success)) - 1,)
@@ -241,8 +249,11 @@ class GeneratorFit(Fit):
     ) -> float:
         """Note the evaluator's success on held-out photographs and their PSNR among the facts; return the PSNR, dB."""
         images, labels = self._held_out(context.data, validation)
-        success, psnr = self.evaluate(network, evaluator, images, labels, context)
-        context.facts.update(evaluator_success=success, psnr_held_out=psnr)
+        success, ratios = self.evaluate(network, evaluator, images, labels, context)
+        psnr = sum(value for _, value in ratios) / max(1, len(ratios))
+        mine = [[value for c, value in ratios if c == wanted] or [psnr] for wanted in range(self.classes)]
+        by_class = [sum(values) / len(values) for values in mine]
+        context.facts.update(evaluator_success=success, psnr_held_out=psnr, psnr_by_wanted=by_class)
         return psnr
 
     def _held_out(self, data: Dataset, validation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -259,10 +270,12 @@ class GeneratorFit(Fit):
         images: np.ndarray,
         labels: np.ndarray,
         context: FitContext,
-    ) -> tuple[list[float], float]:
-        """Return each evaluator stream's targeted success on held-out q, every wrong class wanted, and PSNR in dB."""
+    ) -> tuple[list[float], list[tuple[int, float]]]:
+        """Return each evaluator stream's targeted success on held-out q, every wrong class wanted, and of each trial
+        the wanted class and the PSNR, dB.
+        """
         hits: list[Tensor] = []
-        ratios: list[float] = []
+        ratios: list[tuple[int, float]] = []
         for image, label in zip(images, labels, strict=True):
             x = torch.from_numpy(image).to(context.device).permute(2, 0, 1)[None].float() / 255
             wanted = torch.tensor([c for c in range(self.classes) if c != int(label)], device=context.device)
@@ -273,8 +286,8 @@ class GeneratorFit(Fit):
                 logits = cast(Any, evaluator).streams(changed)
                 hits.append(torch.stack([(s.argmax(1) == wanted).float() for s in logits]))
                 mse = (changed - x).square().mean((1, 2, 3)).clamp_min(1e-10)
-                ratios += (-10 * mse.log10()).tolist()
-        return [round(float(s), 4) for s in torch.cat(hits, dim=1).mean(1)], sum(ratios) / max(1, len(ratios))
+                ratios += zip(wanted.tolist(), (-10 * mse.log10()).tolist(), strict=True)
+        return [round(float(s), 4) for s in torch.cat(hits, dim=1).mean(1)], ratios
 
     def load(
         self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]
@@ -291,12 +304,14 @@ class Cgan(Attack):
         adversarial_weight, pixel_weight, classifier_weight: weights of the least-squares critic, of the L1 distance
             in [-1, 1] and of each evaluator stream's NLL.
         psnr: when set, the pixel weight adapts in training until the mean PSNR of held-out photographs is this many dB.
+        pixel_weight_by_class: one weight a wanted class, which adapts until the mean of that class is `psnr`.
     """
 
     adversarial_weight: NotNegative = 1.0
     pixel_weight: NotNegative = 10.0
     classifier_weight: NotNegative = 0.01
     psnr: Decibel | None = None
+    pixel_weight_by_class: bool = field(default=False, metadata=since("0.3"))
 
     @property
     @abstractmethod
@@ -318,6 +333,8 @@ class Cgan(Attack):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; a finite weight of at least 0 is expected")
+        if self.pixel_weight_by_class and self.psnr is None:
+            raise ValueError("pixel_weight_by_class is set and psnr, the goal that each weight follows, is not")
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return the generator and its evaluator."""
@@ -337,6 +354,7 @@ class Cgan(Attack):
                 pixel_weight=self.pixel_weight,
                 classifier_weight=self.classifier_weight,
                 psnr=self.psnr,
+                pixel_weight_by_class=self.pixel_weight_by_class,
                 remosaiced=Remosaiced(role="q") if self.remosaics else None,
                 seed=setup.seed,
             )

@@ -23,10 +23,12 @@ from ._surrogates import surrogate_fits
 class EpsilonFit(Fit):
     """Bisection for the epsilon at which an attack's mean PSNR on held-out q photographs is `psnr` dB.
 
-    Source: protocol.md (D). The photographs are rounded to uint8 first, as the harness does.
+    Source: protocol.md (D). PSNR is of what the attack returns, before the harness rounds it to uint8: rounding makes
+    steps of epsilon, of 2 dB at 35 dB, and where the goal lies on the edge of one, a hair of epsilon would decide.
     """
 
     kind: ClassVar[str] = "benchbench_attacks._white_box.EpsilonFit"
+    version: ClassVar[int] = 2
     stands_alone: ClassVar[bool] = True
 
     attack: Attack
@@ -73,12 +75,11 @@ class EpsilonFit(Fit):
             for i in range(len(rows)):
                 craft.seeds = (i,)
                 changed = attack.perturb(x[i : i + 1], None, wanted[i : i + 1], craft)
-                error = ((changed * 255).round() - x[i : i + 1] * 255).double().square().sum()
-                # An epsilon so small that rounding removes it counts as a tenth of a grey level somewhere.
-                values.append(psnr(max(float(error), 0.01), x[i].numel()))
+                error = float(((changed - x[i : i + 1]) * 255).double().square().sum())
+                values.append(psnr(max(error, 0.01), x[i].numel()))  # of no change at all PSNR is infinite
             return float(np.mean(values))
 
-        # A sign step of epsilon everywhere has this PSNR before clipping and rounding.
+        # A sign step of epsilon everywhere has this PSNR before clipping.
         start = 10 ** (-self.psnr / 20)
         low, high = start / 2, start * 8
         rounds = 20

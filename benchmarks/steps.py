@@ -1,7 +1,8 @@
 """One step of training, ours and the plainest one of the same loss, taken in turn on one thread of profile quick.
 
-The plainest: condition planes are made and convolved, the critic looks at photographs once for each label, patches are
-cut by indexing tensors, optimizers go from weight to weight. Both keep freed memory, which is of the process.
+The plainest: condition planes are made and convolved, the critic looks at photographs once for each label, borders and
+energies are as torch makes them under autocast, patches are cut by indexing tensors, optimizers go from weight to
+weight. Both keep freed memory, which is of the process.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from torch.nn import functional as F
 from benchbench.base.memory import keep_freed
 from benchbench.contracts.fit import Setup
 from benchbench.contracts.profile import load_profile
-from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
-from benchbench.learn.image_to_image import PatchCritic
-from benchbench.learn.losses import LeastSquares
+from benchbench.learn.convolutions import PaddedConv2d, PlanesConv2d, ScoreConv2d
+from benchbench.learn.image_to_image import ImageToImage, PatchCritic, _mean, _WienerLike
+from benchbench.learn.losses import Classification
 from benchbench.learn.patches import PatchSource, dih4
+from benchbench.learn.precision import autocast
+from benchbench.learn.residual import ResidualNetworkFit
 from benchbench.learn.training import ClassifierFit
 from benchbench_attacks._cgan import Game, GeneratorFit, critic_groups
 from benchbench_attacks._evaluator import make_evaluator
@@ -43,11 +46,11 @@ class MadePlanes(PlanesConv2d):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """See `PlanesConv2d`."""
-        if label is None:
-            return nn.Conv2d.forward(self, x)
-        repeat = (self.in_channels - self.channels) // self.classes
-        hot = F.one_hot(label, self.classes).to(x.dtype).repeat_interleave(repeat, 1)
-        return nn.Conv2d.forward(self, torch.cat([x, hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1))
+        if label is not None:
+            repeat = (self.in_channels - self.channels) // self.classes
+            hot = F.one_hot(label, self.classes).to(x.dtype).repeat_interleave(repeat, 1)
+            x = torch.cat([x, hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+        return nn.Conv2d._conv_forward(self, x, self.weight, self.bias)
 
 
 class SeveralLooks(PatchCritic):
@@ -65,6 +68,15 @@ class SeveralLooks(PatchCritic):
         return scores
 
 
+class TorchsEnergies(_WienerLike):
+    """Averages energies in the numbers that they come in."""
+
+    def variance(self, answers: Tensor) -> Tensor:
+        """See `_WienerLike`."""
+        means = [_mean(answers * answers, side) for side in self.AROUND]
+        return F.softplus(self.energy(torch.cat(means, 1)))
+
+
 class Indexing(PatchSource):
     """Cuts and turns a batch at once, by indexing."""
 
@@ -79,32 +91,38 @@ class Indexing(PatchSource):
         return [dih4(grid[photo, row, column], element).float() / 255 for grid in grids], which
 
 
-def plain_game(game: Game, source: PatchSource) -> Game:
-    """Return the same game on copies of its players, by the plainest means."""
-    generator, critic = deepcopy(game.generator), deepcopy(game.critic)
-    critic.__class__ = SeveralLooks
-    for module in (*generator.modules(), *critic.modules()):
-        if isinstance(module, PlanesConv2d):
+def make_plain(*networks: nn.Module) -> None:
+    """Have networks compute by the plainest means, in place."""
+    for module in (module for network in networks for module in network.modules()):
+        if isinstance(module, PatchCritic):
+            module.__class__ = SeveralLooks
+        elif isinstance(module, PlanesConv2d):
             module.__class__ = MadePlanes
-        elif isinstance(module, ScoreConv2d):
+        elif isinstance(module, PaddedConv2d | ScoreConv2d):
             module.__class__ = nn.Conv2d
+        elif isinstance(module, _WienerLike):
+            module.__class__ = TorchsEnergies
         elif isinstance(module, nn.ReLU | nn.LeakyReLU):
             module.inplace = False
+
+
+def plain_game(game: Game, source: PatchSource) -> Game:
+    """Return the same game on copies of its networks, by the plainest means."""
+    # Copied together: a critic is one of the players and stands behind a term.
+    parts = {name: getattr(game, name) for name in ("generator", "critic", "pixel", "adversarial", "terms")}
+    parts = deepcopy(parts)
+    generator, critic = parts["generator"], parts["critic"]
+    make_plain(generator, critic, *(t.streams.__self__ for t in parts["terms"] if isinstance(t, Classification)))
     recipe = game.recipe
     rate = recipe.discriminator_learning_rate
-    assert game.adversarial is not None
-    adversarial = LeastSquares(game.adversarial.weight, critic)
     return replace(
         game,
         source=source,
-        generator=generator,
-        critic=critic,
-        adversarial=adversarial,
-        terms=[adversarial if term is game.adversarial else term for term in game.terms],
         optimizers={
             "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas, foreach=False),
             "critic": torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas, foreach=False),
         },
+        **parts,
     )
 
 
@@ -125,8 +143,36 @@ class TargetStep:
     def __call__(self) -> None:
         """Update the weights."""
         stacks, labels = self.source.sample(self.fit.recipe.batch, self.rng)
-        features = self.fit.inputs(self.network, stacks).contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(self.network.classify(features), labels)
+        with autocast(self.source.device, self.fit.recipe.precision):
+            features = self.fit.inputs(self.network, stacks).contiguous(memory_format=torch.channels_last)
+            logits = self.network.classify(features)
+        loss = F.cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+
+@dataclass
+class ResidualStep:
+    """A step of E0 on random residuals, as `ResidualNetworkFit.run` does it but for where patches come from."""
+
+    fit: ResidualNetworkFit
+    network: ImageToImage
+    fused: bool
+
+    def __post_init__(self) -> None:
+        self.network = self.network.to(memory_format=torch.channels_last).train()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=self.fused, foreach=False)
+        rng = torch.Generator().manual_seed(0)
+        size = (self.fit.recipe.batch, 3, self.fit.patch, self.fit.patch)
+        x, self.residuals = (torch.rand(size, generator=rng) * 2 - 1 for _ in range(2))
+        self.x = x.contiguous(memory_format=torch.channels_last)
+
+    def __call__(self) -> None:
+        """Update the weights."""
+        with autocast(torch.device("cpu"), self.fit.recipe.precision):
+            predicted = self.network(self.x)
+        loss = F.mse_loss(predicted.float(), self.residuals)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -153,6 +199,12 @@ def steps(quick: bool) -> dict[str, Pair]:
     rngs = [torch.Generator().manual_seed(0) for _ in players]
     mine, peer = (partial(game.step, rng) for game, rng in zip(players, rngs, strict=True))
     found: dict[str, Pair] = {"a step of Cama's generator and critic": (1.15, mine, peer)}
+    residual = fits["residual"]
+    assert isinstance(residual, ResidualNetworkFit)
+    networks = [ImageToImage(residual.shape, planes=0, bounded=False) for _ in range(2)]
+    make_plain(networks[1])
+    first, second = (ResidualStep(residual, n, fused) for n, fused in zip(networks, (True, False), strict=True))
+    found["a step of Cama's residual network"] = (1.15, first, second)
     for target in targets("resnet18/rgb/complete" if quick else "resnet18/rgb/complete,vgg16/rgb/complete"):
         classifier = target.fits(setup)["classifier"]
         assert isinstance(classifier, ClassifierFit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -46,16 +47,27 @@ def provenance(device: str, seconds: float) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def commit() -> str | None:
-    """Return the commit of the benchbench checkout, with '-dirty' for uncommitted changes, or None outside one."""
+    """Return the commit of the benchbench checkout, with '-dirty' for uncommitted changes, or None outside one.
+
+    The source that `git archive` packs has no history; git writes the commit into `.git_archival.txt` for it.
+    """
     folder = Path(__file__).resolve().parents[1]
     if not (folder.parent / ".git").exists():
-        return None
+        return _archived(folder.parent / ".git_archival.txt")
     try:
         head = _git(folder, "rev-parse", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("-dirty" if changed else "")
+
+
+def _archived(note: Path) -> str | None:
+    try:
+        found = note.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        return None
+    return found if re.fullmatch("[0-9a-f]{40}", found) else None
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -19,6 +19,7 @@ from benchbench.cli import (
     ablate,
     cache,
     ceiling,
+    curve,
     data,
     doctor,
     listing,
@@ -49,7 +50,7 @@ app.command()(tables.report)
 app.command()(tables.compare)
 app.command()(doctor.doctor)
 app.command()(cache.gc)
-app.command()(show.curve)
+app.command()(curve.curve)
 app.command()(ablate.ablate)
 app.command()(ceiling.ceiling)
 app.command()(photograph.anonymize)

@@ -1,4 +1,4 @@
-"""bench show photographs | spectra | confusion, bench curve: pictures where people would rather look."""
+"""bench show photographs | spectra | confusion | scenes: pictures where people would rather look."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def erasing(
     from benchbench.report.figures import erasing_curve, erasing_curves, save
 
     place = opt.condition(condition), opt.track(budget)
-    found = [g for g in _groups(results, dataset, profile) if (g.condition, g.track) == place and g.others]
+    found = [g for g in groups_of(results, dataset, profile) if (g.condition, g.track) == place and g.others]
     if len(found) != 1:
         raise BenchError(f"{len(found)} results match; name one with --dataset and --profile.")
     for name, points in erasing_curves(found[0]).items():
@@ -252,7 +252,7 @@ def confusion(
     from benchbench.report.figures import save
 
     place = opt.condition(condition), opt.track(budget)
-    found = [g for g in _groups(opt.place(results, reference), dataset, profile) if (g.condition, g.track) == place]
+    found = [g for g in groups_of(opt.place(results, reference), dataset, profile) if (g.condition, g.track) == place]
     cells = [c for g in found for c in g.cells]
     for kind, name, known in (
         ("attack", attack, {c.attack.name for c in cells}),
@@ -269,42 +269,26 @@ def confusion(
     print(path)
 
 
-def curve(
-    condition: Condition = "uint8",
-    dataset: Dataset_ = None,
-    profile: ProfileOnly = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
-        "curve.png"
-    ),
-    results: opt.Results = opt.RESULTS,
-    reference: opt.Reference = False,
+@app.command("scenes")
+def scene_pictures(
+    count: Annotated[int, typer.Option(help="Scenes of each kind.", min=1)] = 8,
+    seed: opt.Seed = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("scenes"),
 ) -> None:
-    """Plot TSR against PSNR, with 95 % bands, for attacks that were run under several budgets.
+    """Draw what the virtual cameras photograph: scenes.jpg, a row a kind, and scene-statistics.png.
 
-    Examples:
+    Spectra, contrast, saturation, shadows and highlights stand beside those of the packaged photographs.
 
-      bench run --attack cama,pgd --targets 'resnet18/*/complete' --budget 25,30,35,40,45,50
-
-      bench curve -o curve.png
+    Example: bench show scenes -o docs/pictures
     """
-    from benchbench.report.catalog import alike
-    from benchbench.report.figures import curve as draw
-    from benchbench.report.figures import curves, save
+    from benchbench.studies.scenes import write
 
-    opt.condition(condition)
-    families = list(alike(_groups(opt.place(results, reference), dataset, profile)).values())
-    able = [family for family in families if curves(family, condition)]
-    if len(able) > 1:
-        raise BenchError(f"{len(able)} results match; name one with --dataset and --profile.")
-    family = able[0] if able else (families[0] if families else [])
-    figure = draw(family, condition)
-    for label, points in curves(family, condition).items():
-        print(f"{label}: " + ", ".join(f"{100 * p.estimate.value:.1f} % at {p.psnr:.1f} dB" for p in points))
-    save(figure, output)
-    print(output)
+    for path in write(output, count, seed):
+        print(path)
 
 
-def _groups(results: Path, dataset: str | None, profile: str | None) -> list[Group]:
+def groups_of(results: Path, dataset: str | None, profile: str | None) -> list[Group]:
+    """Return the groups of a results folder, of one data set and profile where they are named."""
     from benchbench.records.cells import CellStore
     from benchbench.report import groups
 

@@ -89,14 +89,16 @@ class Backbones(Section):
 
 
 class GeneratorShape(Section):
-    """An image-to-image network: the published down-sampling one, or a plain full-resolution stack."""
+    """An image-to-image network: the published down-sampling one, a plain full-resolution stack, or, for residuals
+    alone, filters whose answers are turned down by their energy (`wiener-like`).
+    """
 
-    kind: Literal["johnson", "full-resolution"] = "johnson"
+    kind: Literal["johnson", "full-resolution", "wiener-like"] = "johnson"
     channels: Count = 64
     blocks: Steps = 2
     """Residual blocks (johnson) or hidden convolutions (full-resolution)."""
     space_to_depth: Steps = 1
-    """full-resolution only: fold this many pixels a side into channels first."""
+    """Not johnson: fold this many pixels a side into channels first."""
     skip: bool = False
     """Add the input to the output instead of learning to copy it."""
     chroma_blur: NotNegative = 0.0

@@ -134,7 +134,9 @@ def _virtual(
     items, scene_dir = virtual.plan(recipe), work / "scenes"
     with Crew(workers, progress) as crew:
         scene_dir.mkdir(exist_ok=True)
-        _run_scenes(crew, recipe, [s for s in virtual.scenes(recipe) if s.role in roles], scene_dir)
+        # A test scene is seen once, and rendered by whoever takes that photograph.
+        shared = [s for s in virtual.scenes(recipe) if s.role in roles and s.role != "test"]
+        _run_scenes(crew, recipe, shared, scene_dir)
         take(crew, VirtualPhotographer(recipe, scene_dir), {role: items[role] for role in roles}, work)
     models = tuple(camera.name for camera in virtual.labels(recipe))
     draft = _draft(work)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
 from benchbench.base.seeds import stream
+from benchbench.contracts.roles import Role
 from benchbench.contracts.source import Source
 from benchbench.data.virtual import processing
 from benchbench.data.virtual import recipe as virtual
@@ -48,20 +49,21 @@ FORGERY = tuple(trace for trace in TRACES if trace != "optics")
 
 @dataclass(frozen=True)
 class Chimeras:
-    """Takes chimeras of the test photographs of a recipe; picklable, for worker processes.
+    """Takes chimeras of the photographs of one role of a recipe; picklable, for worker processes.
 
     Attributes:
         recipe: not the neutral control, whose models are all alike.
     """
 
     recipe: VirtualRecipe
+    role: Role = "test"
 
     def items(self) -> Sequence[Item]:
-        """Return the test photographs in the order of the data set."""
-        return virtual.plan(self.recipe)["test"]
+        """Return the photographs of the role in the order of the data set."""
+        return virtual.plan(self.recipe)[self.role]
 
     def take(self, index: int, other: int, traces: Collection[str]) -> NDArray[np.uint8]:
-        """Take test photograph `index` again, with these traces of camera model `other`.
+        """Take photograph `index` of the role again, with these traces of camera model `other`.
 
         Returns:
             (H, W, 3) uint8; without traces, the photograph of the data set to the bit.
@@ -84,8 +86,8 @@ class Chimeras:
         return processing.center(shot.pixels, recipe.size)
 
 
-def chimeras_of(source: Source) -> Chimeras:
-    """Return what takes chimeras of the test photographs of `source`.
+def chimeras_of(source: Source, role: Role = "test") -> Chimeras:
+    """Return what takes chimeras of the photographs of a role of `source`.
 
     Raises:
         BenchError: the photographs are not those of virtual cameras, or the models are all alike.
@@ -95,4 +97,4 @@ def chimeras_of(source: Source) -> Chimeras:
         raise BenchError("photographs can be taken again by virtual cameras alone; use --data virtual.")
     if recipe.neutral:
         raise BenchError("the cameras of virtual-neutral are all alike; use --data virtual.")
-    return Chimeras(recipe)
+    return Chimeras(recipe, role)

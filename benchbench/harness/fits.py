@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.base.provenance import provenance
-from benchbench.contracts.fit import Fit, FitContext, Progress, Setup
+from benchbench.contracts.fit import Fit, FitContext, Progress, Setup, collect
 from benchbench.contracts.source import Source
 from benchbench.evaluate.networks import networks, process_cache
 from benchbench.harness.executors.jobs import Job, package
 from benchbench.harness.options import RunOptions
-from benchbench.harness.plan import Plan
 from benchbench.records.cache import Cache
 
 if TYPE_CHECKING:
@@ -88,20 +88,34 @@ class FitCall:
             return run()
 
 
-def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
-    """Return the missing fits as jobs, parents first."""
+def fit_jobs(
+    fits: Mapping[str, Fit],
+    missing: Collection[str],
+    seconds: Mapping[str, float],
+    setup: Setup,
+    source: Source,
+    options: RunOptions,
+) -> list[Job]:
+    """Return the missing fits as jobs, in the order of `fits`.
+
+    Args:
+        fits: by fit_id, parents first.
+        missing: ids of those that are to be computed.
+        seconds: that each of those is expected to take.
+        setup: of the photographs; a fit says itself how it is computed.
+    """
     jobs = []
-    for fit_id, fit in plan.fits.items():
-        if fit_id in plan.missing_fits:
-            needs = plan.needed(fit.needs())
+    for fit_id, fit in fits.items():
+        if fit_id in missing:
+            needs = collect(fit.needs(), setup.data_id, lambda need: need not in missing)
             jobs.append(
                 Job(
                     key=fit_id,
                     label=fit.label,
-                    call=FitCall(fit, plan.setup, source, options.cache, options.device),
-                    cost=max(plan.costs[fit_id], 0.01),
-                    needs=frozenset(needs) & plan.missing_fits,
-                    reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
+                    call=FitCall(fit, setup, source, options.cache, options.device),
+                    cost=max(seconds[fit_id], 0.01),
+                    needs=frozenset(needs) & frozenset(missing),
+                    reads=(f"data/{setup.data_id}", *(f"fits/{need}" for need in needs)),
                     writes=(f"fits/{fit_id}",),
                     owner=package(fit),
                 )

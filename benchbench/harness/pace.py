@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Fit, Setup
@@ -24,11 +25,11 @@ scaled with the number of pixels."""
 
 def measured_fits(cache: Cache) -> list[tuple[float, float]]:
     """Return (`Fit.cost`, seconds) of the fits that were computed into this cache."""
-    return [
-        (record["work"], record["seconds"])
-        for _, record in cache.records()
-        if record.get("work") and record.get("seconds", 0.0) > _TELLING and "zoo" not in record  # trained elsewhere
-    ]
+    return _paces(record for _, record in cache.records() if "zoo" not in record)  # those were trained elsewhere
+
+
+def _paces(records: Iterable[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    return [(r["work"], r["seconds"]) for r in records if r.get("work") and r.get("seconds", 0.0) > _TELLING]
 
 
 def pace(known: Sequence[tuple[float, float]]) -> float:
@@ -53,6 +54,30 @@ def rate(cost: float, known: Sequence[tuple[float, float]], otherwise: float) ->
     """
     near = [(c, s) for c, s in known if cost / _ALIKE <= c <= cost * _ALIKE]
     return sum(s for _, s in near) / sum(c for c, _ in near) if near else otherwise
+
+
+def expected_seconds(fit: Fit, records: Sequence[Mapping[str, Any]]) -> tuple[float, bool]:
+    """Return the seconds that a fit is expected to take, and whether fits like it, computed here, say so.
+
+    Alike are those of one label and recipe that differ in their number of epochs, or in weights that are not 0.
+
+    Args:
+        records: of fits that were computed here.
+    """
+    mine = _like(fit.label, fit.spec())
+    alike = [r for r in records if r.get("work") and r["seconds"] > 0 and _like(r["label"], r["spec"]) == mine]
+    if alike:
+        return fit.cost * sum(r["seconds"] for r in alike) / sum(r["work"] for r in alike), True
+    known = _paces(records)
+    return fit.cost * rate(fit.cost, known, pace(known)), False
+
+
+def _like(label: str, spec: Mapping[str, Any]) -> Any:
+    """Return what fits have in common whose cost tells their seconds; a term of weight 0 is left out of a loss."""
+    fields = spec["fields"]
+    recipe = {k: v for k, v in (fields.get("recipe") or {}).items() if k not in ("epochs", "milestones")}
+    without = sorted(name for name, value in fields.items() if value == 0 and not isinstance(value, bool))
+    return label, spec["fit"], spec["version"], fields.get("shape"), fields.get("patch"), recipe, without
 
 
 def crossing_seconds(

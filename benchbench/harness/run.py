@@ -23,7 +23,7 @@ from benchbench.harness.executors.jobs import Job, Outcome
 from benchbench.harness.executors.meter import Meter
 from benchbench.harness.executors.mirrored import mirrored
 from benchbench.harness.executors.queue import Queue
-from benchbench.harness.fits import _fit_jobs
+from benchbench.harness.fits import fit_jobs
 from benchbench.harness.options import RunOptions
 from benchbench.harness.photographs import from_zoo, make_photographs, photograph_seconds, test_is_enough
 from benchbench.harness.plan import Plan, clean_id, make_plan
@@ -241,7 +241,7 @@ def _compute(
     def on_progress(key: str, done: int, total: int, text: str) -> None:
         (networks if key in networks else crossing).progress(key, done, total, text)
 
-    add(_fit_jobs(plan, source, options), networks)
+    add(fit_jobs(plan.fits, plan.missing_fits, plan.costs, plan.setup, source, options), networks)
     add(crossings.released(), crossing)
     waiting = set(plan.missing_fits)
     if not waiting:

@@ -6,13 +6,29 @@ folded like one with that.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class PlanesConv2d(nn.Conv2d):
+class PaddedConv2d(nn.Conv2d):
+    """A convolution that reflects pictures at their borders in the numbers that they come in.
+
+    In bfloat16 torch raises them to float32 to reflect them, and their gradients too.
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.padding_mode != "reflect":
+            return cast(Tensor, super()._conv_forward(input, weight, bias))
+        rows, columns = (int(side) for side in self.padding)
+        with torch.autocast(input.device.type, enabled=False):
+            input = F.pad(input, (columns, columns, rows, rows), mode="reflect")
+        return F.conv2d(input, weight, bias, self.stride, 0, self.dilation, self.groups)
+
+
+class PlanesConv2d(PaddedConv2d):
     """A convolution of pictures that have constant planes behind their channels: ones for their class, else zeros.
 
     It is linear, so the planes are never made: what the filters answer to the ones of a class is added to what they

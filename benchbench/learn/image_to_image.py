@@ -5,14 +5,15 @@ Tensors are float NCHW in [-1, 1]. All are fully convolutional.
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from benchbench.base.errors import BenchError
 from benchbench.contracts.profile import GeneratorShape
 from benchbench.forensics import ConstrainedConv, FiniteDifferences
-from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
+from benchbench.learn.convolutions import PaddedConv2d, PlanesConv2d, ScoreConv2d
 from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.operations import per_pixel
 
@@ -34,7 +35,7 @@ class _Residual(nn.Module):
         layers: list[nn.Module] = []
         for _ in range(2):
             layers += [
-                nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
+                PaddedConv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
                 nn.BatchNorm2d(channels),
                 nn.ReLU(inplace=True),
             ]
@@ -89,14 +90,82 @@ def _full_resolution(shape: GeneratorShape, classes: int) -> nn.Sequential:
     reflect: dict[str, Any] = {"padding": 1, "padding_mode": "reflect"}
     for block in range(shape.blocks):
         layers += [
-            nn.Conv2d(c, c, 3, bias=False, **reflect)
+            PaddedConv2d(c, c, 3, bias=False, **reflect)
             if block
             else PlanesConv2d(3 * fold**2, classes, c, 3, repeat=fold**2, bias=False, **reflect),
             nn.BatchNorm2d(c),
             nn.ReLU(inplace=True),
         ]
-    layers += [nn.Conv2d(c, 3 * fold**2, 3, **reflect)]
+    layers += [PaddedConv2d(c, 3 * fold**2, 3, **reflect)]
     return _Conditioned(*layers, *([nn.PixelShuffle(fold)] if fold > 1 else []))
+
+
+class _WienerLike(nn.Module):
+    """Filters whose answers are turned down by their own energy, which is how a Wiener filter takes a signal away.
+
+    Of a wavelet coefficient w the filter that is to be learned leaves w s^2 / (s^2 + v), v the energy around it
+    (Mihcak et al. 1999). Here w are answers of learned filters and v a learned sum of their energies; the filters look
+    at what a Gaussian leaves of the picture, since the residual is a hundredth of the picture's range.
+
+    Shape:
+        (N, 3, H, W) -> (N, 3, H, W), H and W multiples of `shape.space_to_depth`.
+    """
+
+    SIGMA: ClassVar[float] = 2.0
+    """Px, of the Gaussian whose picture is taken away."""
+    SCALE: ClassVar[float] = 16.0
+    """Factor that brings what is left near 1."""
+    AROUND: ClassVar[tuple[int, int]] = (3, 7)
+    """Sides of the squares over which energy is averaged, in folded px."""
+    kernel: Tensor
+
+    def __init__(self, shape: GeneratorShape) -> None:
+        super().__init__()
+        c, self.fold = shape.channels, shape.space_to_depth
+        self.radius = round(3 * self.SIGMA)
+        line = _gaussian(self.SIGMA, self.radius)
+        self.register_buffer("kernel", line.expand(3, 1, 1, -1).clone(), persistent=False)
+        self.filters = PaddedConv2d(3 * self.fold**2, c, 5, padding=2, padding_mode="reflect", bias=False)
+        self.energy = PaddedConv2d(len(self.AROUND) * c, c, 3, padding=1, padding_mode="reflect")
+        self.mix = PaddedConv2d(c, 3 * self.fold**2, 5, padding=2, padding_mode="reflect", bias=False)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return the residual of pictures in [-1, 1], in the same scale."""
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has steps of a gray level near white
+            picture = x.float()
+            padded = nn.functional.pad(picture, [self.radius] * 4, mode="reflect")
+            mean = nn.functional.conv2d(padded, self.kernel, groups=3)
+            mean = nn.functional.conv2d(mean, self.kernel.transpose(2, 3), groups=3)
+            fine = nn.functional.pixel_unshuffle((picture - mean) * self.SCALE, self.fold)
+        answers = self.filters(fine)
+        left = answers / (1 + self.variance(answers))
+        return nn.functional.pixel_shuffle(self.mix(left), self.fold) / self.SCALE
+
+    def variance(self, answers: Tensor) -> Tensor:
+        """Return v for each answer, (N, channels, h, w), at least 0."""
+        with torch.autocast(answers.device.type, enabled=False):  # means of bfloat16 and their gradients take longer
+            squared = answers.float().square()
+            energies = torch.cat([_mean(squared, s) for s in self.AROUND], 1).to(answers.dtype)
+        return _softplus(self.energy(energies))
+
+
+def _mean(x: Tensor, side: int) -> Tensor:
+    """Return the mean of (N, C, H, W) over `side` x `side` px, of what lies inside; by rows, then by columns."""
+    half = side // 2
+    rows = nn.functional.avg_pool2d(x, (1, side), 1, (0, half), count_include_pad=False)
+    return nn.functional.avg_pool2d(rows, (side, 1), 1, (half, 0), count_include_pad=False)
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """Return log(1 + e^x), as exact as the 1 that it is added to; torch's is more exact, in twice the time and more."""
+    size = x.abs()
+    return (x + size) / 2 + torch.log(1 + torch.exp(-size))
+
+
+def _gaussian(sigma: float, radius: int) -> Tensor:
+    """Return the samples (2 radius + 1,) of a Gaussian, sum 1."""
+    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    return line / line.sum()
 
 
 class ChromaBlur(nn.Module):
@@ -114,8 +183,7 @@ class ChromaBlur(nn.Module):
     def __init__(self, sigma: float) -> None:
         super().__init__()
         self.radius = max(1, round(3 * sigma))
-        line = torch.exp(-0.5 * (torch.arange(-self.radius, self.radius + 1) / sigma) ** 2)
-        line = line / line.sum()
+        line = _gaussian(sigma, self.radius)
         self.register_buffer("kernel", (line[:, None] * line[None, :]).expand(3, 1, -1, -1).clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -133,16 +201,26 @@ class ImageToImage(nn.Module):
         shape: kind and widths.
         planes: constant condition planes beside the three color channels: one a class, or 0.
         bounded: end in tanh (generators) or not (E0).
+
+    Raises:
+        BenchError: condition planes or a skip connection in a network of the kind 'wiener-like', which learns residuals
+            alone.
     """
 
     def __init__(self, shape: GeneratorShape, planes: int, bounded: bool) -> None:
         super().__init__()
         self.bounded, self.skip = bounded, shape.skip
         self.multiple = 4 if shape.kind == "johnson" else shape.space_to_depth
-        body = _johnson if shape.kind == "johnson" else _full_resolution
-        self.body: nn.Module = body(shape, planes)
+        self.body: nn.Module
+        if shape.kind == "wiener-like":
+            if planes or shape.skip:
+                raise BenchError("a network of the kind 'wiener-like' learns residuals; a generator has another kind.")
+            self.body = _WienerLike(shape)
+        else:
+            self.body = (_johnson if shape.kind == "johnson" else _full_resolution)(shape, planes)
         self.chroma = ChromaBlur(shape.chroma_blur) if shape.chroma_blur > 0 else nn.Identity()
-        self.apply(_normal_init)
+        if shape.kind != "wiener-like":
+            self.apply(_normal_init)
         if shape.skip:
             # The network starts as the identity: it need not learn to copy.
             last = [m for m in self.body.modules() if isinstance(m, nn.Conv2d)][-1]

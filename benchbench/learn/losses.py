@@ -101,21 +101,67 @@ class Pixel(nn.Module):
         """Return the term."""
         return F.l1_loss(made.changed, made.x)
 
-    def correct(self, psnr: float) -> None:
+    def correct(self, psnr: float | Tensor) -> None:
         """Aim so that whole photographs, found at `psnr` dB, reach the goal: patches differ from them by an offset."""
         self.offset.copy_(psnr - self.psnr)
 
-    def adapt(self, x: Tensor, changed: Tensor) -> None:
+    def adapt(self, x: Tensor, changed: Tensor, wanted: Tensor | None = None) -> None:
         """Move the weight towards the PSNR goal (dual ascent on a constraint, instead of a grid of runs).
 
         ln weight grows by WEIGHT_RATE * (goal - offset - psnr), the bracket held to 5 dB.
+
+        Args:
+            wanted: y', for a weight that goes by it.
         """
         if self.goal is None:
             return
         mse = ((x - changed) / 2).square().mean((1, 2, 3)).clamp_min(1e-8)
-        self.psnr.lerp_((-10 * mse.log10()).mean(), 0.05)
+        self._follow(-10 * mse.log10(), wanted)
         self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.offset - self.psnr).clamp(-5, 5)))
         self.pixel.clamp_(0.05, 1000.0)
+
+    def _follow(self, psnr: Tensor, wanted: Tensor | None) -> None:
+        """Let the running mean follow the PSNR of a batch, dB, (N,)."""
+        self.psnr.lerp_(psnr.mean(), 0.05)
+
+
+class PixelByClass(Pixel):
+    """`Pixel` with a weight for each wanted class that follows the PSNR of that class, so that all reach the goal.
+
+        weight * term = mean over pictures of w[y'] * mean of |x - x'|
+
+    Classes differ in how far their cameras are from the others: with one weight for all, some are given more than the
+    goal and some less. Of a batch, a running mean follows the pictures of its class alone, and stays where it has none.
+
+    Args:
+        classes: how many can be wanted.
+
+    Attributes:
+        pixel, psnr, offset: as those of `Pixel`, (classes,).
+    """
+
+    def __init__(self, weight: float, goal: float, classes: int) -> None:
+        super().__init__(weight, goal)
+        for name, value in list(self.named_buffers()):
+            self.register_buffer(name, value.repeat(classes))
+
+    @property
+    def weight(self) -> Tensor:
+        """The mean of the weights now."""
+        return self.pixel.mean()
+
+    def forward(self, made: Generated) -> Tensor:
+        """Return the term: each picture counts by the weight of its class over the mean weight."""
+        each = (made.changed - made.x).abs().mean((1, 2, 3))
+        return (self.pixel[made.wanted] / self.weight * each).mean()
+
+    def _follow(self, psnr: Tensor, wanted: Tensor | None) -> None:
+        if wanted is None:
+            raise ValueError("a pixel weight by class follows the PSNR of wanted classes; `wanted` is missing.")
+        mine = F.one_hot(wanted, len(self.psnr)).to(psnr)
+        count = mine.sum(0)
+        mean = psnr @ mine / count.clamp_min(1)
+        self.psnr.copy_(torch.where(count > 0, torch.lerp(self.psnr, mean, 0.05), self.psnr))
 
 
 class Critic(Protocol):

@@ -1,12 +1,18 @@
-"""A processor is named with its instructions: two of one name may round otherwise."""
+"""Where numbers come from: the processor with its instructions, the commit of a checkout and of its archive."""
 
 from __future__ import annotations
 
+import io
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from benchbench.base import provenance
 from benchbench.base.provenance import processor
+
+ROOT = Path(__file__).resolve().parents[2]
 
 INTEL = "processor\t: 0\nmodel name\t: Xeon\nflags\t\t: fpu sse2 avx avx2{more} fma\n"
 
@@ -31,3 +37,20 @@ def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch, cpuinfo: str | 
     monkeypatch.setattr("platform.processor", lambda: "" if cpuinfo else "arm")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert processor.__wrapped__() == expected
+
+
+def test_an_archive_of_a_checkout_names_its_commit(tmp_path):
+    def git(*arguments):
+        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        return subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True).stdout
+
+    for name in (".git_archival.txt", ".gitattributes"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "all")):
+        git(*arguments)
+    with tarfile.open(fileobj=io.BytesIO(git("archive", "HEAD"))) as archive:
+        note = archive.extractfile(".git_archival.txt").read()
+    (tmp_path / "note").write_bytes(note)
+    assert provenance._archived(tmp_path / "note") == git("rev-parse", "HEAD").decode().strip()
+    assert provenance._archived(ROOT / ".git_archival.txt") is None, "a checkout's own is no commit"
+    assert provenance._archived(tmp_path / "none") is None

@@ -68,3 +68,14 @@ def test_only_the_sensor_brings_another_device(chimeras, monkeypatch):
     chimeras.take(0, 1, ("optics", "demosaicing", "color and tone", "sharpening and denoising", "JPEG"))
     chimeras.take(0, 1, ("sensor",))
     assert asked == [0, 1]
+
+
+def test_photographs_of_other_roles_are_taken_again_too(cache):
+    """Those of q lie in the data set beside rendered scenes; here each scene is rendered anew."""
+    recipe = VirtualRecipe(size=32, scenes=3, q_per_device=2, p_per_device=1, test_per_class=1, known=2, unknown=0)
+    photos = build(recipe, cache, workers=1).photos("q")
+    of_q = Chimeras(recipe, "q")
+    assert [item.name for item in of_q.items()] == list(photos.name)
+    for index in range(len(photos)):
+        assert np.array_equal(of_q.take(index, 1, ()), photos.images[index])
+    assert not np.array_equal(of_q.take(0, 1, ("JPEG",)), photos.images[0])

@@ -14,8 +14,8 @@ from benchbench.base.seeds import stream
 from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.cameras import camera_table
-from benchbench.data.virtual.optics import calibration, lens_optics
-from benchbench.data.virtual.scenes import dead_leaves
+from benchbench.data.virtual.optics import bicubic, calibration, lens_optics
+from benchbench.data.virtual.scenery import draw
 
 CAMERAS = camera_table().camera
 EVERY = pytest.mark.parametrize("camera", [*CAMERAS, camera_table().neutral], ids=lambda c: c.make)
@@ -139,6 +139,46 @@ def test_gray_light_and_saturation_give_the_tables_output_levels(camera):
     assert (np.diff(curve, axis=1) > 0).all()
 
 
+def test_levels_show_in_foot_and_shoulder_alone():
+    light = np.linspace(0, 1, 4001, dtype=np.float32)[None, :, None].repeat(3, 2)
+    plain = CAMERAS[0].tone.model_copy(update={"black": (0, 0, 0), "white": (255, 255, 255)})
+    raised = plain.model_copy(update={"black": (0, 18, 9), "white": (255, 237, 246)})
+    gray = processing.tone_curve(light, plain)
+    change = processing.tone_curve(light, raised) - gray
+    share = gray / 255
+    assert np.abs(change[(share > processing.FOOT) & (share < 1 - processing.FOOT)]).max() < 1e-4
+    assert np.abs(change[:, :, 0]).max() < 1e-4, "a channel's levels are its own"
+    assert np.allclose(change[0, 0], (0, 18, 9), atol=1e-3) and np.allclose(change[0, -1], (0, -18, -9), atol=1e-3)
+
+
+def test_the_toe_is_straight_and_meets_the_power_smoothly():
+    spec = CAMERAS[0].tone.model_copy(update={"contrast": 0.0, "black": (0, 0, 0), "white": (255, 255, 255)})
+    at = processing.TOE * np.array([0, 0.25, 0.5, 0.75, 1.0, 1.001, 2.0], np.float64)
+    curve = processing.tone_curve(at.astype(np.float32)[None, :, None].repeat(3, 2), spec)[0, :, 0] / 255
+    slopes = np.diff(curve[:5]) / np.diff(at[:5])
+    assert np.allclose(slopes, slopes[0], rtol=1e-3)
+    # Beyond it lies (1 + a) x^(1/g) - a, as in sRGB: 1 at 1, with the slope of the toe where they meet.
+    power = 1 / spec.gamma
+    lift = (curve[6] - at[6] ** power) / (at[6] ** power - 1)
+    assert np.isclose((1 + lift) * power * processing.TOE ** (power - 1), slopes[0], rtol=2e-3)
+
+
+def test_a_lens_interpolates_as_cubic_convolution_does():
+    y, x = np.mgrid[:20, :20].astype(np.float32)
+    where = np.random.default_rng(0).uniform(2, 16, (7, 9, 2)).astype(np.float32)
+    u, v = where[:, :, 0], where[:, :, 1]
+    plane = 3 + x - 2 * y + 0.5 * x * x - 0.25 * x * y + y * y  # third order: quadratics come out exact (Keys 1981)
+    exact = 3 + u - 2 * v + 0.5 * u * u - 0.25 * u * v + v * v
+    assert np.allclose(bicubic(where, 20) @ plane.ravel(), exact.ravel(), rtol=1e-4)
+    # Pillow's enlargement uses the same kernel.
+    noise = np.random.default_rng(1).random((20, 20), np.float32)
+    centers = (np.arange(40, dtype=np.float32) + 0.5) / 2 - 0.5
+    grid = np.stack(np.meshgrid(centers, centers), axis=2)
+    ours = (bicubic(grid, 20) @ noise.ravel()).reshape(40, 40)
+    pillow = np.asarray(Image.fromarray(noise).resize((40, 40), Image.Resampling.BICUBIC))
+    assert np.allclose(ours[6:-6, 6:-6], pillow[6:-6, 6:-6], atol=1e-5)
+
+
 def test_sharpening_leaves_flat_areas_and_steepens_edges():
     spec = CAMERAS[0].sharpen
     ycc = np.zeros((32, 32, 3), np.float32)
@@ -199,7 +239,7 @@ def test_a_device_is_found_by_its_prnu():
 
 def test_the_neutral_camera_hides_the_class():
     recipe = virtual.VirtualRecipe(size=64, scenes=3, neutral=True)
-    scene = dead_leaves(recipe.scene_size, stream(0, "scene"))
+    scene = draw("objects", recipe.scene_size, stream(0, "scene"))
     shots = [
         virtual.take(
             virtual.cameras(recipe)[c], virtual.device(recipe, c, d), scene, view(), stream(0, "n"), make="a", model="b"
@@ -213,7 +253,7 @@ def test_the_neutral_camera_hides_the_class():
 
 
 def test_every_view_of_the_dihedral_group_is_another_picture():
-    scene = dead_leaves(192, stream(0, "scene"))
+    scene = draw("objects", 192, stream(0, "scene"))
     seen = {
         virtual.look(scene, virtual.View(0, (3.0, 5.0, 150.0), k, 0, (1, 1), (1, 1)), 64, 3).tobytes() for k in range(8)
     }
@@ -226,12 +266,11 @@ def test_a_scene_smaller_than_the_frame_is_mirrored():
     assert picture.shape == (72, 72, 3) and np.isfinite(picture).all()
 
 
-def test_dead_leaves_have_the_spectrum_of_natural_images():
-    image = np.log(dead_leaves(256, stream(1, "scene")).mean(axis=2) + 1e-3)
-    window = np.hanning(256)[:, None] * np.hanning(256)[None, :]
-    power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
-    f = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)[None, :])
-    edges = np.geomspace(0.02, 0.25, 9)
-    radial = [power[(f >= lo) & (f < hi)].mean() for lo, hi in itertools.pairwise(edges)]
-    slope = np.polyfit(np.log(np.sqrt(edges[:-1] * edges[1:])), np.log(radial), 1)[0]
-    assert -3.5 < slope < -1.5  # power ~ f^-2 (Ruderman 1997); near edges of leaves up to f^-3
+def test_any_two_models_differ_in_a_level_of_black_and_in_one_of_white():
+    """By 18 gray levels and more, for a picture may have no highlights, or no shadows; by three such steps in all."""
+    for one, other in itertools.combinations(camera_table().camera, 2):
+        black, white = (
+            np.abs(np.subtract(getattr(one.tone, end), getattr(other.tone, end))) for end in ("black", "white")
+        )
+        assert black.max() >= 18 and white.max() >= 18, (one.name, other.name)
+        assert black.sum() + white.sum() >= 3 * 18, (one.name, other.name)

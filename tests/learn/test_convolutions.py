@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbench.learn.convolutions import PlanesConv2d, ScoreConv2d
+from benchbench.learn.convolutions import PaddedConv2d, PlanesConv2d, ScoreConv2d
 from benchbench.learn.folding import fold_batch_norm
 
 
@@ -19,12 +19,46 @@ def with_planes(x: Tensor, label: Tensor, classes: int) -> Tensor:
     return torch.cat([x, hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
 
 
+def torchs(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """What torch's own convolution makes of the layer's weights."""
+    return nn.Conv2d._conv_forward(layer, x, layer.weight, layer.bias)
+
+
 def same(found: Tensor, expected: Tensor, *of: Tensor) -> None:
     """Equal values, and equal gradients of a random sum of them."""
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
     slope = torch.randn_like(expected)
     for ours, theirs in zip(*(torch.autograd.grad(y, of, slope) for y in (found, expected)), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": (3, 5), "padding": (1, 2)},
+        {"kernel_size": 3, "padding": 2, "stride": 2, "dilation": 2, "groups": 2, "bias": False},
+        {"kernel_size": 3, "padding": 1, "padding_mode": "zeros"},
+    ],
+)
+def test_borders_are_reflected_as_torch_does(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    layer = PaddedConv2d(2, 4, **({"padding_mode": "reflect"} | options)).double()
+    x = torch.randn(3, 2, 9, 14, dtype=torch.double, requires_grad=True)
+    same(layer(x), torchs(layer, x), x, *layer.parameters())
+
+
+def test_borders_of_bfloat16_are_reflected_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit what torch makes of them in float32: to reflect is to copy."""
+    torch.manual_seed(0)
+    layer, x = PaddedConv2d(2, 4, 3, padding=1, padding_mode="reflect"), torch.randn(3, 2, 9, 14).bfloat16()
+    pad, seen = nn.functional.pad, []
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = torchs(layer, x)
+        monkeypatch.setattr(nn.functional, "pad", lambda x, *a, **k: seen.append(pad(x, *a, **k)) or seen[0])
+        found = layer(x)
+    assert [made.dtype for made in seen] == [torch.bfloat16]
+    assert torch.equal(found, expected) and found.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("size", [(12, 12), (9, 14)])
@@ -41,7 +75,7 @@ def test_planes_need_not_be_made(options: dict[str, Any], size: tuple[int, int])
     torch.manual_seed(0)
     layer = PlanesConv2d(2, 3, 5, **options).double()
     x, label = torch.randn(4, 2, *size, dtype=torch.double, requires_grad=True), torch.tensor([2, 0, 2, 1])
-    same(layer(x, label), nn.Conv2d.forward(layer, with_planes(x, label, 3)), x, *layer.parameters())
+    same(layer(x, label), torchs(layer, with_planes(x, label, 3)), x, *layer.parameters())
     assert dict(layer.named_parameters()).keys() == dict(nn.Conv2d(5, 5, **options).named_parameters()).keys()
 
 
@@ -49,7 +83,7 @@ def test_planes_go_through_space_to_depth_too() -> None:
     fold = nn.PixelUnshuffle(2)
     layer = PlanesConv2d(12, 3, 5, 3, repeat=4, padding=1, padding_mode="reflect").double()
     x, label = torch.randn(4, 3, 8, 10, dtype=torch.double, requires_grad=True), torch.tensor([2, 0, 2, 1])
-    expected = nn.Conv2d.forward(layer, fold(with_planes(x, label, 3)))
+    expected = torchs(layer, fold(with_planes(x, label, 3)))
     same(layer(fold(x), label), expected, x, *layer.parameters())
 
 
@@ -81,4 +115,4 @@ def test_scores_are_those_of_a_convolution(kernel: int, padding: int) -> None:
     torch.manual_seed(0)
     layer = ScoreConv2d(6, kernel, padding).double()
     x = torch.randn(2, 6, 9, 7, dtype=torch.double, requires_grad=True)
-    same(layer(x), nn.Conv2d.forward(layer, x), x, *layer.parameters())
+    same(layer(x), torchs(layer, x), x, *layer.parameters())

@@ -20,6 +20,7 @@ from benchbench.learn.losses import (
     Generated,
     LeastSquares,
     Pixel,
+    PixelByClass,
     Term,
     total,
 )
@@ -173,6 +174,59 @@ def test_the_goal_is_that_of_whole_photographs() -> None:
     settled = float(pixel.weight)
     pixel.adapt(x, changed)
     assert abs(float(pixel.weight) / settled - 1) < 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pixel_weight_by_class_is_a_loop_over_pictures(seed: int) -> None:
+    """Random batches with classes missing, against plain numbers: the loss, its gradient, the weights after each."""
+    rng = torch.Generator().manual_seed(seed)
+    classes, goal = 4, 12.0
+    pixel = PixelByClass(10.0, goal, classes)
+    weight, psnr, offset = [10.0] * classes, [goal] * classes, [0.0] * classes
+    for step in range(30):
+        x, changed = (torch.rand(5, 3, 6, 5, generator=rng) * 2 - 1 for _ in range(2))
+        changed = x + (changed - x) * torch.rand(5, 1, 1, 1, generator=rng)
+        wanted = torch.randint(0, 3 if step % 2 else classes, (5,), generator=rng)
+        made = Generated(x, changed.requires_grad_(), wanted)
+        loss = total([pixel], made)
+        loss.backward()
+        differences = made.changed.detach().double().numpy() - x.double().numpy()
+        expected = [weight[c] * np.abs(d).mean() / 5 for c, d in zip(wanted.tolist(), differences, strict=True)]
+        assert loss.item() == pytest.approx(sum(expected), rel=1e-4)
+        slopes = [weight[c] * np.sign(d) / differences.size for c, d in zip(wanted.tolist(), differences, strict=True)]
+        np.testing.assert_allclose(made.changed.grad.numpy(), np.stack(slopes), rtol=1e-4)
+        if step == 20:
+            found = [11.0, 12.5, 13.0, 14.0]
+            pixel.correct(torch.tensor(found))
+            offset = [f - p for f, p in zip(found, psnr, strict=True)]
+        pixel.adapt(x, made.changed.detach(), wanted)
+        for c in range(classes):
+            mine = [
+                10 * np.log10(4 / np.mean(d**2)) for k, d in zip(wanted.tolist(), differences, strict=True) if k == c
+            ]
+            if mine:
+                psnr[c] += 0.05 * (np.mean(mine) - psnr[c])
+            weight[c] *= np.exp(WEIGHT_RATE * np.clip(goal - offset[c] - psnr[c], -5, 5))
+    np.testing.assert_allclose(pixel.psnr.numpy(), psnr, rtol=1e-5)
+    np.testing.assert_allclose(pixel.pixel.numpy(), weight, rtol=1e-4)
+    assert len(set(weight)) == classes and float(pixel.weight) == pytest.approx(np.mean(weight), rel=1e-4)
+
+
+def test_equal_weights_by_class_are_one_weight() -> None:
+    made = batch()
+    torch.testing.assert_close(total([PixelByClass(7.0, 35.0, 3)], made), total([Pixel(7.0, 35.0)], made))
+    with pytest.raises(ValueError, match="`wanted` is missing"):
+        PixelByClass(7.0, 35.0, 3).adapt(made.x, made.changed.detach())
+
+
+def test_each_class_reaches_the_goal_whatever_it_costs() -> None:
+    """Pictures of class c are changed by a_c / weight_c: each weight settles where that is the goal's level."""
+    strength, goal = torch.tensor([0.05, 0.2, 0.8]), 30.0
+    pixel, x, wanted = PixelByClass(10.0, goal, 3), torch.zeros(6, 3, 4, 4), torch.arange(6) % 3
+    for _ in range(4000):
+        changed = x + (strength / pixel.pixel)[wanted].view(-1, 1, 1, 1)
+        pixel.adapt(x, changed, wanted)
+    np.testing.assert_allclose((strength / pixel.pixel).numpy(), 2 * 10 ** (-goal / 20), rtol=0.02)
 
 
 def test_equation_1_by_hand() -> None:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Triple = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+BlackLevel = Annotated[float, Field(ge=0, le=40)]
+WhiteLevel = Annotated[float, Field(ge=215, le=255)]
 
 
 class _Part(BaseModel):
@@ -43,12 +45,15 @@ class SensorSpec(_Part):
 
 
 class ToneSpec(_Part):
-    """Tone curve: gamma, S-curve share, and the 8-bit output levels of no light and of saturation per channel."""
+    """Tone curve: gamma, S-curve share, and the 8-bit output levels of no light and of saturation per channel.
+
+    The bounds of the levels leave the curve rising: `benchbench.data.virtual.processing.tone_curve`.
+    """
 
     gamma: Positive
     contrast: float
-    black: Triple
-    white: Triple
+    black: tuple[BlackLevel, BlackLevel, BlackLevel]
+    white: tuple[WhiteLevel, WhiteLevel, WhiteLevel]
 
 
 class DenoiseSpec(_Part):

@@ -13,6 +13,12 @@ from benchbench.data.virtual.cameras import Camera, DenoiseSpec, JpegSpec, Sharp
 
 Float = NDArray[np.float32]
 
+TOE = 0.003
+"""Linear light, 1 = saturation, below which every tone curve is straight."""
+FOOT = 0.30
+"""Share of the range of gray, at either end, in which a model's black and white levels show. Levels up to
+255 * FOOT / 2 away from black and white leave the curve rising."""
+
 # ITU-T T.81 tables K.1 and K.2, row by row.
 _LUMINANCE = np.array([
     [16, 11, 10, 16, 24, 40, 51, 61],
@@ -49,13 +55,24 @@ def color_matrix(linear: Float, camera: Camera) -> Float:
 
 
 def tone_curve(linear: Float, spec: ToneSpec) -> Float:
-    """Linear [0, 1] -> gray levels: gamma, then a share `contrast` of the S-curve 3 y^2 - 2 y^3, then output
-    black and white.
+    """Linear [0, 1] -> gray levels: gamma with a straight toe, then a share `contrast` of the S-curve 3 y^2 - 2 y^3,
+    then output black in the foot and output white in the shoulder.
+
+    The toe is straight below `TOE`, with the curve's slope where they meet, as in sRGB and BT.709: a bare power would
+    raise the sensor's last bits to whole gray levels. Between foot and shoulder all black and white levels give the
+    same gray: a model's levels show where a picture is darkest and brightest, and cost nothing elsewhere.
     """
-    y = np.power(linear, np.float32(1 / spec.gamma))
+    power = 1 / spec.gamma
+    share = TOE**power * (1 - power)
+    lift = share / (1 - share)
+    slope = (1 + lift) * power * TOE ** (power - 1)
+    curve = np.float32(1 + lift) * np.power(linear, np.float32(power)) - np.float32(lift)
+    y = np.where(linear < TOE, np.float32(slope) * linear, curve)
     y += spec.contrast * (y * y * (3 - 2 * y) - y)
     black, white = np.array(spec.black, np.float32), np.array(spec.white, np.float32)
-    return np.asarray(black + (white - black) * y, np.float32)
+    foot = np.square(np.maximum(1 - y / np.float32(FOOT), 0))
+    shoulder = np.square(np.maximum(1 - (1 - y) / np.float32(FOOT), 0))
+    return np.asarray(255 * y + black * foot - (255 - white) * shoulder, np.float32)
 
 
 def denoise(ycc: Float, spec: DenoiseSpec) -> None:

@@ -27,7 +27,7 @@ from benchbench.data.virtual.cameras import Camera, camera_table
 from benchbench.data.virtual.optics import calibration, lens_optics
 from benchbench.data.virtual.scenes import SceneSpec, Source, plan_scenes, render_scene
 
-RENDERING = 4  # raise when the code renders other pixels from the same recipe
+RENDERING = 5  # raise when the code renders other pixels from the same recipe
 _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
 BORDER = 8
 """Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can
@@ -40,10 +40,10 @@ Float = NDArray[np.float32]
 class VirtualRecipe(BaseModel):
     """All that moves the pixels of a virtual data set.
 
-    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: dead-leaves scenes over all roles.
-    *_per_device, test_per_class: photographs. neutral: one camera for every class (control). photo_share: share
-    of photographs that show a packaged photograph when scene_source is `mixed`. scenes_dir: the user's
-    photographs, with scene_source `folder`. q_counts, p_counts: photographs of each camera model over its devices of
+    size: side of the square photographs, px, a multiple of 8 >= 32. scenes: scenes of q, and as many others of p; each
+    test photograph has its own. *_per_device, test_per_class: photographs. neutral: one camera for every class
+    (control). scene_source: scenes are drawn, mixed with packaged photographs, or, with scenes_dir, the user's
+    photographs (`folder`). q_counts, p_counts: photographs of each camera model over its devices of
     that role, in place of *_per_device.
     """
 
@@ -61,7 +61,6 @@ class VirtualRecipe(BaseModel):
     neutral: bool = False
     scene_source: Source = "mixed"
     scenes_dir: str | None = None
-    photo_share: Annotated[float, Field(ge=0, le=1)] = 0.15
     known: Annotated[int, Field(ge=2, le=_MODELS_PER_GROUP)] = 6
     unknown: Annotated[int, Field(ge=0, le=_MODELS_PER_GROUP)] = 6
 
@@ -97,8 +96,8 @@ class VirtualRecipe(BaseModel):
 
     @property
     def scene_size(self) -> int:
-        """Side of a dead-leaves scene in px: room for crops of one to about two and a half photographs."""
-        return 3 * self.size
+        """Side of a drawn scene in px: room for crops of one to almost two photographs."""
+        return 2 * self.size
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,9 @@ def identity(recipe: VirtualRecipe) -> dict[str, Any]:
 
 def scenes(recipe: VirtualRecipe) -> tuple[SceneSpec, ...]:
     """All scenes of the recipe."""
-    return plan_scenes(recipe.scene_source, recipe.scenes, recipe.scenes_dir)
+    test = recipe.test_per_class * (recipe.known + recipe.unknown)
+    counts: dict[Role, int] = {"q": recipe.scenes, "p": recipe.scenes, "test": test}
+    return plan_scenes(recipe.scene_source, counts, recipe.scenes_dir)
 
 
 def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
@@ -192,19 +193,21 @@ def plan(recipe: VirtualRecipe) -> dict[Role, list[Item]]:
     return items
 
 
-def choose_view(
-    recipe: VirtualRecipe, item: Item, available: Sequence[SceneSpec], shapes: dict[int, tuple[int, int]]
-) -> View:
-    """Draw the view of a photograph. `available`: the role's scenes; `shapes`: (height, width) of each scene by id."""
+def choose_scene(recipe: VirtualRecipe, item: Item) -> SceneSpec:
+    """Return the scene of a photograph: one of its role by chance; of a test photograph its own, as far as they go."""
+    available = _scenes_of_role(recipe, item.role)
+    if item.role == "test":  # a class has one test device
+        return available[(item.camera * recipe.test_per_class + item.number) % len(available)]
+    rng = stream(recipe.seed, "scene of", item.camera, item.device, item.number)
+    return available[int(rng.integers(len(available)))]
+
+
+def choose_view(recipe: VirtualRecipe, item: Item, scene: SceneSpec, shape: tuple[int, int]) -> View:
+    """Draw the view of a photograph. shape: (height, width) of its scene, px."""
     rng = stream(recipe.seed, "view", item.camera, item.device, item.number)
-    leaves = [s for s in available if s.kind == "leaves"]
-    photographs = [s for s in available if s.kind == "photograph"]
-    use_photograph = bool(photographs) and (not leaves or rng.random() < recipe.photo_share)
-    pool = photographs if use_photograph else leaves
-    scene = pool[int(rng.integers(len(pool)))]
-    height, width = shapes[scene.id]
-    # A window of one to 2.4 frames; never beyond the scene unless that is smaller than a frame (it is mirrored then).
-    side = min(recipe.size * 1.15 * 2 ** rng.uniform(0, 1.1), float(max(min(height, width), recipe.size)))
+    height, width = shape
+    # A window of one to 1.8 frames; never beyond the scene unless that is smaller than a frame (it is mirrored then).
+    side = min(recipe.size * 2 ** rng.uniform(0, 0.85), float(max(min(height, width), recipe.size)))
     left, top = rng.uniform(0, max(width - side, 0)), rng.uniform(0, max(height - side, 0))
     warmth, tint = rng.normal(0, 0.15), rng.normal(0, 0.02)
     illuminant = (float(np.exp(warmth)), float(np.exp(-warmth + tint)))
@@ -290,19 +293,19 @@ class VirtualPhotographer:
 
 
 def view_of(recipe: VirtualRecipe, item: Item, scene_dir: Path) -> tuple[View, NDArray[np.float16]]:
-    """Return the view of a photograph and the scene that it looks at, which lies rendered in `scene_dir`."""
-    available = _scenes_of_role(recipe, item.role)
-    shapes = {s.id: _load_scene(scene_dir, s.id).shape[:2] for s in available}
-    view = choose_view(recipe, item, available, shapes)
-    return view, _load_scene(scene_dir, view.scene)
+    """Return the view of a photograph and the scene that it looks at; those of q and p lie rendered in `scene_dir`."""
+    if item.role == "test":
+        return seen(recipe, item)
+    spec = choose_scene(recipe, item)
+    scene = _load_scene(scene_dir, spec.id)
+    return choose_view(recipe, item, spec, scene.shape[:2]), scene
 
 
 def seen(recipe: VirtualRecipe, item: Item) -> tuple[View, NDArray[np.float16]]:
     """Return the view of a photograph and its scene, rendered here."""
-    available = _scenes_of_role(recipe, item.role)
-    pictures = {s.id: _rendered(s, recipe.scene_size, recipe.seed) for s in available}
-    view = choose_view(recipe, item, available, {key: picture.shape[:2] for key, picture in pictures.items()})
-    return view, pictures[view.scene]
+    spec = choose_scene(recipe, item)
+    scene = _rendered(spec, recipe.scene_size, recipe.seed)
+    return choose_view(recipe, item, spec, scene.shape[:2]), scene
 
 
 @lru_cache(maxsize=8)
@@ -316,7 +319,7 @@ def _load_scene(scene_dir: Path, scene: int) -> NDArray[np.float16]:
     return loaded
 
 
-@lru_cache(maxsize=64)  # the scenes of test photographs
+@lru_cache(maxsize=16)  # whoever retakes a photograph asks for its scene again and again
 def _rendered(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
     return render_scene(spec, size, seed)
 

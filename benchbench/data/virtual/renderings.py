@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +11,7 @@ from benchbench.base.seeds import stream
 from benchbench.contracts.roles import ROLES, Role
 from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual.cameras import Camera
-from benchbench.data.virtual.recipe import BORDER, Item, View, VirtualRecipe, choose_view, look, scenes, take
+from benchbench.data.virtual.recipe import BORDER, Item, View, VirtualRecipe, choose_scene, choose_view, look, take
 from benchbench.data.virtual.scenes import SceneSpec, render_scene
 
 EXPOSURE = 0.16
@@ -33,27 +32,12 @@ def _rendered(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
     return render_scene(spec, size, seed)
 
 
-class _Shapes(dict[int, tuple[int, int]]):
-    """(height, width) of scenes by id, which are rendered when they are asked for."""
-
-    def __init__(self, recipe: VirtualRecipe, available: Sequence[SceneSpec]) -> None:
-        super().__init__()
-        self.recipe, self.available = recipe, {spec.id: spec for spec in available}
-
-    def scene(self, key: int) -> NDArray[np.float16]:
-        return _rendered(self.available[key], self.recipe.scene_size, self.recipe.seed)
-
-    def __missing__(self, key: int) -> tuple[int, int]:
-        height, width = self.scene(key).shape[:2]
-        return height, width
-
-
 def _seen(recipe: VirtualRecipe, item: Item) -> tuple[View, NDArray[np.float16]]:
-    """Return the view of a picture and its scene, the only one that is rendered."""
-    available = [spec for spec in scenes(recipe) if spec.role == item.role]
-    shapes = _Shapes(recipe, available)
-    view = choose_view(recipe, item, available, shapes)
-    return view, shapes.scene(view.scene)
+    """Return the view of a picture and its scene."""
+    spec = choose_scene(recipe, item)
+    scene = _rendered(spec, recipe.scene_size, recipe.seed)
+    height, width = scene.shape[:2]
+    return choose_view(recipe, item, spec, (height, width)), scene
 
 
 def rendering(size: int, seed: int, purpose: str, role: Role, number: int) -> NDArray[np.uint8]:

@@ -1,0 +1,272 @@
+"""bench curve: TSR against PSNR, and with --training success against the length of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.base.errors import BenchError
+from benchbench.cli import options as opt
+from benchbench.cli.show import Condition, Dataset_, groups_of
+
+if TYPE_CHECKING:
+    from benchbench.base.progress import Display
+    from benchbench.contracts.attack import Attack
+    from benchbench.contracts.photographs import Dataset
+    from benchbench.harness.executors.jobs import Job
+    from benchbench.harness.options import RunOptions
+    from benchbench.studies.courses import Course
+    from benchbench.studies.learning import Look, Reading
+
+FROM_CELLS = ("condition", "dataset", "results", "reference")
+"""Parameters that go without --training."""
+OF_TRAINING = (
+    *("attack", "lengths", "judges", "photographs", "budget", "dry_run", "data", "rule", "scenes"),
+    *("seed", "device", "workers", "cache", "zoo", "quiet"),
+)
+"""Parameters that go with it."""
+NO_FORGER = (
+    "There is no ceiling and no cosine: only virtual cameras can take a photograph again with another model, so that "
+    "no perfect forger is known here."
+)
+
+
+def curve(
+    context: typer.Context,
+    condition: Condition = "uint8",
+    dataset: Dataset_ = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="One profile, by name; of --training: quick.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .pdf or .svg.")] = Path(
+        "curve.png"
+    ),
+    results: opt.Results = opt.RESULTS,
+    reference: opt.Reference = False,
+    training: Annotated[
+        bool, typer.Option("--training", help="Draw learning curves; the options that follow go with it.")
+    ] = False,
+    attack: Annotated[
+        list[str],
+        typer.Option(
+            "--attack",
+            "-a",
+            help="Attacks with a conditional GAN: names, comma lists; NAME[parameter=value] beside NAME is another.",
+        ),
+    ] = ["Cama"],  # noqa: B006  # typer reads the default, nothing changes it
+    lengths: Annotated[
+        str, typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list.")
+    ] = "1,2,4,8,17",
+    judges: Annotated[
+        str,
+        typer.Option(
+            help="Networks trained on q that attacks are tried on: preprocessors of a ResNet-18, or"
+            " BACKBONE/PREPROCESSOR, a comma list. They are no targets and stand in no other table."
+        ),
+    ] = "cc,fd,hp,ww,rgb+fd",
+    photographs: Annotated[
+        int | None, typer.Option(help="Of each camera model, held out of q; default: all.", min=1)
+    ] = None,
+    budget: Annotated[float, typer.Option(help="PSNR that the perfect forger keeps to, dB.")] = 35.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Train nothing: print what would be trained, and how long it takes.")
+    ] = False,
+    data: opt.Data = "virtual",
+    rule: opt.Rule = None,
+    scenes: opt.Scenes = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    workers: opt.Workers = 0,
+    cache: opt.CacheFolder = None,
+    zoo: opt.Networks = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Plot TSR against PSNR, with 95 % bands, for attacks that were run under several budgets.
+
+    With --training: plot success against the length of training instead. Each attack is trained at each length, a
+    network of its own that is kept, goes on where it was stopped, and is found again. It is asked about on the
+    attacker's side alone, so that a length may be chosen by it: on photographs held out of q, by networks trained on q
+    that are no targets. On virtual cameras the perfect forger is the ceiling. Beside the picture lie every figure
+    (.csv) and a table of every attack and length (.md). Start with --dry-run: it says what the training takes.
+
+    Examples:
+
+      bench run --attack cama,pgd --targets 'resnet18/*/complete' --budget 25,30,35,40,45,50
+
+      bench curve -o curve.png
+
+      bench curve --training --dry-run
+
+      bench curve --training --attack 'cama,cama[classifier_weight=0.02],cama[adversarial_weight=0]' --lengths 1,2,4
+    """
+    given = [
+        p.opts[-1 if p.name == "output" else 0]
+        for p in context.command.params
+        if p.name in (FROM_CELLS if training else OF_TRAINING) and context.params[p.name] != p.get_default(context)
+    ]
+    if given:
+        raise BenchError(f"{given[0]} goes {'without' if training else 'with'} --training; see bench curve --help.")
+    if not training:
+        _from_cells(condition, dataset, profile, output, opt.place(results, reference))
+        return
+    from benchbench.contracts.attack import ATTACKS
+    from benchbench.contracts.profile import load_profile
+    from benchbench.harness.photographs import shown_on
+    from benchbench.records.cache import Cache
+    from benchbench.records.zoo import Zoo
+    from benchbench.report import render
+    from benchbench.studies.courses import courses, judges_of, networks_of
+    from benchbench.studies.learning import jobs
+    from benchbench.studies.learning_tables import plan_table
+
+    times, named = _lengths(lengths), [word.strip() for word in judges.split(",") if word.strip()]
+    if not named:
+        raise BenchError("--judges is empty; preprocessors are expected, as in cc,fd,hp.")
+    chosen = load_profile(profile or "quick")
+    asked = ATTACKS.resolve(attack, chosen.attacks)
+    options = opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo)
+    source = opt.source(data, chosen, rule, scenes, options.cache)
+    facts = source.facts(options.cache)
+    setup = facts.setup(chosen, seed)
+    work, jury = courses(asked, times, setup), judges_of(named, setup)
+    store, trained = Cache(options.cache), Zoo(options.zoo) if options.zoo is not None else None
+    plan = networks_of(work, jury, setup, store, trained.ids() if trained is not None else ())
+    if dry_run:
+        print(render(plan_table(plan), "text"), end="")
+        return
+    if trained is not None:
+        trained.adopt((line.fit_id for line in plan), store)
+    forger = _forger(budget) if facts.retakes else None
+    with _screen(quiet) as screen:
+        missing = sum(line.seconds for line in plan if not line.there) / options.workers
+        screen.start({"photographs": 20.0, "training": missing, "looking": 10.0 * len(work) / options.workers})
+        photos = source.build(options.cache, options.workers, shown_on(screen))
+        found = _found(
+            *jobs(work, jury, plan, forger=forger, limit=photographs, setup=setup, source=source, options=options),
+            options,
+            screen,
+        )
+    _write(context, work, found, photos, chosen.name, output, None if forger is None else budget)
+
+
+def _lengths(text: str) -> list[int]:
+    try:
+        found = sorted({int(word) for word in text.split(",") if word.strip()})
+    except ValueError:
+        found = []
+    if not found or found[0] < 1:
+        raise BenchError(f"--lengths '{text}'; whole numbers of at least 1 with commas between are expected: 1,2,4")
+    return found
+
+
+def _forger(budget: float) -> Attack:
+    from benchbench.studies.ceiling import forgers
+
+    return forgers([budget])[0]
+
+
+@contextmanager
+def _screen(quiet: bool) -> Iterator[Display]:
+    from benchbench.base.progress import Quiet
+    from benchbench.cli.display import display
+
+    shown: Display = Quiet() if quiet else display()
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+def _found(work: Sequence[Job], looks: Mapping[str, Look], options: RunOptions, screen: Display) -> dict[str, Reading]:
+    """Do the jobs and return what was looked at, by key, in the order of `looks`.
+
+    Raises:
+        BenchError: a job failed; those that do not need it are done.
+    """
+    from benchbench.harness.executors import run_jobs
+    from benchbench.harness.executors.meter import Meter
+    from benchbench.harness.executors.queue import Queue
+
+    meters = {
+        stage: Meter(lambda done, total, text, stage=stage: screen.update(stage, done, total, text))  # type: ignore[misc]
+        for stage in ("training", "looking")
+    }
+    trains = {job.key for job in work if job.writes}
+    for job in work:
+        meters["training" if job.key in trains else "looking"].add([job])
+    if not trains:
+        screen.update("training", 1, 1, "ready")
+
+    def meter(key: str) -> Meter:
+        return meters["training" if key in trains else "looking"]
+
+    found, failed = {}, []
+    for outcome in run_jobs(Queue(work), options, lambda key, *rest: meter(key).progress(key, *rest)):
+        meter(outcome.key).finish(outcome)
+        if outcome.error is not None:
+            failed.append(outcome)
+        else:
+            found[outcome.key] = outcome.value
+    if failed:
+        raise BenchError("; ".join(str(outcome.error) for outcome in failed if not outcome.blocked))
+    return {key: found[key] for key in looks}
+
+
+def _write(
+    context: typer.Context,
+    work: Sequence[Course],
+    found: Mapping[str, Reading],
+    dataset: Dataset,
+    profile: str,
+    output: Path,
+    budget: float | None,
+) -> None:
+    """Write the picture, every figure and the table; print the table."""
+    from benchbench.base.files import write_atomic
+    from benchbench.report import render
+    from benchbench.report.figures import save
+    from benchbench.studies.learning import PHOTOGRAPHS
+    from benchbench.studies.learning_tables import figure, figures_of, table, tidy
+
+    figures = {key: figures_of(one, dataset.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
+    command = opt.same_options(context, "bench curve", leave_out=("cache", "quiet", "workers", "device", "output"))
+    caption = [
+        f"{figures[PHOTOGRAPHS].photographs} photographs held out of q (data set {dataset.name} "
+        f"{dataset.data_id[:8]}, profile {profile}), each wanted as every other model that the attacker knows; no test "
+        "photograph and none of p. Percent taken for the wanted model, with 95 % intervals, scenes being the clusters. "
+        "Judges were trained on q, no attack sees them, and they are no targets.",
+        NO_FORGER
+        if budget is None
+        else f"Perfect forgery: the photograph retaken by the wanted camera, no louder than {budget:g} dB.",
+        f"Made by `{command}`.",
+    ]
+    shown = table(work, figures, dataset.camera_models, caption)
+    save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q"), output)
+    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models).encode())
+    text = render(shown, "md")
+    write_atomic(output.with_suffix(".md"), text.encode())
+    print(text)
+    for suffix in (output.suffix, ".csv", ".md"):
+        print(output.with_suffix(suffix))
+
+
+def _from_cells(condition: str, dataset: str | None, profile: str | None, output: Path, results: Path) -> None:
+    from benchbench.report.catalog import alike
+    from benchbench.report.figures import curve as draw
+    from benchbench.report.figures import curves, save
+
+    opt.condition(condition)
+    families = list(alike(groups_of(results, dataset, profile)).values())
+    able = [family for family in families if curves(family, condition)]
+    if len(able) > 1:
+        raise BenchError(f"{len(able)} results match; name one with --dataset and --profile.")
+    family = able[0] if able else (families[0] if families else [])
+    figure = draw(family, condition)
+    for label, points in curves(family, condition).items():
+        print(f"{label}: " + ", ".join(f"{100 * p.estimate.value:.1f} % at {p.psnr:.1f} dB" for p in points))
+    save(figure, output)
+    print(output)

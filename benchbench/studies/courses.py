@@ -1,0 +1,144 @@
+"""Courses of training: attacks at several lengths, the judges that they are tried on, and what all of it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchbench.base.errors import BenchError
+from benchbench.contracts.attack import ATTACKS, Attack
+from benchbench.contracts.fit import Fit, Setup, collect
+from benchbench.contracts.profile import Profile
+from benchbench.contracts.roles import Role
+from benchbench.harness.pace import expected_seconds
+from benchbench.records.cache import Cache
+
+ROLE: Role = "q"
+"""Whose photographs all of it is trained and tried on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """An attack that is trained for so many times the profile's length.
+
+    Attributes:
+        label: the attack's name, and its parameters where they are not the profile's.
+        setup: its profile is the longer one.
+        steps: of the generator's training.
+    """
+
+    attack: Attack
+    label: str
+    length: int
+    setup: Setup
+    steps: int
+
+    @property
+    def key(self) -> str:
+        """The name of its job."""
+        return f"{self.label} x {self.length}"
+
+
+def lengthened(profile: Profile, length: int) -> Profile:
+    """Return the profile with `length` times the epochs of conditional GANs."""
+    cgan = profile.cgan.model_copy(update={"epochs": profile.cgan.epochs * length})
+    return profile.model_copy(update={"cgan": cgan})
+
+
+def courses(attacks: Sequence[Attack], lengths: Sequence[int], setup: Setup) -> list[Course]:
+    """Return each attack at each length.
+
+    Raises:
+        BenchError: an attack that trains nothing by the profile's section [cgan].
+    """
+    found = []
+    for attack in attacks:
+        plain = ATTACKS.create(attack.name, setup.profile.attacks) if attack.name in ATTACKS else attack
+        usual = plain.spec()["params"]
+        own = {k: v for k, v in attack.spec()["params"].items() if k not in usual or usual[k] != v}
+        # As it is typed: booleans are small there.
+        words = [f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in own.items()]
+        label = attack.name + (f"[{','.join(words)}]" if words else "")
+        for length in lengths:
+            longer, once_more = (replace(setup, profile=lengthened(setup.profile, k)) for k in (length, length + 1))
+            mine, other = attack.fits(longer), attack.fits(once_more)
+            grown = [f for name, f in mine.items() if f.fit_id(setup.data_id) != other[name].fit_id(setup.data_id)]
+            steps = max((training_steps(fit) or 0 for fit in grown), default=0)
+            if not steps:
+                raise BenchError(
+                    f"attack '{attack.name}' trains nothing by the profile's section [cgan], whose epochs are "
+                    "multiplied here; an attack with a conditional GAN is expected."
+                )
+            found.append(Course(attack=attack, label=label, length=length, setup=longer, steps=steps))
+    return found
+
+
+def judges_of(names: Sequence[str], setup: Setup) -> dict[str, Fit]:
+    """Return the fits of networks that attacks are tried on: trained on q, told to nobody, never a target.
+
+    Args:
+        names: preprocessors, in front of a ResNet-18, or 'BACKBONE/PREPROCESSOR'.
+
+    Raises:
+        UnknownNameError: no such backbone or preprocessor.
+    """
+    from benchbench.learn.training import classifier
+
+    found: dict[str, Fit] = {}
+    for name in names:
+        backbone, _, preprocessor = (name if "/" in name else f"resnet18/{name}").partition("/")
+        found[name] = classifier(setup, backbone=backbone, preprocessor=preprocessor, name=f"judge/{name}")
+    return found
+
+
+def training_steps(fit: Fit) -> int | None:
+    """Return how many batches a fit trains on; None of one that trains nothing."""
+    recipe = getattr(fit, "recipe", None)
+    sizes = [getattr(recipe, name, None) for name in ("epochs", "patches_per_epoch", "batch")]
+    if not all(isinstance(size, int) for size in sizes):
+        return None
+    epochs, patches, batch = (int(size or 0) for size in sizes)
+    return epochs * max(1, patches // batch)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A line of a plan."""
+
+    fit_id: str
+    fit: Fit
+    course: str
+    """The key of the course that needs it; '' where several do, or the judges."""
+    there: bool
+    seconds: float
+    """That its training takes, or would take."""
+    measured: bool
+    """Whether fits like it, computed here, say so."""
+
+
+def networks_of(
+    work: Sequence[Course], asked: Mapping[str, Fit], setup: Setup, cache: Cache, stored: Container[str] = frozenset()
+) -> list[Network]:
+    """Return what courses and judges need, parents first, without what finished networks were trained on.
+
+    Args:
+        stored: ids of fits that can be had without training.
+    """
+
+    def there(fit_id: str) -> bool:
+        return cache.has(fit_id) or fit_id in stored
+
+    roots = dict(asked)
+    users: dict[str, list[str]] = {}
+    for course in work:
+        for name, fit in course.attack.fits(course.setup).items():
+            roots[f"{course.key} {name}"] = fit
+            users.setdefault(fit.fit_id(setup.data_id), []).append(course.key)
+    records = [record for _, record in cache.records() if "zoo" not in record]
+    found = []
+    for fit_id, fit in collect(roots, setup.data_id, there).items():
+        seconds, measured = expected_seconds(fit, records)
+        mine = users.get(fit_id, [])
+        needed_by = mine[0] if len(mine) == 1 else ""
+        found.append(Network(fit_id, fit, needed_by, there(fit_id), seconds, measured))
+    return found
