@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from benchbench.learn.precision import no_autocast
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -23,7 +24,7 @@ class PaddedConv2d(nn.Conv2d):
         if self.padding_mode != "reflect":
             return cast(Tensor, super()._conv_forward(input, weight, bias))
         rows, columns = (int(side) for side in self.padding)
-        with torch.autocast(input.device.type, enabled=False):
+        with no_autocast(input.device):
             input = F.pad(input, (columns, columns, rows, rows), mode="reflect")
         return F.conv2d(input, weight, bias, self.stride, 0, self.dilation, self.groups)
 

@@ -16,6 +16,7 @@ from benchbench.forensics import ConstrainedConv, FiniteDifferences
 from benchbench.learn.convolutions import PaddedConv2d, PlanesConv2d, ScoreConv2d
 from benchbench.learn.folding import fold_batch_norm
 from benchbench.learn.operations import per_pixel
+from benchbench.learn.precision import no_autocast
 
 
 def _normal_init(module: nn.Module) -> None:
@@ -131,7 +132,7 @@ class _WienerLike(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the residual of pictures in [-1, 1], in the same scale."""
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has steps of a gray level near white
+        with no_autocast(x.device):  # bfloat16 has steps of a gray level near white
             picture = x.float()
             padded = nn.functional.pad(picture, [self.radius] * 4, mode="reflect")
             mean = nn.functional.conv2d(padded, self.kernel, groups=3)
@@ -143,7 +144,7 @@ class _WienerLike(nn.Module):
 
     def variance(self, answers: Tensor) -> Tensor:
         """Return v for each answer, (N, channels, h, w), at least 0."""
-        with torch.autocast(answers.device.type, enabled=False):  # means of bfloat16 and their gradients take longer
+        with no_autocast(answers.device):  # means of bfloat16 and their gradients take longer
             squared = answers.float().square()
             energies = torch.cat([_mean(squared, s) for s in self.AROUND], 1).to(answers.dtype)
         return _softplus(self.energy(energies))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -27,6 +27,11 @@ def precision_used(precision: Precision, device: torch.device) -> Literal["float
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """Return the context in which a recipe's forward passes run on a device."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision_used(precision, device) == "bfloat16")
+
+
+def no_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context that computes with numbers as they come; `meta`, where operations are counted, has no other."""
+    return torch.autocast(device.type, enabled=False) if torch.amp.is_autocast_available(device.type) else nullcontext()
 
 
 def instructions() -> str:
