@@ -1,33 +1,21 @@
 """Draw the leaderboard of the reference results for the README: `make pictures`, or `python tools/draw_results.py`.
 
-Bars are mean TSR with 95 % intervals, the paper's figures are ticks, and what a perfect forger scores within 35 dB is a
-line, where `bench ceiling --targets all --results results` has left its file.
+Bars are mean TSR with 95 % intervals, the paper's figures are ticks, and what a perfect forger scores within the budget
+is a line.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
-from benchbench.records.reference import reference_results
 from benchbench.report import groups
 from benchbench.report.catalog import build
 from benchbench.report.figures import new_figure, save
 from benchbench.report.frames import read_cells
+from benchbench.report.groups import LIMIT_PSNR
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "leaderboard.png"
-
-
-def ceiling(folder: Path) -> float | None:
-    """Return the forger's mean TSR at 35 dB, or None where it has not been drawn."""
-    path = folder / "ceiling.csv"
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("target") == "all" and row.get("attack") == "forger"]
-    at = [float(row["tsr"]) for row in rows if row.get("tsr") and abs(float(row.get("psnr") or 0) - 35) < 0.5]
-    return at[0] if at else None
 
 
 if __name__ == "__main__":
@@ -35,11 +23,13 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, default=PICTURE, help="the picture to write")
     asked = parser.parse_args()
     found = [g for g in groups(read_cells("reference")) if (g.condition, g.track) == ("uint8", "native")]
-    group = max(found, key=lambda g: len(g.cells)).without_baselines()
+    group = max(found, key=lambda g: len(g.cells)).without_baselines
     table = build("leaderboard", group, published=True)
     names = [column.key for column in table.columns]
-    bars = [(row.label, row.entries[names.index("tsr")]) for row in table.rows]
-    bars = [(label, entry) for label, entry in bars if isinstance(entry.value, float)][::-1]
+    limit = group.limit.label if group.limit is not None else None
+    rows = [(row.label, row.entries[names.index("tsr")]) for row in table.rows]
+    rows = [(label, entry) for label, entry in rows if isinstance(entry.value, float)]
+    bars = [(label, entry) for label, entry in rows if label != limit][::-1]
     figure, axes = new_figure(8.4, 0.42 * len(bars) + 1.1, 1, 1)
     axis = axes[0]
     for place, (_, entry) in enumerate(bars):
@@ -49,10 +39,12 @@ if __name__ == "__main__":
         axis.text(100 * high + 1, place, f"{100 * entry.value:.1f}", va="center", fontsize=8)
         if entry.published and isinstance(entry.published[0], float):
             axis.plot([100 * entry.published[0]] * 2, [place - 0.35, place + 0.35], color="#a3221b", linewidth=2)
-    top = ceiling(reference_results() / group.dataset / group.profile)
-    if top is not None:
-        axis.axvline(100 * top, color="#1c6b35", linestyle="--")
-        axis.text(100 * top, len(bars) - 0.4, "perfect forger, 35 dB", color="#1c6b35", fontsize=8, ha="right")
+    for _, entry in (row for row in rows if row[0] == limit):
+        low, high = entry.interval or (entry.value, entry.value)
+        axis.axvspan(100 * low, 100 * high, color="#1c6b35", alpha=0.2, linewidth=0)
+        axis.axvline(100 * entry.value, color="#1c6b35", linestyle="--")
+        text = f"perfect forger within {LIMIT_PSNR:g} dB: {100 * entry.value:.1f}"
+        axis.text(100 * low - 1, len(bars) - 0.45, text, color="#1c6b35", fontsize=8, ha="right")
     axis.set_yticks(range(len(bars)), [label for label, _ in bars], fontsize=9)
     axis.set_xlim(0, 100)
     axis.set_xlabel("mean TSR, %: taken for the camera model that the attacker wants (red: the paper)", fontsize=8)
