@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from benchbench.base.seeds import stream
 from benchbench.contracts.roles import ROLES
 from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.recipe import VirtualRecipe
-from benchbench.data.virtual.scenery import KINDS, draw
+from benchbench.data.virtual.scenery import KINDS, built, draw
 from benchbench.data.virtual.scenery.sketch import BOX, ELLIPSE, LEAF, front, shapes
 from benchbench.data.virtual.scenes import PACKAGED, PHOTOGRAPH, photograph, plan_scenes, render_scene
 from benchbench.studies.scenes import PHOTOGRAPHS, contact_sheet, examples, measure, spectral_slope
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "scenes.npz"
 COUNTS = {"q": 400, "p": 400, "test": 240}
 
 
@@ -41,6 +43,35 @@ def test_a_scene_is_the_same_each_time_and_another_by_another_number(kind, size)
     assert one.shape == (size, size, 3) and one.dtype == np.float32
     assert np.isfinite(one).all() and one.min() >= 0 and one.std() > 0
     assert np.array_equal(one, again) and not np.array_equal(one, other)
+
+
+def test_every_kind_is_drawn_as_it_was():
+    """Small pictures of every kind are stored: `python tests/data/test_scenes.py` draws them anew.
+
+    Where one moves, RENDERING in data/virtual/recipe.py has to move too.
+    """
+    stored = np.load(GOLDEN)
+    assert set(stored) == set(KINDS)
+    for kind, picture in thumbnails().items():
+        difference = np.abs(picture.astype(np.float32) - stored[kind].astype(np.float32))
+        assert difference.max() < 0.02, kind
+
+
+@pytest.mark.parametrize("raqm", [True, False])
+def test_letters_do_not_hang_on_a_library_of_the_system(monkeypatch, raqm):
+    """Pillow lays text out in another way where the system has libfribidi, unless it is told which."""
+    monkeypatch.setattr(ImageFont.core, "HAVE_RAQM", raqm, raising=False)
+    monkeypatch.setattr(built, "_font", built._font.__wrapped__)
+    assert np.abs(thumbnail("text") - np.load(GOLDEN)["text"].astype(np.float32)).max() < 0.02
+
+
+def thumbnail(kind):
+    scene = draw(kind, 64, stream(0, "golden", kind)) ** (1 / 2.2)
+    return scene.reshape(16, 4, 16, 4, 3).mean((1, 3))
+
+
+def thumbnails():
+    return {kind: thumbnail(kind) for kind in KINDS}
 
 
 def test_radiance_fits_into_half_precision():
@@ -178,3 +209,8 @@ def test_what_is_in_front_is_what_painting_one_by_one_leaves():
 def test_a_contact_sheet_shows_a_row_a_kind(scenes):
     sheet = contact_sheet(scenes, thumbnail=32)
     assert sheet.height == 32 * (len(KINDS) + 1) and np.asarray(sheet).std() > 20
+
+
+if __name__ == "__main__":
+    np.savez_compressed(GOLDEN, **{kind: picture.astype(np.float16) for kind, picture in thumbnails().items()})
+    print(GOLDEN)

@@ -27,7 +27,7 @@ from benchbench.data.virtual.cameras import Camera, camera_table
 from benchbench.data.virtual.optics import calibration, lens_optics
 from benchbench.data.virtual.scenes import SceneSpec, Source, plan_scenes, render_scene
 
-RENDERING = 5  # raise when the code renders other pixels from the same recipe
+RENDERING = 6  # raise when the code renders other pixels from the same recipe
 _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
 BORDER = 8
 """Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can

@@ -168,7 +168,9 @@ def _sheet(n: int, rng: np.random.Generator) -> Float:
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     found = find_spec("matplotlib")
     assert found is not None and found.origin is not None
-    return ImageFont.truetype(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"), size)
+    path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
+    # Pillow's other layout places letters elsewhere, and is there only where the system has a library for it.
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _words(rng: np.random.Generator, count: int) -> str:
