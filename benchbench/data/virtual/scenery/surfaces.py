@@ -135,5 +135,5 @@ def _hair(n: int, rng: np.random.Generator) -> tuple[Float, Float]:
             width = max(round(m / 220 * rng.uniform(0.6, 1.4)), 1)
             draw.line(points, 255, width)
             draw_gloss.line(points, int(rng.integers(0, 160)), width)
-    hides, shines = (halved(np.asarray(plane, np.float32)) / 255 for plane in (cover, gloss))
-    return hides, shines
+    hides, shines = (halved(np.asarray(plane, np.float32)) / np.float32(255) for plane in (cover, gloss))
+    return np.asarray(hides, np.float32), np.asarray(shines, np.float32)
