@@ -113,9 +113,48 @@ def curve(
     if not training:
         _from_cells(condition, dataset, profile, output, opt.place(results, reference))
         return
+    _learn(
+        context,
+        opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo),
+        attack=attack,
+        times=_lengths(lengths),
+        judges=_judges(judges),
+        photographs=photographs,
+        budget=budget,
+        dry_run=dry_run,
+        profile=profile or "quick",
+        place=(data, rule, scenes),
+        seed=seed,
+        output=output,
+        quiet=quiet,
+    )
+
+
+def _learn(
+    context: typer.Context,
+    options: RunOptions,
+    *,
+    attack: Sequence[str],
+    times: Sequence[int],
+    judges: Sequence[str],
+    photographs: int | None,
+    budget: float,
+    dry_run: bool,
+    profile: str,
+    place: tuple[str, str | None, str | None],
+    seed: int,
+    output: Path,
+    quiet: bool,
+) -> None:
+    """Train what is missing, look, and write; with `dry_run`, say what would be trained.
+
+    Args:
+        place: of the photographs: --data, --rule and --scenes.
+    """
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
     from benchbench.harness.photographs import shown_on
+    from benchbench.harness.run import leased
     from benchbench.records.cache import Cache
     from benchbench.records.zoo import Zoo
     from benchbench.report import render
@@ -123,25 +162,23 @@ def curve(
     from benchbench.studies.learning import jobs
     from benchbench.studies.learning_tables import plan_table
 
-    times, named = _lengths(lengths), [word.strip() for word in judges.split(",") if word.strip()]
-    if not named:
-        raise BenchError("--judges is empty; preprocessors are expected, as in cc,fd,hp.")
-    chosen = load_profile(profile or "quick")
+    chosen = load_profile(profile)
     asked = ATTACKS.resolve(attack, chosen.attacks)
-    options = opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo)
+    data, rule, scenes = place
     source = opt.source(data, chosen, rule, scenes, options.cache)
     facts = source.facts(options.cache)
     setup = facts.setup(chosen, seed)
-    work, jury = courses(asked, times, setup), judges_of(named, setup)
+    work, jury = courses(asked, times, setup), judges_of(judges, setup)
     store, trained = Cache(options.cache), Zoo(options.zoo) if options.zoo is not None else None
-    plan = networks_of(work, jury, setup, store, trained.ids() if trained is not None else ())
+    plan = networks_of(work, jury, setup, store, options.device, trained.ids() if trained is not None else ())
     if dry_run:
         print(render(plan_table(plan), "text"), end="")
         return
-    if trained is not None:
-        trained.adopt((line.fit_id for line in plan), store)
     forger = _forger(budget) if facts.retakes else None
-    with _screen(quiet) as screen:
+    with leased(store) as need, _screen(quiet) as screen:
+        need([setup.data_id, *(line.fit_id for line in plan)])
+        if trained is not None:
+            trained.adopt((line.fit_id for line in plan), store)
         missing = sum(line.seconds for line in plan if not line.there) / options.workers
         screen.start({"photographs": 20.0, "training": missing, "looking": 10.0 * len(work) / options.workers})
         photos = source.build(options.cache, options.workers, shown_on(screen))
@@ -151,6 +188,13 @@ def curve(
             screen,
         )
     _write(context, work, found, photos, chosen.name, output, None if forger is None else budget)
+
+
+def _judges(text: str) -> list[str]:
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise BenchError("--judges is empty; preprocessors are expected, as in cc,fd,hp.")
+    return found
 
 
 def _lengths(text: str) -> list[int]:

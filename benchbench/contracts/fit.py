@@ -60,6 +60,8 @@ class FitContext:
     progress: Progress = silent
     facts: dict[str, Any] = field(default_factory=dict)
     """JSON facts for the record, such as a learning curve or clean accuracy."""
+    earlier_seconds: float = 0.0
+    """What earlier processes took for the part that this one found in the checkpoint; whoever reads it says so here."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from benchbench.contracts.attack import Attack
@@ -23,9 +24,26 @@ SECONDS_PER_SCORE = 0.006
 scaled with the number of pixels."""
 
 
-def measured_fits(cache: Cache) -> list[tuple[float, float]]:
-    """Return (`Fit.cost`, seconds) of the fits that were computed into this cache."""
-    return _paces(record for _, record in cache.records() if "zoo" not in record)  # those were trained elsewhere
+def measured_records(cache: Cache, device: str) -> list[dict[str, Any]]:
+    """Return the records of the fits that were computed into this cache, on a device of the asked kind.
+
+    Args:
+        device: as torch names it; 'cpu' is a kind, and what is faster another: the driver of a cluster may have none.
+    """
+    computed = (record for _, record in cache.records() if "zoo" not in record)  # those were trained elsewhere
+    return [record for record in computed if record.get("work") and _is_of(record, device)]
+
+
+def _is_of(record: Mapping[str, Any], device: str) -> bool:
+    """Say whether a record tells that a device of this kind computed."""
+    found = record.get("provenance")
+    name = found.get("device") if isinstance(found, Mapping) else None
+    return name is not None and (name == "cpu") == (device == "cpu")
+
+
+def measured_fits(cache: Cache, device: str) -> list[tuple[float, float]]:
+    """Return (`Fit.cost`, seconds) of `measured_records`."""
+    return _paces(measured_records(cache, device))
 
 
 def _paces(records: Iterable[Mapping[str, Any]]) -> list[tuple[float, float]]:
@@ -59,15 +77,16 @@ def rate(cost: float, known: Sequence[tuple[float, float]], otherwise: float) ->
 def expected_seconds(fit: Fit, records: Sequence[Mapping[str, Any]]) -> tuple[float, bool]:
     """Return the seconds that a fit is expected to take, and whether fits like it, computed here, say so.
 
-    Alike are those of one label and recipe that differ in their number of epochs, or in weights that are not 0.
+    Alike are those of one label and recipe that differ in their number of epochs, or in weights that are not 0. Of
+    several the median pace counts: one that was trained beside much else says little.
 
     Args:
-        records: of fits that were computed here.
+        records: see `measured_records`.
     """
     mine = _like(fit.label, fit.spec())
-    alike = [r for r in records if r.get("work") and r["seconds"] > 0 and _like(r["label"], r["spec"]) == mine]
+    alike = [r for r in records if r.get("seconds", 0.0) > 0 and _like(r["label"], r["spec"]) == mine]
     if alike:
-        return fit.cost * sum(r["seconds"] for r in alike) / sum(r["work"] for r in alike), True
+        return fit.cost * median(r["seconds"] / r["work"] for r in alike), True
     known = _paces(records)
     return fit.cost * rate(fit.cost, known, pace(known)), False
 

@@ -137,6 +137,7 @@ def make_plan(
     store: CellStore,
     cache: Cache,
     stored: Container[str] = frozenset(),
+    device: str = "cpu",
 ) -> Plan:
     """Look up what is there and find out what is missing. Trains and crafts nothing.
 
@@ -145,6 +146,7 @@ def make_plan(
         store: cells that are there.
         cache: fits that are there.
         stored: ids of fits that can be had without training, from a store or the zoo.
+        device: that would compute them, as torch names it; its own fits tell the pace.
 
     Raises:
         BenchError: two attacks or targets of one name and identity, or a split that does not exist.
@@ -205,7 +207,7 @@ def make_plan(
 
     fits = _fits_of(missing, setup, there)
     absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
-    known = measured_fits(cache) if missing else []
+    known = measured_fits(cache, device) if missing else []
     own = pace(known) if missing else 0.0
     costs = {fit_id: fit.cost * rate(fit.cost, known, own) for fit_id, fit in absent.items()}
     return Plan(

@@ -79,6 +79,7 @@ def plan_run(
         store=CellStore(options.results),
         cache=Cache(options.cache),
         stored=_stored(options),
+        device=options.device,
     )
     return plan, facts
 
@@ -117,7 +118,7 @@ def run(
     """
     display = display or Quiet()
     cache = Cache(options.cache)
-    with _leased(cache) as need:
+    with leased(cache) as need:
 
         def planned(fingerprint: str = "") -> tuple[Plan, Facts]:
             case: dict[str, Any] = {"protocols": protocols, "profile": profile, "source": source, "options": options}
@@ -151,7 +152,7 @@ def run(
 
 
 @contextmanager
-def _leased(cache: Cache) -> Iterator[Callable[[Iterable[str]], None]]:
+def leased(cache: Cache) -> Iterator[Callable[[Iterable[str]], None]]:
     """Hold the cache against `bench gc`; one that cannot be written nobody frees."""
     with ExitStack() as held:
         try:

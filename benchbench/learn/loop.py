@@ -70,6 +70,9 @@ class Loop:
     curve: list[dict[str, Any]] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     """The precisions trained in, one after the other: another machine may go on where one has stopped."""
+    seconds: float = 0.0
+    """What earlier processes took for the steps that this one goes on from."""
+    _began: float = 0.0
 
     def _state(self, epoch: int, generator: torch.Generator, best: tuple[Any, ...]) -> dict[str, Any]:
         return {
@@ -83,11 +86,13 @@ class Loop:
             "best": best,
             "curve": self.curve,
             "used": self.used,
+            "seconds": self.seconds + time.monotonic() - self._began,
         }
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Train from the checkpoint or from the start; return the best state of `keep`, `half_precise`, on the CPU."""
         keep_freed()
+        self._began = time.monotonic()
         torch.manual_seed(self.seed)
         generator = torch.Generator().manual_seed(self.seed + 1)
         best: tuple[Any, ...] = ((-float("inf"),), None)
@@ -106,6 +111,7 @@ class Loop:
                 torch.cuda.set_rng_state_all(saved["cuda_rng"])
             best, first, self.curve = saved["best"], saved["epoch"], saved["curve"]
             self.used = saved.get("used", [])  # a checkpoint may come from another version
+            self.seconds = context.earlier_seconds = saved.get("seconds", 0.0)
         here = precision_used(self.precision, context.device)
         if not self.used or self.used[-1] != here:
             self.used = [*self.used, here]

@@ -62,8 +62,11 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
             else:
                 why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
-    # A confusion matrix is small, and is kept with the networks that it is of.
-    loose = ("scenes", "logs", "ablation", "broken", *(("clean",) if (everything or not fits) and not needed else ()))
+    loose = ["scenes", "logs", "ablation", "broken"]
+    if not needed:  # a learning curve of the moment reads what lies there
+        loose.append("learning")
+    if (everything or not fits) and not needed:  # a confusion matrix is small, and is kept with its networks
+        loose.append("clean")
     for name in loose:
         if (cache.root / name).is_dir():
             found.append(_item(cache.root / name, name, "tracebacks" if name == "logs" else "made again when needed"))

@@ -10,7 +10,7 @@ from benchbench.contracts.attack import ATTACKS, Attack
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.profile import Profile
 from benchbench.contracts.roles import Role
-from benchbench.harness.pace import expected_seconds
+from benchbench.harness.pace import expected_seconds, measured_records
 from benchbench.records.cache import Cache
 
 ROLE: Role = "q"
@@ -117,11 +117,17 @@ class Network:
 
 
 def networks_of(
-    work: Sequence[Course], asked: Mapping[str, Fit], setup: Setup, cache: Cache, stored: Container[str] = frozenset()
+    work: Sequence[Course],
+    asked: Mapping[str, Fit],
+    setup: Setup,
+    cache: Cache,
+    device: str,
+    stored: Container[str] = frozenset(),
 ) -> list[Network]:
     """Return what courses and judges need, parents first, without what finished networks were trained on.
 
     Args:
+        device: that would train them, as torch names it.
         stored: ids of fits that can be had without training.
     """
 
@@ -134,7 +140,7 @@ def networks_of(
         for name, fit in course.attack.fits(course.setup).items():
             roots[f"{course.key} {name}"] = fit
             users.setdefault(fit.fit_id(setup.data_id), []).append(course.key)
-    records = [record for _, record in cache.records() if "zoo" not in record]
+    records = measured_records(cache, device)
     found = []
     for fit_id, fit in collect(roots, setup.data_id, there).items():
         seconds, measured = expected_seconds(fit, records)

@@ -132,15 +132,21 @@ class Retakes:
         """Take what is not there yet."""
         if self.path.is_file():
             return
-        chimeras, found = chimeras_of(self.source, ROLE), []
-        for image, wanted in zip(self.trials.image.tolist(), self.trials.wanted.tolist(), strict=True):
-            found.append(chimeras.take(image, wanted, FORGERY))
-            progress(len(found), len(self.trials), "")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.save(file, np.stack(found))
-        part.replace(self.path)
+        chimeras, array = chimeras_of(self.source, ROLE), None
+        count = len(self.trials)
+        for row, (image, wanted) in enumerate(
+            zip(self.trials.image.tolist(), self.trials.wanted.tolist(), strict=True)
+        ):
+            taken = chimeras.take(image, wanted, FORGERY)
+            if array is None:  # all are of one size
+                array = np.lib.format.open_memmap(part, "w+", np.uint8, (count, *taken.shape))
+            array[row] = taken
+            progress(row + 1, count, "")
+        if array is not None:
+            array.flush()
+            part.replace(self.path)
 
     def load(self) -> NDArray[np.uint8]:
         """Return the array, memory-mapped."""

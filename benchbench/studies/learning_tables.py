@@ -137,8 +137,9 @@ def plan_table(plan: Sequence[Network]) -> Table:
     sums = tuple(Entry(total if column.key == "hours" else "") for column in columns)
     rows.append(Row("all", "in all, to be trained", sums, ranked=False))
     caption = (
-        "Estimated from networks of the same recipe that were trained into this cache, whatever their length, or else "
-        "from a rough pace that may be several times off: train one length, and the plan of the others is exact.",
+        "Estimated from networks of the same recipe that were trained into this cache on such a device, whatever their "
+        "length, or else from a rough pace that may be several times off: train one length, and the plan of the others "
+        "is good, as far as the machine is as loaded.",
     )
     return Table("", "What learning curves train", caption, "network", columns, tuple(rows))
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from benchbench.base.seeds import stream
 from benchbench.data.virtual.scenery import KINDS, SOFTNESS, Float, draw
+from benchbench.data.virtual.scenery.sketch import LUMA
 from benchbench.data.virtual.scenes import packaged, photograph
 from benchbench.report.figures import new_figure
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PHOTOGRAPHS = "photographs"
 SIZE = 512
 """Side of the scenes that are measured, px: those of a photograph of 256 px."""
-_LUMA = np.array((0.2126, 0.7152, 0.0722), np.float32)
 _PATCH = 96
 """Side of a patch, scene px: what 64 px of a photograph show, in the middle."""
 
@@ -55,7 +55,7 @@ def measure(scene: Float) -> Measured:
     side = min(scene.shape[:2])
     top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
     square = np.asarray(scene[top : top + side, left : left + side], np.float32)
-    luminance = square @ _LUMA
+    luminance = square @ LUMA
     luminance = luminance / np.minimum(luminance, np.quantile(luminance, 0.97)).mean()
     log = np.log(luminance + 0.01)
     count = max(side // _PATCH, 1)
@@ -113,7 +113,7 @@ def contact_sheet(scenes: Mapping[str, Sequence[Float]], thumbnail: int = 112) -
 
 
 def _developed(scene: Float) -> NDArray[np.uint8]:
-    luminance = scene @ _LUMA
+    luminance = scene @ LUMA
     metered = np.minimum(luminance, np.quantile(luminance, 0.97)).mean()
     light = np.clip(scene / metered * 0.25, 0, None)
     shown = (light / (1 + 0.35 * light**2) ** 0.5) ** (1 / 2.2)
@@ -131,7 +131,7 @@ def statistics_figure(scenes: Mapping[str, Sequence[Float]]) -> Figure:
         curves = []
         for scene in row:
             side = min(scene.shape[:2])
-            luminance = scene[:side, :side] @ _LUMA
+            luminance = scene[:side, :side] @ LUMA
             frequency, power = spectrum(np.log(luminance / luminance.mean() + 0.01))
             curves.append(np.interp(np.log(_AXIS), np.log(frequency), np.log10(power / power.sum())))
         left.plot(_AXIS, 10 ** np.mean(curves, axis=0), color=color, linewidth=width, label=kind)

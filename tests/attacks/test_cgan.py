@@ -308,6 +308,29 @@ def test_the_record_is_of_the_network_that_is_kept_and_a_missed_goal_is_said(
     assert [r.getMessage().split(" where")[0] for r in caplog.records] == (said if goal else [])
 
 
+def test_psnr_by_wanted_model_is_of_the_photographs_of_which_that_model_was_wanted():
+    """Of a generator that adds 4, 8 or 16 gray levels to every value, by the wanted class."""
+    levels = (4, 8, 16)
+
+    def generator(x: Tensor, wanted: Tensor) -> Tensor:
+        return x + 2 / 255 * torch.tensor(levels)[wanted][:, None, None, None]
+
+    fit, _, evaluator = game_of(MislCgan())
+    photos = SimpleNamespace(images=PHOTOS // 2 + 30, camera=LABELS)
+    context = FitContext(SimpleNamespace(photos=lambda role: photos), torch.device("cpu"), {}, Path(), Path())
+    fit = replace(fit, remosaiced=None, recipe=fit.recipe.model_copy(update={"validation_images": 6}))
+    psnr = fit.measure(generator, evaluator, np.arange(6), context)
+    by_class = [20 * np.log10(255 / level) for level in levels]
+    assert context.facts["psnr_by_wanted"] == pytest.approx(by_class, abs=1e-3)
+    trials = [by_class[c] for label in LABELS for c in range(3) if c != label]
+    assert psnr == context.facts["psnr_held_out"] == pytest.approx(np.mean(trials), abs=1e-3)
+    fit.measure(generator, evaluator, np.flatnonzero(LABELS == 1), context)
+    mean = (by_class[0] + by_class[2]) / 2
+    assert context.facts["psnr_by_wanted"] == pytest.approx([by_class[0], mean, by_class[2]], abs=1e-3), (
+        "one that is wanted of none has the mean"
+    )
+
+
 def test_published_settings():
     attacks = (Cama(), MislCgan(), SpocCgan())
     settings = {a.name: (a.adversarial_weight, a.pixel_weight, a.classifier_weight) for a in attacks}

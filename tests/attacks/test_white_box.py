@@ -139,7 +139,11 @@ def test_bridge_gives_an_untargeted_attack_the_true_class(batch, monkeypatch):
 def test_a_calibration_that_misses_its_goal_says_so(
     goal: float, missed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    """3 dB is out of reach: values between 0 and 1 cannot move so far."""
+    """3 dB is out of reach: values between 0 and 1 cannot move so far.
+
+    Nothing is clipped at 35 dB, so that every value moves by epsilon, 4.53 gray levels. A calibration on rounded pixels
+    would end at 4.5, between a step of 4 and one of 5.
+    """
     monkeypatch.setattr("benchbench_attacks._surrogates.make_evaluator", lambda networks: LinearEvaluator())
     images = np.random.default_rng(0).integers(60, 190, (12, 16, 16, 3), dtype=np.uint8)
     labels = np.arange(12) % 6
@@ -155,3 +159,6 @@ def test_a_calibration_that_misses_its_goal_says_so(
     if missed:
         assert caplog.messages[0].startswith("'epsilon of fgsm' misses its PSNR goal: held-out photographs have")
         assert "dB where 3.0 +- 1 was expected" in caplog.messages[0]
+    else:
+        assert context.facts["epsilon"] == pytest.approx(10 ** (-goal / 20), rel=2e-3)
+        assert context.facts["psnr_held_out"] == pytest.approx(goal, abs=0.01)

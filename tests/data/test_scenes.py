@@ -113,7 +113,7 @@ def test_contrast_and_color_are_those_of_photographs(measured):
 def test_kinds_have_shadows_and_highlights(measured):
     shares = {kind: mean(measured[kind], "either") for kind in KINDS}
     assert min(shares.values()) > 0.1, shares
-    assert np.mean(list(shares.values())) > 0.45, shares  # photographs: 0.5
+    assert np.mean(list(shares.values())) > 0.45, shares  # photographs: 0.59
 
 
 def test_scenes_are_soft_at_the_pixel(scenes):

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
+import torch
 
 from benchbench.contracts.attack import ATTACKS
-from benchbench.contracts.fit import Setup
+from benchbench.contracts.fit import Fit, FitContext, Setup, silent
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
-from benchbench.harness.pace import SECONDS_PER_CRAFT, SECONDS_PER_SCORE, crossing_seconds, measured_fits, pace, rate
+from benchbench.harness.fits import FitCall
+from benchbench.harness.pace import (
+    SECONDS_PER_CRAFT,
+    SECONDS_PER_SCORE,
+    crossing_seconds,
+    expected_seconds,
+    measured_fits,
+    pace,
+    rate,
+)
 from benchbench.learn.operations import seconds_per_unit
 from benchbench.records.cache import Cache
 
@@ -28,7 +42,57 @@ def test_large_fits_tell_the_pace_of_crossings_and_this_machine_where_there_are_
 
 
 def test_records_of_another_measure_of_work_are_left_out(tmp_path: Path) -> None:
-    assert measured_fits(Cache(tmp_path)) == []
+    assert measured_fits(Cache(tmp_path), "cpu") == []
+
+
+def saved(cache: Cache, name: str, **record: Any) -> None:
+    """Put a finished fit's record into a cache."""
+    folder = cache.folder(name)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps({"label": "a", **record}))
+
+
+def test_only_fits_of_such_a_device_that_were_computed_here_tell_the_pace(tmp_path: Path) -> None:
+    cache, work = Cache(tmp_path), {"work": 10_000.0}
+    saved(cache, "a", **work, seconds=50.0, provenance={"device": "cpu"})
+    saved(cache, "b", **work, seconds=5.0, provenance={"device": "NVIDIA H100 80GB HBM3"})
+    saved(cache, "c", **work, seconds=70.0)
+    saved(cache, "d", **work, seconds=90.0, provenance={"device": "cpu"}, zoo="quick")
+    saved(cache, "e", seconds=80.0, provenance={"device": "cpu"})
+    assert measured_fits(cache, "cpu") == [(10_000.0, 50.0)]
+    assert measured_fits(cache, "cuda:1") == [(10_000.0, 5.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Fit):
+    """Finds the work of an earlier process."""
+
+    kind: ClassVar[str] = "resumed"
+
+    @property
+    def label(self) -> str:
+        return "resumed"
+
+    def run(self, context: FitContext) -> dict[str, torch.Tensor]:
+        context.earlier_seconds = 100.0
+        return {}
+
+    def load(self, state: Any, arrays: Any, needs: Any) -> None:
+        return None
+
+
+def test_the_record_of_a_resumed_fit_has_the_seconds_of_all_processes(tmp_path: Path) -> None:
+    source: Any = SimpleNamespace(open=lambda cache: None)
+    FitCall(Resumed(), SETUP, source, tmp_path, "cpu")(silent)
+    record = Cache(tmp_path).record(Resumed().fit_id("d"))
+    assert 100 < record["seconds"] < 160
+    assert record["provenance"]["seconds"] == pytest.approx(record["seconds"], abs=1e-3)
+
+
+def test_a_fit_that_was_trained_beside_much_else_moves_no_estimate() -> None:
+    fit = TARGETS.create("resnet18/hp/complete").fits(SETUP)["classifier"]
+    records = [{"label": fit.label, "spec": fit.spec(), "work": fit.cost, "seconds": s} for s in (40.0, 44.0, 4000.0)]
+    assert expected_seconds(fit, records) == (pytest.approx(44.0), True)
 
 
 def test_steps_and_targets_make_a_crossing_longer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,28 @@ def test_resumed_training_is_exact(tmp_path, stop, adam):
     assert whole.keys() == resumed.keys()
     for name in whole:
         assert torch.equal(whole[name], resumed[name]), name
+
+
+def test_a_resumed_training_knows_what_the_steps_before_took(tmp_path, monkeypatch):
+    """A clock that ticks at each look: two a step, and a few an epoch besides."""
+    ticks = itertools.count()
+    monkeypatch.setattr("benchbench.learn.loop.time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    found = []
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            train(tmp_path, stop_after=27)
+        found.append(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    assert [saved["epoch"] for saved in found] == [2, 4]
+    assert 40 <= found[0]["seconds"] < 40 + 2 * 7, "two epochs, and not the seven steps that were lost"
+    assert found[1]["seconds"] == pytest.approx(2 * found[0]["seconds"], abs=2)
+    _, context = train(tmp_path)
+    assert context.earlier_seconds == found[1]["seconds"]
+    whole, context = train(tmp_path / "whole")
+    assert context.earlier_seconds == 0
+    older = {name: value for name, value in found[1].items() if name != "seconds"}
+    torch.save(older, tmp_path / "checkpoint.pt")
+    resumed, context = train(tmp_path)
+    assert context.earlier_seconds == 0 and all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_the_best_epoch_is_kept_and_the_later_of_equals(tmp_path):

@@ -50,6 +50,20 @@ def test_what_a_process_works_on_stays(tmp_path: Path) -> None:
     assert (left.path, left.size) == (work, 10)
 
 
+def test_what_learning_curves_looked_at_goes_unless_a_run_of_the_moment_needs_it(tmp_path: Path) -> None:
+    cache, store = Cache(tmp_path / "c"), CellStore(tmp_path / "r")
+    folder = cache.root / "learning"
+    folder.mkdir(parents=True)
+    (folder / "a.npy").write_bytes(b"x" * 10)
+    with cache.lease() as need:
+        need(["some fit"])
+        assert find(cache, store, everything=True) == []
+    (left,) = find(cache, store, everything=True)
+    assert (left.path, left.label, left.size) == (folder, "learning", 10)
+    remove(cache, [left])
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_without_a_readable_cell_nothing_goes(bench: Bench, tmp_path: Path, edited: bool) -> None:
     """As from a wrong folder, where no cell refers to anything."""

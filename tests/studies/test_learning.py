@@ -205,12 +205,19 @@ def test_trials_are_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest.Monk
     kept.write_text(kept.read_text()[:40])
     one(silent)
     assert len(times) == 2
-    keys = {
+    retakes = Retakes(source=source, trials=trials, cache=tmp_path)
+    trained = replace(one, attack=ATTACKS.create("misl-cgan"))
+    longer = replace(setup, profile=lengthened(setup.profile, 2))
+    keys = [
         one.key(),
         replace(one, attack=Mirror(share=2.0)).key(),
         replace(one, judges=judges_of(["cc"], setup)).key(),
-    }
-    assert len(keys) == 3
+        replace(one, retakes=retakes).key(),
+        trained.key(),
+        replace(trained, setup=longer).key(),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert replace(one, setup=longer).key() == one.key(), "nothing of it is trained"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ Follows the formation model of the Cama paper (figures 1 and 2, eq. 6-9). Models
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from benchbench.contracts.roles import ROLES, Role, SplitRule, devices_of_role
 from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual.cameras import Camera, camera_table
 from benchbench.data.virtual.optics import calibration, lens_optics
+from benchbench.data.virtual.scenery.sketch import LUMA
 from benchbench.data.virtual.scenes import SceneSpec, Source, plan_scenes, render_scene
 
 RENDERING = 6  # raise when the code renders other pixels from the same recipe
@@ -32,7 +33,6 @@ _MODELS_PER_GROUP = 6  # cameras.toml: six known models, then six unknown ones
 BORDER = 8
 """Px that a frame has more than the photograph on each side, at most; as many as a JPEG block, so that a crop can
 begin anywhere in the grid of blocks."""
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 Count = Annotated[int, Field(ge=1, le=20_000)]
 Float = NDArray[np.float32]
 
@@ -241,7 +241,7 @@ def look(scene: NDArray[np.floating[Any]], view: View, size: int, margin: int) -
     if view.dihedral >= 4:
         picture = picture[:, ::-1]
     # The meter leaves the brightest spots out: a lamp in the picture must not darken the rest.
-    luminance = picture @ _LUMA
+    luminance = picture @ LUMA
     metered = np.minimum(luminance, np.quantile(luminance, 0.97)).mean()
     return np.ascontiguousarray(picture / max(float(metered), 1e-6), np.float32)
 
@@ -296,15 +296,23 @@ def view_of(recipe: VirtualRecipe, item: Item, scene_dir: Path) -> tuple[View, N
     """Return the view of a photograph and the scene that it looks at; those of q and p lie rendered in `scene_dir`."""
     if item.role == "test":
         return seen(recipe, item)
-    spec = choose_scene(recipe, item)
-    scene = _load_scene(scene_dir, spec.id)
-    return choose_view(recipe, item, spec, scene.shape[:2]), scene
+    return seen(recipe, item, lambda spec, size, seed: _load_scene(scene_dir, spec.id))
 
 
-def seen(recipe: VirtualRecipe, item: Item) -> tuple[View, NDArray[np.float16]]:
-    """Return the view of a photograph and its scene, rendered here."""
+# Whoever retakes a photograph asks for its scene again and again.
+_rendered = lru_cache(maxsize=16)(render_scene)
+
+
+def seen(
+    recipe: VirtualRecipe, item: Item, render: Callable[[SceneSpec, int, int], NDArray[np.float16]] = _rendered
+) -> tuple[View, NDArray[np.float16]]:
+    """Return the view of a photograph and its scene, rendered here.
+
+    Args:
+        render: a `render_scene` that may keep some, for who asks for others again.
+    """
     spec = choose_scene(recipe, item)
-    scene = _rendered(spec, recipe.scene_size, recipe.seed)
+    scene = render(spec, recipe.scene_size, recipe.seed)
     return choose_view(recipe, item, spec, scene.shape[:2]), scene
 
 
@@ -317,11 +325,6 @@ def _scenes_of_role(recipe: VirtualRecipe, role: Role) -> tuple[SceneSpec, ...]:
 def _load_scene(scene_dir: Path, scene: int) -> NDArray[np.float16]:
     loaded: NDArray[np.float16] = np.load(scene_dir / f"{scene}.npy", mmap_mode="r")
     return loaded
-
-
-@lru_cache(maxsize=16)  # whoever retakes a photograph asks for its scene again and again
-def _rendered(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
-    return render_scene(spec, size, seed)
 
 
 @lru_cache(maxsize=4)

@@ -11,13 +11,13 @@ from benchbench.base.seeds import stream
 from benchbench.contracts.roles import ROLES, Role
 from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual.cameras import Camera
-from benchbench.data.virtual.recipe import BORDER, Item, View, VirtualRecipe, choose_scene, choose_view, look, take
-from benchbench.data.virtual.scenes import SceneSpec, render_scene
+from benchbench.data.virtual.recipe import BORDER, Item, VirtualRecipe, look, seen, take
+from benchbench.data.virtual.scenes import render_scene
 
 EXPOSURE = 0.16
 """Mean luminance of a rendering, 1 = white: what the virtual cameras' meters aim at."""
 SCENES = 150
-"""Scenes that renderings show, over all roles."""
+"""Scenes that pictures of a series show in q, and as many others in p."""
 
 
 @lru_cache(maxsize=4)
@@ -27,17 +27,8 @@ def _recipe(size: int, seed: int, purpose: str) -> VirtualRecipe:
     return VirtualRecipe(size=size, scenes=SCENES, seed=own)
 
 
-@lru_cache(maxsize=96)  # the scenes of a role
-def _rendered(spec: SceneSpec, size: int, seed: int) -> NDArray[np.float16]:
-    return render_scene(spec, size, seed)
-
-
-def _seen(recipe: VirtualRecipe, item: Item) -> tuple[View, NDArray[np.float16]]:
-    """Return the view of a picture and its scene."""
-    spec = choose_scene(recipe, item)
-    scene = _rendered(spec, recipe.scene_size, recipe.seed)
-    height, width = scene.shape[:2]
-    return choose_view(recipe, item, spec, (height, width)), scene
+# Pictures show scenes by chance, so many are kept.
+_rendered = lru_cache(maxsize=96)(render_scene)
 
 
 def rendering(size: int, seed: int, purpose: str, role: Role, number: int) -> NDArray[np.uint8]:
@@ -54,7 +45,7 @@ def rendering(size: int, seed: int, purpose: str, role: Role, number: int) -> ND
         (size, size, 3).
     """
     item = Item(role, 0, ROLES.index(role), number, "")
-    view, scene = _seen(_recipe(size, seed, purpose), item)
+    view, scene = seen(_recipe(size, seed, purpose), item, _rendered)
     linear = np.clip(look(scene, view, size, 0) * EXPOSURE * 2**view.stops, 0, 1)
     tone = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, 1 / 2.4) - 0.055)
     return np.asarray(np.rint(tone * 255), np.uint8)
@@ -74,7 +65,7 @@ def photographs_by(camera: Camera, place: int, each: int, size: int, seed: int, 
     unit = sensor.make_device(camera.sensor, size + 2 * BORDER, stream(seed, "device", purpose, camera.name))
     found = []
     for number in range(each):
-        view, scene = _seen(recipe, Item("q", place, 0, number, ""))
+        view, scene = seen(recipe, Item("q", place, 0, number, ""), _rendered)
         noise = stream(seed, "noise", purpose, camera.name, number)
         shot = take(camera, unit, scene, view, noise, make=camera.make, model=camera.model)
         found.append(processing.center(shot.pixels, size))

@@ -7,7 +7,22 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .sketch import Float, color, fractal, grid, half_shadow, lit, mix, overlap, pick, pigments, slopes, step, wide_blur
+from .sketch import (
+    Float,
+    color,
+    fractal,
+    grid,
+    half_shadow,
+    halved,
+    lit,
+    mix,
+    overlap,
+    pick,
+    pigments,
+    slopes,
+    step,
+    wide_blur,
+)
 
 
 def fabric(n: int, rng: np.random.Generator) -> Float:
@@ -120,5 +135,5 @@ def _hair(n: int, rng: np.random.Generator) -> tuple[Float, Float]:
             width = max(round(m / 220 * rng.uniform(0.6, 1.4)), 1)
             draw.line(points, 255, width)
             draw_gloss.line(points, int(rng.integers(0, 160)), width)
-    planes = [np.asarray(p, np.float32).reshape(n, 2, n, 2).mean(axis=(1, 3)) / 255 for p in (cover, gloss)]
-    return planes[0].astype(np.float32), planes[1].astype(np.float32)
+    hides, shines = (halved(np.asarray(plane, np.float32)) / np.float32(255) for plane in (cover, gloss))
+    return np.asarray(hides, np.float32), np.asarray(shines, np.float32)
