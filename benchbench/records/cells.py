@@ -36,6 +36,8 @@ class CellStore:
         self._readers: dict[Path, Reader] = {}
         """By the folder of a data set and profile: a craft of two profiles may have one id."""
         self._packed: dict[Path, dict[str, Cell]] = {}
+        self._places: dict[Path, dict[Path, list[Cell]]] = {}
+        """The same cells by where one would stand, without its id: a plan asks for the place of each missing cell."""
 
     def path(self, dataset: str, profile: str, attack: str, target: str, split: str, cell_id: str) -> Path:
         """Return where a cell belongs."""
@@ -116,12 +118,13 @@ class CellStore:
 
     def beside(self, path: Path) -> list[Cell]:
         """Return the packed cells of the same attack, target and split as the one that `path` is for."""
-        place = path.name.rpartition("-")[0]
-        return [
-            cell
-            for cell in self._pack(path.parents[2]).values()
-            if (other := self.path_of(cell)).parent == path.parent and other.name.rpartition("-")[0] == place
-        ]
+        folder = path.parents[2]
+        if folder not in self._places:
+            places: dict[Path, list[Cell]] = {}
+            for cell in self._pack(folder).values():
+                places.setdefault(_without_id(self.path_of(cell)), []).append(cell)
+            self._places[folder] = places
+        return list(self._places[folder].get(_without_id(path), ()))
 
     def find(self, cell_id: str) -> Cell | None:
         """Return the cell with this id, wherever in the results folder, or None."""
@@ -199,6 +202,10 @@ class CellStore:
             paths = sorted((folder / "packs").glob("*.jsonl"))
             self._packed[folder] = {cell.cell_id: cell for path in paths for cell in read_pack(path)}
         return self._packed[folder]
+
+
+def _without_id(path: Path) -> Path:
+    return path.with_name(path.name.rpartition("-")[0])
 
 
 def _place(dataset: str | None, profile: str | None) -> str:

@@ -44,6 +44,23 @@ def test_a_run_finds_packed_cells(store: CellStore, bench: Callable[..., Any], t
     assert bench(options=options, seed=1).sentence.startswith("4 computed, 0 already there")
 
 
+def test_packed_cells_stand_where_their_files_would(
+    store: CellStore, bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench(seed=1)
+    pack(store, tmp_path / "packs")
+    packs, asked, placed = CellStore(tmp_path / "packs"), 0, []
+    place = packs.path_of
+    monkeypatch.setattr(packs, "path_of", lambda cell: placed.append(cell.cell_id) or place(cell))
+    for file in store.paths():
+        alike = {store.read(p).cell_id for p in file.parent.iterdir() if p.name[:-13] == file.name[:-13]}  # but the id
+        path = tmp_path / "packs" / file.relative_to(store.results)
+        assert {cell.cell_id for cell in packs.beside(path)} == alike
+        asked += len(alike)
+    assert asked == 16 and len(placed) == 8, "two seeds in each place; each cell is placed once, not once a question"
+    assert packs.beside(path.with_name("another-in-00000000.json")) == []
+
+
 def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_path: Path) -> None:
     (path,) = pack(store, tmp_path / "packs")
     lines = path.read_text().splitlines()
