@@ -111,11 +111,16 @@ def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
 def _combined(parts: Sequence[tuple[float, Sample]]) -> Sample:
     """Return the weighted sum of samples of the same photographs, added in their order."""
     weights = np.array([weight for weight, _ in parts])[:, None]
-    values, full = (weights * np.stack([getattr(s, of) for _, s in parts]) for of in ("values", "full"))
+    values, full = weights * rows([s.values for _, s in parts]), weights * rows([s.full for _, s in parts])
     # Another record of the same photographs may be older, and not name scenes.
     named = next((s for _, s in parts if s.scene is not None), parts[0][1])
     trials = int(sum(s.trials for _, s in parts))
     return replace(named, values=values.sum(axis=0), full=full.sum(axis=0), trials=trials)
+
+
+def rows(found: Sequence[Values]) -> Values:
+    """Return arrays of one length, a row each: what `np.stack` does, in a fraction of its time for short ones."""
+    return np.concatenate(found).reshape(len(found), -1)
 
 
 def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArray[np.int64], ...] | None]]:
@@ -305,7 +310,7 @@ def stacked(rates: Sequence[Sequence[Sample]]) -> list[Sample]:
     found = []
     for mine in zip(*rates, strict=True):
         named = next((s for s in mine if s.scene is not None), mine[0])
-        values, full = np.array([s.values for s in mine]), np.array([s.full for s in mine])
+        values, full = rows([s.values for s in mine]), rows([s.full for s in mine])
         found.append(replace(named, values=values, full=full, trials=np.array([s.trials for s in mine])))
     return found
 

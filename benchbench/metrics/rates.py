@@ -37,7 +37,7 @@ def success(counts: Counts) -> float | None:
     if counts.size == 0 or not trials.all():
         return None
     hits = counts[:, wanted, wanted].sum(axis=0)
-    return float(np.mean(hits / trials))
+    return float((hits / trials).mean())
 
 
 def untargeted_success(counts: Counts, classes: Sequence[int]) -> float | None:
@@ -54,8 +54,8 @@ def untargeted_success(counts: Counts, classes: Sequence[int]) -> float | None:
     trials = counts.sum(axis=(1, 2))
     if not trials.all():
         return None
-    correct = np.array([counts[i, :, true].sum() for i, true in enumerate(classes)])
-    return float(np.mean(1 - correct / trials))
+    correct = counts[np.arange(len(classes)), :, classes].sum(axis=1)
+    return float((1 - correct / trials).mean())
 
 
 def accuracy(confusion: Counts, classes: Sequence[int]) -> float | None:
@@ -67,8 +67,8 @@ def accuracy(confusion: Counts, classes: Sequence[int]) -> float | None:
     trials = confusion.sum(axis=1)
     if confusion.size == 0 or no_true_class(confusion.shape[1], tuple(classes)) or not trials.all():
         return None
-    correct = np.array([confusion[i, true] for i, true in enumerate(classes)])
-    return float(np.mean(correct / trials))
+    correct = confusion[np.arange(len(classes)), classes]
+    return float((correct / trials).mean())
 
 
 def no_true_class(classes: int, true_classes: tuple[int, ...]) -> str:
@@ -150,7 +150,8 @@ def psnr(squared_error: float, values: int) -> float:
     return 10 * math.log10(PEAK**2 * values / squared_error) if squared_error > 0 else math.inf
 
 
-def mean_per_wanted(sums: Sequence[float], images: Sequence[int]) -> float | None:
+@lru_cache(maxsize=4096)
+def mean_per_wanted(sums: tuple[float, ...], images: tuple[int, ...]) -> float | None:
     """Return the mean per wanted class, then over those that have any image; None where none has."""
     means = [total / count for total, count in zip(sums, images, strict=True) if count]
     return math.fsum(means) / len(means) if means else None
@@ -195,9 +196,9 @@ def own_evaluator(cell: Cell, stream: str | None = None) -> float | None:
     return mean_per_wanted(hits, _crafted(cell)) if hits is not None else None
 
 
-def _crafted(cell: Cell) -> list[int]:
+def _crafted(cell: Cell) -> tuple[int, ...]:
     """Return how many photographs were crafted for each wanted class, those that came out unchanged too."""
-    return [a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True)]
+    return tuple(a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True))
 
 
 def changed_images(cell: Cell) -> tuple[int, ...]:
@@ -230,10 +231,12 @@ def clean_accuracy(cell: Cell) -> float | None:
     """Return the target's accuracy on the split's unattacked photographs, or None where it lacks their classes."""
     if cell.target.task != CLASSIFICATION:
         return None
-    if "clean" not in cell.derived:
-        cell.derived["clean"] = accuracy(np.asarray(cell.target.clean, dtype=np.int64), cell.split.classes)
-    found: float | None = cell.derived["clean"]
-    return found
+    return _accuracy(cell.target.clean, cell.split.classes)
+
+
+@lru_cache(maxsize=1024)
+def _accuracy(clean: tuple[tuple[int, ...], ...], classes: tuple[int, ...]) -> float | None:
+    return accuracy(np.asarray(clean, dtype=np.int64), classes)
 
 
 METRICS: dict[str, dict[str, Any]] = {

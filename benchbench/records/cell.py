@@ -240,6 +240,12 @@ class Cell(Part):
         return tabulate(self.judged)
 
 
+def predictions(judged: Judged) -> NDArray[np.int64]:
+    """Return [wanted][predicted]: what `tabulate` returns, summed over the true classes."""
+    places = judged.wanted * judged.classes + judged.outcomes["predicted"].astype(np.int64)
+    return np.bincount(places, minlength=judged.known * judged.classes).reshape(judged.known, judged.classes)
+
+
 def tabulate(judged: Judged) -> NDArray[np.int64]:
     """Return counts[true][wanted][predicted]: true in the order of `true_classes`, wanted 0 to known - 1."""
     table = np.zeros((len(judged.true_classes), judged.known, judged.classes), np.int64)
@@ -251,4 +257,5 @@ def tabulate(judged: Judged) -> NDArray[np.int64]:
 
 
 def _array(found: Sequence[int | float | None]) -> NDArray[Any]:
-    return np.array([np.nan if v is None else v for v in found] if None in found else found)
+    made = np.array(found)
+    return made if made.dtype != object else np.array([np.nan if v is None else v for v in found])

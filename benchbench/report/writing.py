@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +126,19 @@ def views(
     for form in forms:
         if form not in SUFFIXES:
             raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
+    with collector_paused():
+        return _views(results, dataset, profile, published, problems, cells, forms)
+
+
+def _views(
+    results: Path,
+    dataset: str | None,
+    profile: str | None,
+    published: bool,
+    problems: list[StoreError] | None,
+    cells: Sequence[Cell] | None,
+    forms: Sequence[str],
+) -> Views:
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     prepare(cells)
     every = folders(results, groups(cells))
@@ -146,6 +161,18 @@ def views(
         files[folder / "README.md"] = _overview(group, shown_as)
     files[results / "leaderboard.html"] = page([(g, summary_of(f.parent, g.data_id)) for g, f in every])
     return Views(files, texts)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python's collector of cycles from looking through all cells again and again: they are in none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[Group, list[Gate]]]:
