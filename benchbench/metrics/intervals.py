@@ -10,17 +10,17 @@ photograph is a cluster of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.contracts.task import Metric
+from benchbench.contracts.task import Contributions, Metric
 from benchbench.metrics import clusters
 from benchbench.metrics.quantiles import normal_quantile, student_quantile
-from benchbench.metrics.rates import TSR, USR
+from benchbench.metrics.rates import TSR, USR, keep_rates, together
 from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -86,13 +86,12 @@ def sample(cell: Cell, metric: Metric) -> Sample | None:
     A metric that is no rate has no `full` values: its interval is `metric_interval`'s.
     """
     if ("sample", metric) not in cell.derived:
-        cell.derived["sample", metric] = _sample(cell, metric)
+        cell.derived["sample", metric] = _sample(cell, metric.contributions(cell.judged))
     found: Sample | None = cell.derived["sample", metric]
     return found
 
 
-def _sample(cell: Cell, metric: Metric) -> Sample | None:
-    found = metric.contributions(cell.judged)
+def _sample(cell: Cell, found: Contributions | None) -> Sample | None:
     if found is None:
         return None
     full = found.values if found.full is None else found.full
@@ -110,6 +109,9 @@ def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
 
 def _combined(parts: Sequence[tuple[float, Sample]]) -> Sample:
     """Return the weighted sum of samples of the same photographs, added in their order."""
+    if len(parts) == 1:
+        weight, one = parts[0]
+        return replace(one, values=weight * one.values, full=weight * one.full)
     weights = np.array([weight for weight, _ in parts])[:, None]
     values, full = weights * rows([s.values for _, s in parts]), weights * rows([s.full for _, s in parts])
     # Another record of the same photographs may be older, and not name scenes.
@@ -282,10 +284,31 @@ def mean_rates(means: Sequence[Sequence[Cell | None]], rate: Rate) -> list[Estim
 def prepare(cells: Iterable[Cell]) -> None:
     """Compute the intervals of many cells at once, so that `mean_rate` of each has it ready."""
     mine = list(cells)
+    for alike in _of_crafts(mine):
+        judged = together(alike)
+        keep_rates(alike, judged)
+        for metric in RATES.values():
+            added = metric.contributions(judged)
+            for k, cell in enumerate(alike):
+                one = None if added is None else replace(added, values=added.values[k])
+                cell.derived["sample", metric] = _sample(cell, one)
     for rate in RATES:
         parts = [contributions(cell, rate) for cell in mine]
         for cell, found in zip(mine, each_interval([[p] if p is not None else [] for p in parts]), strict=True):
             cell.derived["interval", rate] = found
+
+
+def _of_crafts(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
+    """Yield cells of classification that have a craft in common, and targets of as many classes."""
+    found: dict[tuple[int, ...], list[Cell]] = {}
+    for cell in cells:
+        if cell.target.task == CLASSIFICATION:
+            key = (id(cell.craft), id(cell.split), id(cell.dataset), cell.target.classes)
+            found.setdefault(key, []).append(cell)
+    for mine in found.values():
+        counts = len(mine[0].split.classes) * mine[0].dataset.known * mine[0].target.classes
+        step = max(1, AT_ONCE // max(1, counts, len(mine[0].craft.trials.wanted)))
+        yield from (mine[k : k + step] for k in range(0, len(mine), step))
 
 
 def each_interval(rates: Sequence[Sequence[Sample]]) -> list[Estimate | None]:
