@@ -10,17 +10,17 @@ photograph is a cluster of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.contracts.task import Contributions, Metric
+from benchbench.contracts.task import Metric
 from benchbench.metrics import clusters
 from benchbench.metrics.quantiles import normal_quantile, student_quantile
-from benchbench.metrics.rates import TSR, USR, keep_rates, together
+from benchbench.metrics.rates import TSR, USR
 from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -86,17 +86,16 @@ def sample(cell: Cell, metric: Metric) -> Sample | None:
     A metric that is no rate has no `full` values: its interval is `metric_interval`'s.
     """
     if ("sample", metric) not in cell.derived:
-        cell.derived["sample", metric] = _sample(cell, metric.contributions(cell.judged))
+        made = metric.contributions(cell.judged)
+        cell.derived["sample", metric] = None if made is None else sample_of(cell, made.values, made.full)
     found: Sample | None = cell.derived["sample", metric]
     return found
 
 
-def _sample(cell: Cell, found: Contributions | None) -> Sample | None:
-    if found is None:
-        return None
-    full = found.values if found.full is None else found.full
-    key = (cell.split.fingerprint, cell.split.name)
-    return Sample(key, cell.split.stratum, found.values, full, len(cell.judged.true), cell.split.scenes)
+def sample_of(cell: Cell, values: Values, full: Values | None) -> Sample:
+    """Return the sample of a cell, of what a metric's contributions say of its photographs."""
+    key, split = (cell.split.fingerprint, cell.split.name), cell.split
+    return Sample(key, split.stratum, values, values if full is None else full, len(cell.judged.true), split.scenes)
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
@@ -265,7 +264,8 @@ def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) ->
 
 def _rate_of(cell: Cell, rate: Rate) -> Estimate | None:
     if ("interval", rate) not in cell.derived:
-        prepare([cell])
+        part = contributions(cell, rate)
+        cell.derived["interval", rate] = each_interval([[part] if part is not None else []])[0]
     found: Estimate | None = cell.derived["interval", rate]
     return found
 
@@ -279,36 +279,6 @@ def mean_rates(means: Sequence[Sequence[Cell | None]], rate: Rate) -> list[Estim
         missing = not whole or len(whole) < len(parts)
         found.append([] if missing else combine((1 / len(whole), part) for part in whole))
     return each_interval(found)
-
-
-def prepare(cells: Iterable[Cell]) -> None:
-    """Compute the intervals of many cells at once, so that `mean_rate` of each has it ready."""
-    mine = list(cells)
-    for alike in _of_crafts(mine):
-        judged = together(alike)
-        keep_rates(alike, judged)
-        for metric in RATES.values():
-            added = metric.contributions(judged)
-            for k, cell in enumerate(alike):
-                one = None if added is None else replace(added, values=added.values[k])
-                cell.derived["sample", metric] = _sample(cell, one)
-    for rate in RATES:
-        parts = [contributions(cell, rate) for cell in mine]
-        for cell, found in zip(mine, each_interval([[p] if p is not None else [] for p in parts]), strict=True):
-            cell.derived["interval", rate] = found
-
-
-def _of_crafts(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
-    """Yield cells of classification that have a craft in common, and targets of as many classes."""
-    found: dict[tuple[int, ...], list[Cell]] = {}
-    for cell in cells:
-        if cell.target.task == CLASSIFICATION:
-            key = (id(cell.craft), id(cell.split), id(cell.dataset), cell.target.classes)
-            found.setdefault(key, []).append(cell)
-    for mine in found.values():
-        counts = len(mine[0].split.classes) * mine[0].dataset.known * mine[0].target.classes
-        step = max(1, AT_ONCE // max(1, counts, len(mine[0].craft.trials.wanted)))
-        yield from (mine[k : k + step] for k in range(0, len(mine), step))
 
 
 def each_interval(rates: Sequence[Sequence[Sample]]) -> list[Estimate | None]:

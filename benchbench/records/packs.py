@@ -13,7 +13,6 @@ from typing import Any
 
 from benchbench.base.errors import StoreError
 from benchbench.base.files import file_name
-from benchbench.base.json_text import parsed
 from benchbench.records.cell import Cell
 from benchbench.records.reading import Parts, Reader, cell_record, craft_record, migrated, older
 
@@ -58,6 +57,7 @@ def read_pack(path: Path, problems: list[StoreError] | None = None, parts: Parts
     Raises:
         StoreError: an unreadable line, unless `problems` is given; the sentence names file and line.
     """
+    parts = parts or Parts()
     reader = Reader(parts)
     try:
         file = path.open("rb")
@@ -67,7 +67,7 @@ def read_pack(path: Path, problems: list[StoreError] | None = None, parts: Parts
         for number, line in enumerate(file, 1):
             where = f"{path}, line {number},"
             try:
-                record = parsed(line)
+                record = parts.read(line)
             except ValueError:
                 record = None
             try:

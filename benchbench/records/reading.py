@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,11 @@ class _Target:
     """`TargetPart`; the record itself where it is none, so that the cell's error names it in its place."""
 
 
+_BEFORE_TARGET = re.compile(rb'\{"schema_version":%d,"cell_id":"\w+","craft_id":"\w+","target":' % SCHEMA)
+"""How a cell's line begins in a pack of ours; what follows is the target's record, and then"""
+_AFTER_TARGET = b',"outcomes":'
+
+
 class Parts:
     """What cells of many crafts have alike, made once: targets, and versions of packages."""
 
@@ -96,6 +102,7 @@ class Parts:
         """Start with nothing known."""
         self._targets: dict[str, _Target] = {}
         """By the text of their record, which tells 1 from 1.0 and from true."""
+        self._read: dict[bytes, _Target] = {}
         self._packages: dict[str, Any] = {}
 
     def target(self, record: Any) -> _Target:
@@ -107,6 +114,25 @@ class Parts:
         except (IdentityError, RecursionError):
             return _Target("", record)
         return self._targets[key]
+
+    def read(self, line: bytes) -> Any:
+        """Return the record of a pack's line; the target of a cell's is read once for all lines that have it.
+
+        Raises:
+            ValueError: see `parsed`.
+        """
+        before = _BEFORE_TARGET.match(line)
+        start = before.end() if before else 0
+        end = line.find(_AFTER_TARGET, start)
+        if not start or end < 0:
+            return parsed(line)
+        said = line[start:end]
+        if said not in self._read:
+            try:
+                self._read[said] = self.target(parsed(said))
+            except ValueError:  # it goes on behind what looks like its end
+                return parsed(line)
+        return parsed(b"%bnull%b" % (line[:start], line[end:])) | {"target": self._read[said]}
 
     def provenance(self, record: Any) -> Any:
         """Return a provenance whose versions of packages are one mapping for all cells that have them."""
@@ -168,7 +194,7 @@ class Reader:
         Raises:
             StoreError: it is no cell, was edited, contradicts itself, is of a newer schema, or lacks its craft.
         """
-        if isinstance(record, dict) and "target" in record:
+        if isinstance(record, dict) and "target" in record and not isinstance(record["target"], _Target):
             record = record | {"target": self._parts.target(record["target"])}
         body = _checked(record, where)
         craft = craft or self.craft(str(body.get("craft_id")))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
-from benchbench.metrics.intervals import prepare
+from benchbench.metrics.many import prepare
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import summary_of
