@@ -46,6 +46,18 @@ class Views:
         return self.files | {path: filled(path, results, self.tables | self.files) for path in documents}
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's collector of cycles from looking through all cells again and again: they are in none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def write_all(
     results: Path,
     dataset: str | None = None,
@@ -95,6 +107,7 @@ def differing(
     )
 
 
+@_collector_paused()
 def views(
     results: Path,
     dataset: str | None = None,
@@ -126,19 +139,6 @@ def views(
     for form in forms:
         if form not in SUFFIXES:
             raise UnknownNameError(f"unknown format '{form}'; formats of files are {', '.join(SUFFIXES)}.")
-    with collector_paused():
-        return _views(results, dataset, profile, published, problems, cells, forms)
-
-
-def _views(
-    results: Path,
-    dataset: str | None,
-    profile: str | None,
-    published: bool,
-    problems: list[StoreError] | None,
-    cells: Sequence[Cell] | None,
-    forms: Sequence[str],
-) -> Views:
     cells = list(CellStore(results).cells(problems=problems)) if cells is None else cells
     prepare(cells)
     every = folders(results, groups(cells))
@@ -161,18 +161,6 @@ def _views(
         files[folder / "README.md"] = _overview(group, shown_as)
     files[results / "leaderboard.html"] = page([(g, summary_of(f.parent, g.data_id)) for g, f in every])
     return Views(files, texts)
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep Python's collector of cycles from looking through all cells again and again: they are in none."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def gates_of(results: Path, cells: Iterable[Cell]) -> list[tuple[Group, list[Gate]]]:
