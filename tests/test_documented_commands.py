@@ -6,6 +6,7 @@ drawn of the reference results; make says what it would do. The notebook has a t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -70,43 +71,60 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def bench_here(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[[list[str]], tuple[int, str]]:
-    from benchbench.cli import main
+SERVE = """
+import contextlib, io, json, sys
+from benchbench.cli import main
 
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "cache"))
-
-    def call(words: list[str]) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *words])
-        with pytest.raises(SystemExit) as caught:
+answers, sys.stdout = sys.stdout, sys.stderr
+for line in sys.stdin:
+    sys.argv, said, code = ["bench", *json.loads(line)], io.StringIO(), None
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
             main()
-        out, err = capsys.readouterr()
-        return int(caught.value.code or 0), out + err
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code or 0, said.getvalue()]), file=answers, flush=True)
+"""
+"""Commands from the input, a line each, are done one after the other: torch and its company are imported once."""
 
-    return call
+
+@pytest.fixture(scope="module")
+def bench_beside(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[list[str]], tuple[int, str]]]:
+    """The command line in a process that has benchbench and nothing of what other tests installed in this one."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = kept | {"BENCHBENCH_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    command = [sys.executable, "-c", SERVE]
+    faults = tmp_path_factory.mktemp("said") / "stderr"
+    with (
+        faults.open("w") as errors,
+        subprocess.Popen(
+            command, cwd=place, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+
+        def call(words: list[str]) -> tuple[int, str]:
+            print(json.dumps(words), file=process.stdin, flush=True)
+            answer = process.stdout.readline()
+            assert answer, faults.read_text()
+            code, said = json.loads(answer)
+            return code, said
+
+        yield call
+        process.stdin.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("document", "words"), EXECUTED, ids=lambda v: v if isinstance(v, str) else shlex.join(v)[:60])
-def test_it_runs(
-    document: str, words: list[str], place: Path, bench_here: Callable[[list[str]], tuple[int, str]]
-) -> None:
+def test_it_runs(document: str, words: list[str], bench_beside: Callable[[list[str]], tuple[int, str]]) -> None:
     words = [word.removeprefix("/") if word.startswith("/shared") else word for word in words]
     if words[0] == "run" and "--dry-run" not in words:
         words = [*words, "--dry-run"]
     if "--fill" in words:
         words = [*words, "--check"]  # these files are the repository's own
-    if "all" in words or words[0] == "report":  # in a process of its own: a test before may have installed a plugin
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment = kept | {"BENCHBENCH_CACHE": str(place / "cache")}
-        command = [sys.executable, "-m", "benchbench", *words]
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-        code, said = done.returncode, done.stdout + done.stderr
-    else:
-        code, said = bench_here(words)
+    code, said = bench_beside(words)
     assert code == 0 and said.strip(), said
     if "--dry-run" in words:
         assert re.search(r"\d+ (cells? )?(to compute|would)|to do|already there|cells", said), said

@@ -22,6 +22,7 @@ from benchbench.base.files import file_digest
 
 IDENTITY_VERSION = 1
 _PLAIN = frozenset({int, str, bool, type(None)})
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def plain(value: Any) -> Any:
@@ -118,13 +119,18 @@ def plain_fields(value: Any, leave_out: Callable[[Any], bool] = lambda field: Fa
 
 def canonical_json(value: Any) -> str:
     """Return the one text of `value`: sorted keys, no white space, ASCII."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _ENCODER.encode(plain(value))
 
 
 def digest(kind: str, value: Any) -> str:
     """Return 32 hexadecimal digits of sha256 over {identity_version, kind, value}."""
-    text = canonical_json({"identity_version": IDENTITY_VERSION, "kind": kind, "value": value})
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return digest_of_text(kind, canonical_json(value))
+
+
+def digest_of_text(kind: str, text: str) -> str:
+    """Return what `digest` does, of the canonical JSON of a value."""
+    whole = f'{{"identity_version":{IDENTITY_VERSION},"kind":{canonical_json(kind)},"value":{text}}}'
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 def craft_id(

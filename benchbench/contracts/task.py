@@ -69,7 +69,11 @@ class Judged:
         return self.true[np.unique(self.photograph, return_index=True)[1]]
 
     def sums(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add one number a trial up to one a photograph."""
+        """Add one number a trial up to one a photograph: (T,) to (photographs,), or (cells, T) of several targets."""
+        if weights.ndim > 1:
+            apart = self.photographs * np.arange(len(weights))[:, None] + self.photograph
+            every = np.bincount(apart.ravel(), weights=weights.ravel(), minlength=len(weights) * self.photographs)
+            return every.reshape(len(weights), -1)
         found: NDArray[np.float64] = np.bincount(self.photograph, weights=weights, minlength=self.photographs)
         return found
 

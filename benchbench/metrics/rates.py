@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,18 @@ def success(counts: Counts) -> float | None:
     Args:
         counts: (true, wanted, predicted).
     """
-    wanted = np.arange(counts.shape[1])
-    trials = counts.sum(axis=(0, 2))
+    found = _successes(counts)
+    return None if found is None else float(found)
+
+
+def _successes(counts: Counts) -> NDArray[np.float64] | None:
+    """Return TSR of each table (..., true, wanted, predicted) of one craft; None without trials."""
+    wanted = np.arange(counts.shape[-2])
+    trials = counts.sum(axis=(-3, -1))
     if counts.size == 0 or not trials.all():
         return None
-    hits = counts[:, wanted, wanted].sum(axis=0)
-    return float(np.mean(hits / trials))
+    found: NDArray[np.float64] = (counts[..., wanted, wanted].sum(axis=-2) / trials).mean(axis=-1)
+    return found
 
 
 def untargeted_success(counts: Counts, classes: Sequence[int]) -> float | None:
@@ -49,13 +56,20 @@ def untargeted_success(counts: Counts, classes: Sequence[int]) -> float | None:
         counts: (true, wanted, predicted).
         classes: the true class of each row of `counts`.
     """
-    if counts.size == 0 or no_true_class(counts.shape[2], tuple(classes)):
+    found = _untargeted_successes(counts, classes)
+    return None if found is None else float(found)
+
+
+def _untargeted_successes(counts: Counts, classes: Sequence[int]) -> NDArray[np.float64] | None:
+    """Return USR of each table (..., true, wanted, predicted) of one craft; None where it is not defined."""
+    if counts.size == 0 or no_true_class(counts.shape[-1], tuple(classes)):
         return None
-    trials = counts.sum(axis=(1, 2))
+    seen = counts.sum(axis=-2)
+    trials = seen.sum(axis=-1)
     if not trials.all():
         return None
-    correct = np.array([counts[i, :, true].sum() for i, true in enumerate(classes)])
-    return float(np.mean(1 - correct / trials))
+    found: NDArray[np.float64] = (1 - seen[..., np.arange(len(classes)), classes] / trials).mean(axis=-1)
+    return found
 
 
 def accuracy(confusion: Counts, classes: Sequence[int]) -> float | None:
@@ -67,8 +81,8 @@ def accuracy(confusion: Counts, classes: Sequence[int]) -> float | None:
     trials = confusion.sum(axis=1)
     if confusion.size == 0 or no_true_class(confusion.shape[1], tuple(classes)) or not trials.all():
         return None
-    correct = np.array([confusion[i, true] for i, true in enumerate(classes)])
-    return float(np.mean(correct / trials))
+    correct = confusion[np.arange(len(classes)), classes]
+    return float((correct / trials).mean())
 
 
 def no_true_class(classes: int, true_classes: tuple[int, ...]) -> str:
@@ -150,7 +164,8 @@ def psnr(squared_error: float, values: int) -> float:
     return 10 * math.log10(PEAK**2 * values / squared_error) if squared_error > 0 else math.inf
 
 
-def mean_per_wanted(sums: Sequence[float], images: Sequence[int]) -> float | None:
+@lru_cache(maxsize=4096)
+def mean_per_wanted(sums: tuple[float, ...], images: tuple[int, ...]) -> float | None:
     """Return the mean per wanted class, then over those that have any image; None where none has."""
     means = [total / count for total, count in zip(sums, images, strict=True) if count]
     return math.fsum(means) / len(means) if means else None
@@ -195,9 +210,9 @@ def own_evaluator(cell: Cell, stream: str | None = None) -> float | None:
     return mean_per_wanted(hits, _crafted(cell)) if hits is not None else None
 
 
-def _crafted(cell: Cell) -> list[int]:
+def _crafted(cell: Cell) -> tuple[int, ...]:
     """Return how many photographs were crafted for each wanted class, those that came out unchanged too."""
-    return [a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True)]
+    return tuple(a + b for a, b in zip(changed_images(cell), cell.craft.identical, strict=True))
 
 
 def changed_images(cell: Cell) -> tuple[int, ...]:
@@ -219,21 +234,40 @@ def _kept(cell: Cell, metric: Metric) -> float | None:
     if cell.target.task != CLASSIFICATION:
         return None
     if ("value", metric) not in cell.derived:
-        counts = cell.counts
-        cell.derived["value", TSR] = success(counts)
-        cell.derived["value", USR] = untargeted_success(counts, cell.split.classes)
+        keep_rates([cell], together([cell]))
     found: float | None = cell.derived["value", metric]
     return found
+
+
+def together(cells: Sequence[Cell]) -> Judged:
+    """Return what metrics see of cells of one craft, whose targets know as many classes: outcomes (cells, T)."""
+    predicted = np.array([cell.judged.outcomes["predicted"] for cell in cells])
+    return replace(cells[0].judged, outcomes={"predicted": predicted})
+
+
+def keep_rates(cells: Sequence[Cell], judged: Judged) -> None:
+    """Compute TSR and USR of some cells at once, so that `tsr` and `usr` of each have them ready.
+
+    Args:
+        judged: these cells, see `together`.
+    """
+    counts = tabulate(judged)
+    for metric, found in ((TSR, _successes(counts)), (USR, _untargeted_successes(counts, judged.true_classes))):
+        values = [None] * len(cells) if found is None else found.tolist()
+        for cell, value in zip(cells, values, strict=True):
+            cell.derived["value", metric] = value
 
 
 def clean_accuracy(cell: Cell) -> float | None:
     """Return the target's accuracy on the split's unattacked photographs, or None where it lacks their classes."""
     if cell.target.task != CLASSIFICATION:
         return None
-    if "clean" not in cell.derived:
-        cell.derived["clean"] = accuracy(np.asarray(cell.target.clean, dtype=np.int64), cell.split.classes)
-    found: float | None = cell.derived["clean"]
-    return found
+    return _accuracy(cell.target.clean, cell.split.classes)
+
+
+@lru_cache(maxsize=1024)
+def _accuracy(clean: tuple[tuple[int, ...], ...], classes: tuple[int, ...]) -> float | None:
+    return accuracy(np.asarray(clean, dtype=np.int64), classes)
 
 
 METRICS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ recorded once for all targets; the cell holds what its target made of each trial
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -240,15 +241,29 @@ class Cell(Part):
         return tabulate(self.judged)
 
 
+def predictions(judged: Judged) -> NDArray[np.int64]:
+    """Return [wanted][predicted]: what `tabulate` returns, summed over the true classes."""
+    places = judged.wanted * judged.classes + judged.outcomes["predicted"].astype(np.int64)
+    return np.bincount(places, minlength=judged.known * judged.classes).reshape(judged.known, judged.classes)
+
+
 def tabulate(judged: Judged) -> NDArray[np.int64]:
-    """Return counts[true][wanted][predicted]: true in the order of `true_classes`, wanted 0 to known - 1."""
-    table = np.zeros((len(judged.true_classes), judged.known, judged.classes), np.int64)
+    """Return counts[true][wanted][predicted]: true in the order of `true_classes`, wanted 0 to known - 1.
+
+    Of outcomes (cells, T), of several targets at once, a table each: (cells, true, wanted, predicted).
+    """
+    predicted = judged.outcomes["predicted"].astype(np.int64)
+    shape = (len(judged.true_classes), judged.known, judged.classes)
     if not len(judged.true):
-        return table
+        return np.zeros((*predicted.shape[:-1], *shape), np.int64)
     rows = np.searchsorted(np.array(judged.true_classes, np.int64), judged.true)
-    places = np.ravel_multi_index((rows, judged.wanted, judged.outcomes["predicted"].astype(np.int64)), table.shape)
-    return np.bincount(places, minlength=table.size).reshape(table.shape).astype(np.int64, copy=False)
+    places, size = np.ravel_multi_index((rows, judged.wanted, predicted), shape), math.prod(shape)
+    places = places.reshape(-1, len(judged.true))
+    apart = places + size * np.arange(len(places))[:, None]
+    found = np.bincount(apart.ravel(), minlength=len(places) * size)
+    return found.reshape(*predicted.shape[:-1], *shape).astype(np.int64, copy=False)
 
 
 def _array(found: Sequence[int | float | None]) -> NDArray[Any]:
-    return np.array([np.nan if v is None else v for v in found] if None in found else found)
+    made = np.array(found)
+    return made if made.dtype != object else np.array([np.nan if v is None else v for v in found])

@@ -24,7 +24,7 @@ from benchbench.base.files import STALE_SECONDS, file_name, write_atomic
 from benchbench.records.cell import Cell
 from benchbench.records.checks import contradiction
 from benchbench.records.packs import read_pack
-from benchbench.records.reading import APART, Reader, cell_record, craft_record, identify, load, migrated, older
+from benchbench.records.reading import APART, Parts, Reader, cell_record, craft_record, identify, load, migrated, older
 
 
 class CellStore:
@@ -33,9 +33,12 @@ class CellStore:
     def __init__(self, results: Path) -> None:
         """Use `results`; it need not exist yet."""
         self.results = results
+        self._parts = Parts()
         self._readers: dict[Path, Reader] = {}
         """By the folder of a data set and profile: a craft of two profiles may have one id."""
         self._packed: dict[Path, dict[str, Cell]] = {}
+        self._places: dict[Path, dict[Path, list[Cell]]] = {}
+        """The same cells by where one would stand, without its id: a plan asks for the place of each missing cell."""
 
     def path(self, dataset: str, profile: str, attack: str, target: str, split: str, cell_id: str) -> Path:
         """Return where a cell belongs."""
@@ -93,7 +96,7 @@ class CellStore:
         if older(record):
             return migrated(record, str(path))
         craft_id = str(record.get("craft_id")) if isinstance(record, dict) else ""
-        reader = self._readers.setdefault(path.parents[2], Reader())
+        reader = self._readers.setdefault(path.parents[2], Reader(self._parts))
         photographs = str(record.get(APART, "")) if isinstance(record, dict) else ""
         craft = reader.craft(craft_id, photographs)
         if craft is None and re.fullmatch("[0-9a-f]{8,}", craft_id):
@@ -116,12 +119,13 @@ class CellStore:
 
     def beside(self, path: Path) -> list[Cell]:
         """Return the packed cells of the same attack, target and split as the one that `path` is for."""
-        place = path.name.rpartition("-")[0]
-        return [
-            cell
-            for cell in self._pack(path.parents[2]).values()
-            if (other := self.path_of(cell)).parent == path.parent and other.name.rpartition("-")[0] == place
-        ]
+        folder = path.parents[2]
+        if folder not in self._places:
+            places: dict[Path, list[Cell]] = {}
+            for cell in self._pack(folder).values():
+                places.setdefault(_without_id(self.path_of(cell)), []).append(cell)
+            self._places[folder] = places
+        return list(self._places[folder].get(_without_id(path), ()))
 
     def find(self, cell_id: str) -> Cell | None:
         """Return the cell with this id, wherever in the results folder, or None."""
@@ -183,7 +187,7 @@ class CellStore:
             if new(cell, path):
                 yield cell
         for path in self.packs(dataset, profile):
-            yield from (cell for cell in read_pack(path, problems) if new(cell, path))
+            yield from (cell for cell in read_pack(path, problems, self._parts) if new(cell, path))
 
     def clean(self) -> None:
         """Remove temporary files that a killed run left; a living run's are younger."""
@@ -197,8 +201,12 @@ class CellStore:
         """Return the packed cells of one data set and profile, by cell_id."""
         if folder not in self._packed:
             paths = sorted((folder / "packs").glob("*.jsonl"))
-            self._packed[folder] = {cell.cell_id: cell for path in paths for cell in read_pack(path)}
+            self._packed[folder] = {cell.cell_id: cell for path in paths for cell in read_pack(path, parts=self._parts)}
         return self._packed[folder]
+
+
+def _without_id(path: Path) -> Path:
+    return path.with_name(path.name.rpartition("-")[0])
 
 
 def _place(dataset: str | None, profile: str | None) -> str:

@@ -13,9 +13,8 @@ from typing import Any
 
 from benchbench.base.errors import StoreError
 from benchbench.base.files import file_name
-from benchbench.base.json_text import parsed
 from benchbench.records.cell import Cell
-from benchbench.records.reading import Reader, cell_record, craft_record, migrated, older
+from benchbench.records.reading import Parts, Reader, cell_record, craft_record, migrated, older
 
 
 def pack_name(cell: Cell) -> str:
@@ -48,16 +47,18 @@ def _text(cells: Iterable[Cell]) -> str:
     return "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
 
 
-def read_pack(path: Path, problems: list[StoreError] | None = None) -> Iterator[Cell]:
+def read_pack(path: Path, problems: list[StoreError] | None = None, parts: Parts | None = None) -> Iterator[Cell]:
     """Yield the cells of a pack, checked.
 
     Args:
         problems: where given, receives what is wrong with unreadable lines, and the others are still yielded.
+        parts: what cells of other packs have in common with these, where several are read.
 
     Raises:
         StoreError: an unreadable line, unless `problems` is given; the sentence names file and line.
     """
-    reader = Reader()
+    parts = parts or Parts()
+    reader = Reader(parts)
     try:
         file = path.open("rb")
     except OSError as error:
@@ -66,7 +67,7 @@ def read_pack(path: Path, problems: list[StoreError] | None = None) -> Iterator[
         for number, line in enumerate(file, 1):
             where = f"{path}, line {number},"
             try:
-                record = parsed(line)
+                record = parts.read(line)
             except ValueError:
                 record = None
             try:

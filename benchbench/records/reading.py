@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from benchbench.base.errors import IdentityError, StoreError
-from benchbench.base.identity import cell_id, craft_id, digest
+from benchbench.base.identity import canonical_json, cell_id, craft_id, digest, digest_of_text
 from benchbench.base.json_text import parsed
 from benchbench.contracts.scenario import split_identity
 from benchbench.records.cell import SCHEMA, Cell, Craft, TargetPart
@@ -78,14 +80,85 @@ def cell_record(cell: Cell, apart: bool = False) -> dict[str, Any]:
     return record | {"content": digest("content", record)}
 
 
+@dataclass(frozen=True)
+class _Target:
+    """A target's record, in the forms that every cell of it needs."""
+
+    text: str
+    """Canonical JSON; '' where there is none."""
+    part: Any
+    """`TargetPart`; the record itself where it is none, so that the cell's error names it in its place."""
+
+
+_BEFORE_TARGET = re.compile(rb'\{"schema_version":%d,"cell_id":"\w+","craft_id":"\w+","target":' % SCHEMA)
+"""How a cell's line begins in a pack of ours; what follows is the target's record, and then"""
+_AFTER_TARGET = b',"outcomes":'
+
+
+class Parts:
+    """What cells of many crafts have alike, made once: targets, and versions of packages."""
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self._targets: dict[str, _Target] = {}
+        """By the text of their record, which tells 1 from 1.0 and from true."""
+        self._read: dict[bytes, _Target] = {}
+        self._packages: dict[str, Any] = {}
+
+    def target(self, record: Any) -> _Target:
+        """Return the target of a record."""
+        try:
+            key = repr(record)
+            if key not in self._targets:
+                self._targets[key] = _target_of(record)
+        except (IdentityError, RecursionError):
+            return _Target("", record)
+        return self._targets[key]
+
+    def read(self, line: bytes) -> Any:
+        """Return the record of a pack's line; the target of a cell's is read once for all lines that have it.
+
+        Raises:
+            ValueError: see `parsed`.
+        """
+        before = _BEFORE_TARGET.match(line)
+        start = before.end() if before else 0
+        end = line.find(_AFTER_TARGET, start)
+        if not start or end < 0:
+            return parsed(line)
+        said = line[start:end]
+        if said not in self._read:
+            try:
+                self._read[said] = self.target(parsed(said))
+            except ValueError:  # it goes on behind what looks like its end
+                return parsed(line)
+        return parsed(b"%bnull%b" % (line[:start], line[end:])) | {"target": self._read[said]}
+
+    def provenance(self, record: Any) -> Any:
+        """Return a provenance whose versions of packages are one mapping for all cells that have them."""
+        if not isinstance(record, dict) or "packages" not in record:
+            return record
+        return record | {"packages": self._packages.setdefault(repr(record["packages"]), record["packages"])}
+
+
+def _target_of(record: Any) -> _Target:
+    text = canonical_json(record)
+    try:
+        return _Target(text, TargetPart.model_validate(record))
+    except ValidationError:
+        return _Target(text, record)
+
+
 class Reader:
     """Makes cells of records, each craft's once."""
 
-    def __init__(self) -> None:
-        """Start with no craft known."""
-        self._targets: dict[str, TargetPart] = {}
-        """By their record: many crafts meet the same targets."""
-        self._packages: dict[str, Any] = {}
+    def __init__(self, parts: Parts | None = None) -> None:
+        """Start with no craft known.
+
+        Args:
+            parts: of records that were read before, such as other packs'.
+        """
+        self._parts = parts or Parts()
         self._crafts: dict[tuple[str, str], Craft] = {}
         """By id and fingerprint; the last of an id also by '' in place of the fingerprint."""
 
@@ -121,6 +194,8 @@ class Reader:
         Raises:
             StoreError: it is no cell, was edited, contradicts itself, is of a newer schema, or lacks its craft.
         """
+        if isinstance(record, dict) and "target" in record and not isinstance(record["target"], _Target):
+            record = record | {"target": self._parts.target(record["target"])}
         body = _checked(record, where)
         craft = craft or self.craft(str(body.get("craft_id")))
         if craft is None:
@@ -131,27 +206,11 @@ class Reader:
         shared = {k: getattr(craft, k) for k in SHARED}
         try:
             own = {k: body[k] for k in OWN} | {k: body[k] for k in EXTRA if k in body}
-            own |= {"target": self._target(own["target"]), "provenance": self._provenance(own["provenance"])}
+            own |= {"target": own["target"].part, "provenance": self._parts.provenance(own["provenance"])}
             cell = Cell.model_validate({"cell_id": body["cell_id"], **own, **shared})
         except (ValidationError, KeyError) as error:
             raise StoreError(f"{where} is not a cell: {_first(error)}. {_REMEDY}") from error
         return checked(cell, where, craft)
-
-    def _target(self, record: Any) -> Any:
-        """Return the target of a record, one for all cells that have it; what is none stays as it is."""
-        key = repr(record)
-        if key not in self._targets:
-            try:
-                self._targets[key] = TargetPart.model_validate(record)
-            except ValidationError:
-                return record  # the cell's error names it in its place
-        return self._targets[key]
-
-    def _provenance(self, record: Any) -> Any:
-        """Return a provenance whose versions of packages are one mapping for all cells that have them."""
-        if not isinstance(record, dict) or "packages" not in record:
-            return record
-        return record | {"packages": self._packages.setdefault(repr(record["packages"]), record["packages"])}
 
 
 def checked(cell: Cell, where: str, craft: Craft | None = None) -> Cell:
@@ -211,12 +270,26 @@ def _checked(record: Any, where: str) -> dict[str, Any]:
 def _intact(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     body = {k: v for k, v in record.items() if k != "content"}
     try:
-        found = digest("content", body)
+        found = digest_of_text("content", _text(body))
     except (IdentityError, RecursionError):
         found = None  # NaN, infinity or brackets without end, which no run writes
     if found is None or record.get("content") != found:
         raise StoreError(f"{where} was changed after it was written: its numbers do not match its digest. {_REMEDY}")
     return body
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    """Return the canonical JSON of a record, with that of its target as it is known.
+
+    Raises:
+        IdentityError, RecursionError: it has none.
+    """
+    target = body.get("target")
+    if not isinstance(target, _Target):
+        return canonical_json(body)
+    before, after = ({k: v for k, v in body.items() if (k < "target") is so and k != "target"} for so in (True, False))
+    parts = [canonical_json(before)[1:-1], f'"target":{target.text}', canonical_json(after)[1:-1]]
+    return f"{{{','.join(filter(None, parts))}}}"
 
 
 def _first(error: Exception) -> str:

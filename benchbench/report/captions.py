@@ -44,13 +44,12 @@ def setting(group: Group) -> str:
 
 def images(group: Group, split: str, target_overlap: str | None = None) -> str:
     """Return the sentence that says how many photographs of one split were attacked."""
-    counts = sorted(
-        {
-            (c.split.images, len(c.split.classes))
-            for c in group.cells
-            if c.split.name == split and target_overlap in (None, c.target.overlap)
+    if "images" not in group.derived:  # most tables of a group say it
+        group.derived["images"] = {
+            (c.split.name, c.target.overlap, c.split.images, len(c.split.classes)) for c in group.cells
         }
-    )
+    known = group.derived["images"]
+    counts = sorted({(n, k) for name, overlap, n, k in known if name == split and target_overlap in (None, overlap)})
     if not counts:
         return f"No {SPLITS[split]} photographs have been attacked yet."
     shown = " or ".join(f"{n} photographs of {k} camera models" for n, k in counts)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.metrics import intervals
-from benchbench.metrics.intervals import Sample, Values
+from benchbench.metrics.intervals import Sample, Values, rows
 from benchbench.metrics.ranks import ranks_of_many
 from benchbench.records.cell import Cell
 from benchbench.report import means
@@ -143,8 +143,9 @@ class _Field:
         for _, mine in sorted(at.items()):
             like = next((one for one in mine.values() if one.scene is not None), next(iter(mine.values())))
             none = np.zeros(like.values.shape)
-            values = np.array([[none if s is None else s.values for s in added[p]] for p in mine])
-            full = np.array([[none if s is None else s.full for s in added[p]] for p in mine])
+            shape = (len(mine), -1, len(none))
+            values = rows([none if s is None else s.values for p in mine for s in added[p]]).reshape(shape)
+            full = rows([none if s is None else s.full for p in mine for s in added[p]]).reshape(shape)
             parts.append(_Part(like, np.array(list(mine)), values.swapaxes(0, 1), full.swapaxes(0, 1)))
         names = [means.place(next(c for c in column if c is not None)) for column in columns]
         settings = np.array([sorted(set(names)).index(name) for name in names])

@@ -107,6 +107,19 @@ def _aligned(table: Table) -> list[str]:
     return lead + ["left" if c.kind == "text" else "right" for c in table.columns]
 
 
+def _piped(head: Sequence[str], rows: Sequence[Sequence[str]], aligned: Sequence[str]) -> list[str]:
+    """Return the lines of a pipe table; a column is as wide as its longest text, and two more than its heading."""
+    body = [[text.strip() for text in row] for row in rows]
+    widths = [max(len(title) + 2, *map(len, column)) for title, *column in zip(head, *body, strict=True)]
+    pads = [str.ljust if side == "left" else str.rjust for side in aligned]
+    rules = [
+        f":{'-' * (w + 1)}" if side == "left" else f"{'-' * (w + 1)}:" for w, side in zip(widths, aligned, strict=True)
+    ]
+    shown = [[pad(text, w) for pad, text, w in zip(pads, row, widths, strict=True)] for row in (head, *body)]
+    lines = [f"| {' | '.join(row)} |" for row in shown]
+    return [lines[0], f"|{'|'.join(rules)}|", *lines[1:]]
+
+
 def _starred(text: str) -> str:
     return f"*{text}*"
 
@@ -131,9 +144,7 @@ def markdown(table: Table) -> str:
     head = [escape(h) for h in _head(table)]
     rows = _grid(table, escape=escape, strong=strong)
     lines = [f"### {escape(_title(table))}", ""]
-    lines += (
-        [tabulate(rows, headers=head, tablefmt="pipe", colalign=_aligned(table), disable_numparse=True)] if rows else []
-    )
+    lines += _piped(head, rows, _aligned(table)) if rows else []
     lines += ["", prose(" ".join(table.caption))]
     notes = [prose(note) for note in (*table.remarks, *table.notes())]
     if notes:

@@ -226,8 +226,12 @@ class Group:
 
     def _crafts(self, attack: AttackRow, split: str) -> list[Cell]:
         """Return one cell for each time that one attack crafted one split, in the order of the craft ids."""
-        crafts = {c.craft.craft_id: c for c in self.of(attack, split)}
-        return [crafts[key] for key in sorted(crafts)]
+        key = ("crafts", attack.key, split)
+        if key not in self.derived:
+            crafts = {c.craft.craft_id: c for c in self.of(attack, split)}
+            self.derived[key] = [crafts[craft_id] for craft_id in sorted(crafts)]
+        found: list[Cell] = self.derived[key]
+        return found
 
 
 def track(settings: Mapping[str, Any]) -> str:

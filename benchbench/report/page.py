@@ -15,7 +15,7 @@ from typing import Any
 
 from benchbench.base.files import file_name
 from benchbench.metrics import intervals, rates
-from benchbench.records.cell import Cell, TargetPart
+from benchbench.records.cell import Cell, TargetPart, predictions
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report import captions
 from benchbench.report.catalog import claims_of, condition_order
@@ -41,7 +41,7 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
     ordered = sorted(found, key=lambda f: _order(f[0]))
     head = {
         "groups": [group.facts for group, _ in ordered],
-        "axes": {axis: _values(ordered, axis) for axis in AXES},
+        "axes": _axes(ordered),
         "conditions": captions.condition_texts(),
         "words": WORDS | captions.condition_texts(),
         "papers": [[paper.title, paper.year, _address(paper.url)] for paper in papers()],
@@ -61,11 +61,17 @@ def _order(group: Group) -> tuple[Any, ...]:
     return group.dataset, group.profile, group.data_id, group.seed, group.track != "native", group.track, condition
 
 
-def _values(found: Sequence[tuple[Group, Any]], axis: str) -> list[str]:
-    names = {place_of(cell)[AXES.index(axis)] for group, _ in found for cell in group.cells}
-    known = {"overlap": ["complete", "partial"], "split": ["in", "out"]}.get(axis)
-    known = known or [name for paper in papers() for name in (*paper.backbones, *paper.preprocessors)]
-    return sorted(names, key=lambda n: (known.index(n) if n in known else len(known), n))
+def _axes(found: Sequence[tuple[Group, Any]]) -> dict[str, list[str]]:
+    """Return the values of each axis, in the order of tables."""
+    places = {place_of(cell) for group, _ in found for cell in group.cells}
+    words = [name for paper in papers() for name in (*paper.backbones, *paper.preprocessors)]
+    known = {"overlap": ["complete", "partial"], "split": ["in", "out"]}
+
+    def order(axis: str, name: str) -> tuple[int, str]:
+        names = known.get(axis, words)
+        return names.index(name) if name in names else len(names), name
+
+    return {axis: sorted({place[i] for place in places}, key=partial(order, axis)) for i, axis in enumerate(AXES)}
 
 
 def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
@@ -217,7 +223,7 @@ def _cells(group: Group) -> dict[str, Any]:
                 _number(targets, repr(which), partial(_target, target)),
                 estimates,
                 _short(rates.clean_accuracy(cell)),
-                cell.counts.sum(axis=0).tolist(),
+                predictions(cell.judged).tolist(),
                 _short(float(cell.provenance.get("seconds", 0.0)), 1),
                 _number(made, repr(origin), origin.copy),
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -108,7 +109,8 @@ def _robustness(group: Group) -> Table:
 
 def _rivals(group: Group) -> list[AttackRow]:
     """Return the attacks that compete and were scored as often as any other."""
-    count = {a.key: sum(attack_key(c) == (a.name, a.params) for c in group.cells) for a in group.attacks if a.ranked}
+    often = Counter(attack_key(c) for c in group.cells)
+    count = {a.key: often[a.name, a.params] for a in group.attacks if a.ranked}
     most = max(count.values(), default=0)
     return [a for a in group.attacks if count.get(a.key) == most]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.base.errors import StoreError, UnknownNameError
 from benchbench.base.files import file_name, write_atomic
-from benchbench.metrics.intervals import prepare
+from benchbench.metrics.many import prepare
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import summary_of
@@ -42,6 +44,18 @@ class Views:
             BenchError: a document that cannot be filled.
         """
         return self.files | {path: filled(path, results, self.tables | self.files) for path in documents}
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's collector of cycles from looking through all cells again and again: they are in none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def write_all(
@@ -93,6 +107,7 @@ def differing(
     )
 
 
+@_collector_paused()
 def views(
     results: Path,
     dataset: str | None = None,

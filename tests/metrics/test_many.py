@@ -5,8 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchbench.metrics.intervals import Sample, difference, each_interval, rate_interval, stacked
+from benchbench.metrics import rates
+from benchbench.metrics.intervals import (
+    RATES,
+    Sample,
+    contributions,
+    difference,
+    each_interval,
+    mean_rate,
+    rate_interval,
+    stacked,
+)
+from benchbench.metrics.many import prepare
 from benchbench.metrics.ranks import ranks, ranks_of_many
+from benchbench.records.cell import predictions, tabulate
+from benchbench.records.packs import read_pack
+from benchbench.records.reference import reference_results
 
 PHOTOGRAPHS = 36
 
@@ -58,3 +72,25 @@ def test_two_attacks_rank_apart_where_their_difference_is_separated() -> None:
         assert (ranks(pair) != [1, 1]) == gap.separated
         said.add(gap.separated)
     assert said == {True, False}
+
+
+def test_many_cells_are_what_each_is_alone() -> None:
+    """Of one pack: both splits, targets that know all classes and targets that do not."""
+    path = min((reference_results() / "virtual" / "quick" / "packs").glob("*.jsonl"))
+    cells = list(read_pack(path))
+    alone = [cell.model_copy() for cell in cells]  # with nothing derived
+    prepare(cells)
+    for cell, one in zip(cells, alone, strict=True):
+        assert (rates.tsr(cell), rates.usr(cell)) == (
+            rates.success(tabulate(one.judged)),
+            rates.untargeted_success(tabulate(one.judged), one.split.classes),
+        )
+        for rate in RATES:
+            mine, other = contributions(cell, rate), contributions(one, rate)
+            assert (mine is None) == (other is None)
+            if mine is not None and other is not None:
+                assert np.array_equal(mine.values, other.values) and np.array_equal(mine.full, other.full)
+            assert mean_rate([cell], rate) == mean_rate([one], rate)
+        assert np.array_equal(predictions(one.judged), tabulate(one.judged).sum(axis=0))
+    assert {rates.usr(cell) is None for cell in cells} == {False, True}, "USR is defined for some"
+    assert len({rates.tsr(cell) for cell in cells}) > 5, "the cells differ"

@@ -131,9 +131,9 @@ def test_no_trials_is_none_and_never_zero() -> None:
 
 @given(st.lists(st.tuples(st.floats(20, 60), st.integers(1, 9)), min_size=1, max_size=6))
 def test_psnr_is_averaged_per_class_first(classes: list[tuple[float, int]]) -> None:
-    sums, images = [mean * n for mean, n in classes], [n for _, n in classes]
+    sums, images = tuple(mean * n for mean, n in classes), tuple(n for _, n in classes)
     assert rates.mean_per_wanted(sums, images) == pytest.approx(np.mean([mean for mean, _ in classes]))
-    assert rates.mean_per_wanted([*sums, 0.0], [*images, 0]) == rates.mean_per_wanted(sums, images)
+    assert rates.mean_per_wanted((*sums, 0.0), (*images, 0)) == rates.mean_per_wanted(sums, images)
 
 
 def test_rates_average_over_classes_not_images() -> None:

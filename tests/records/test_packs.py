@@ -14,6 +14,7 @@ from benchbench.base.identity import digest
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.packs import packed, read_pack
+from benchbench.records.reading import cell_record, identify
 from benchbench.records.snapshots import differences, merged, pack
 
 
@@ -44,6 +45,23 @@ def test_a_run_finds_packed_cells(store: CellStore, bench: Callable[..., Any], t
     assert bench(options=options, seed=1).sentence.startswith("4 computed, 0 already there")
 
 
+def test_packed_cells_stand_where_their_files_would(
+    store: CellStore, bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench(seed=1)
+    pack(store, tmp_path / "packs")
+    packs, asked, placed = CellStore(tmp_path / "packs"), 0, []
+    place = packs.path_of
+    monkeypatch.setattr(packs, "path_of", lambda cell: placed.append(cell.cell_id) or place(cell))
+    for file in store.paths():
+        alike = {store.read(p).cell_id for p in file.parent.iterdir() if p.name[:-13] == file.name[:-13]}  # but the id
+        path = tmp_path / "packs" / file.relative_to(store.results)
+        assert {cell.cell_id for cell in packs.beside(path)} == alike
+        asked += len(alike)
+    assert asked == 16 and len(placed) == 8, "two seeds in each place; each cell is placed once, not once a question"
+    assert packs.beside(path.with_name("another-in-00000000.json")) == []
+
+
 def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_path: Path) -> None:
     (path,) = pack(store, tmp_path / "packs")
     lines = path.read_text().splitlines()
@@ -56,6 +74,41 @@ def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_p
     assert len(list(read_pack(path, problems))) == 3 and len(problems) == 1
     path.write_text("\n".join(lines[1:2]) + "\n")
     with pytest.raises(StoreError, match=r"line 1, (has no craft|was changed)"):
+        list(read_pack(path))
+
+
+def test_a_target_that_was_read_before_is_checked_again(store: CellStore, tmp_path: Path) -> None:
+    """A pack's targets are read once: what one line says of its target is never taken for what another says."""
+    (path,) = pack(store, tmp_path / "packs")
+    lines = path.read_text().splitlines()
+    numbers = [i for i, line in enumerate(lines) if '"outcomes"' in line]
+    first, *others = [json.loads(lines[i]) for i in numbers]
+    other = next(n for n, record in zip(numbers[1:], others, strict=True) if record["target"] != first["target"])
+    for said in (first["target"], json.loads(lines[other])["target"] | {"version": 7}):
+        taken = json.dumps(json.loads(lines[other]) | {"target": said}, separators=(",", ":"))
+        path.write_text("\n".join([*lines[:other], taken, *lines[other + 1 :]]) + "\n")
+        with pytest.raises(StoreError, match=rf"line {other + 1}, was changed after it was written"):
+            list(read_pack(path))
+
+
+def test_a_target_is_read_whatever_its_texts_say_and_wherever_it_stands(store: CellStore, tmp_path: Path) -> None:
+    def record(cell: Cell, note: str) -> dict[str, Any]:
+        target = cell.target.model_copy(update={"params": {"note": note}})
+        changed = cell.model_copy(update={"target": target})
+        return cell_record(changed.model_copy(update={"cell_id": identify(changed)[1]}))
+
+    (path,) = pack(store, tmp_path / "packs")
+    craft = next(line for line in path.read_text().splitlines() if '"cell_id"' not in line)
+    cell = next(c for c in store.cells() if c.craft.craft_id == json.loads(craft)["craft_id"])
+    notes = ['},"outcomes":{', '"target":{}', '\\","outcomes":']
+    records = [record(cell, note) for note in notes]
+    records += [dict(reversed(one.items())) for one in records] + records
+    lines = [craft, *(json.dumps(one, separators=(",", ":")) for one in records)]
+    path.write_text("\n".join(lines) + "\n")
+    assert [found.target.params["note"] for found in read_pack(path)] == 3 * notes
+    twice = lines[1].replace('"outcomes":', '"target":null,"outcomes":')
+    path.write_text("\n".join([craft, lines[2], twice]) + "\n")
+    with pytest.raises(StoreError, match=r"line 3, is not a whole JSON file"):
         list(read_pack(path))
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from tabulate import tabulate
 
 from benchbench.base.errors import UnknownNameError
 from benchbench.records.cell import Cell
@@ -153,6 +154,16 @@ def test_latex_is_escaped_and_balanced() -> None:
 def test_markdown_keeps_its_columns() -> None:
     lines = [line for line in render(awkward(), "md").splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}
+
+
+def test_markdown_is_laid_out_as_pipe_tables_are(make_cell: MakeCell) -> None:
+    """Against tabulate's "pipe"."""
+    cells = [make_cell(), make_cell("noise", control=True)]
+    for made in (awkward(), *(one for n in ("2a", "leaderboard", "targets", "gates") for one in table(n, cells))):
+        lines = [line for line in render(made, "md").splitlines() if line.startswith("|")]
+        head, _, *rows = ([part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
+        sides = ["right" if part.endswith(":") else "left" for part in lines[1].strip("|").split("|")]
+        assert "\n".join(lines) == tabulate(rows, head, "pipe", colalign=sides, disable_numparse=True), made.number
 
 
 def test_csv_has_full_precision_and_reasons(make_cell: MakeCell) -> None:
