@@ -216,6 +216,9 @@ def _serve(pipe: Connection) -> None:
     end_with_parent()
     import torch
 
+    from benchbench.evaluate.apart import keep_spare
+
+    keep_spare(pipe)
     while True:
         try:
             key, label, payload, memory = pipe.recv()
