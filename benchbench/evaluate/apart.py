@@ -225,13 +225,13 @@ def _taken() -> tuple[BaseProcess, Connection] | None:
     """Return the spare process, once, under the limit of memory that this one has by now."""
     global _spare
     found, _spare = _spare, None
-    if found is None or sys.platform != "linux":
+    if found is None or sys.platform != "linux" or not found[0].is_alive():
         return None
     import resource
 
     try:
         resource.prlimit(found[0].pid or 0, resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA))
-    except ProcessLookupError:  # it was killed
+    except ProcessLookupError:  # it was killed this moment
         return None
     return found
 
