@@ -12,7 +12,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import BufferTooShort, Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -201,18 +203,22 @@ _held: Apart | None = None
 _spare: tuple[BaseProcess, Connection] | None = None
 
 
-def keep_spare(*private: Connection) -> None:
+def keep_spare(modules: Sequence[str], *private: Connection) -> None:
     """Start the process of the first attack now, as a copy of this one, before this one has done anything.
 
     One that starts anew imports torch again, two seconds of a core. Without effect where nothing can be copied.
 
     Args:
+        modules: what both import, which is done once.
         private: pipes that the copy is not to hold.
     """
     import torch  # noqa: F401
 
     from benchbench.evaluate import guard, panel  # noqa: F401
 
+    for name in modules:
+        with suppress(ImportError):  # whoever needs it says so
+            import_module(name)
     global _spare
     ours, theirs = Pipe()
     process = copied(_serve_copy, theirs, ours, *private)

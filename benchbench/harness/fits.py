@@ -104,6 +104,7 @@ def _fit_jobs(plan: Plan, source: Source, options: RunOptions) -> list[Job]:
                     reads=(f"data/{plan.setup.data_id}", *(f"fits/{need}" for need in needs)),
                     writes=(f"fits/{fit_id}",),
                     owner=package(fit),
+                    imports=plan.imports,
                 )
             )
     return jobs

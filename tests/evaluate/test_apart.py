@@ -119,3 +119,30 @@ def test_the_first_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin:
     assert found["pids"][0] == found["spare"] != found["pids"][1]
     assert found["limits"] == [found["limit"]] * 2 and 2**33 <= found["limit"] < 2**35
     assert found["sockets"] and not found["held by both"], "the pipe on which its worker hears of jobs"
+
+
+def test_what_both_import_is_imported_before_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.evaluate import apart
+
+    seen = []
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    monkeypatch.setattr(apart, "copied", lambda *_: seen.append("wave" in sys.modules))
+    apart.keep_spare(["wave", "no_such_module_anywhere"])
+    assert seen == [True]
+
+
+def test_a_worker_imports_no_module_that_a_strangers_fit_names(plugin: Path) -> None:
+    from benchbench_stega.toys import Centers
+
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.target import TARGETS
+    from benchbench.harness.plan import Plan
+
+    class Sly(Centers):
+        imports = ("somebodys_attack",)
+
+    setup = Setup(profile=load_profile("smoke"), data_id="d", known=3, classes=5, seed=0, camera_models=tuple("abcde"))
+    sly = Sly(role="q", classes=3)
+    assert Plan(setup=setup, cells=(), fits={"a": sly}).imports == ()
+    ours = TARGETS.create("resnet18/rgb/complete").fits(setup)
+    assert Plan(setup=setup, cells=(), fits={"a": sly, **ours}).imports == ("timm.models",)
