@@ -1,6 +1,6 @@
 """Kills processes of runs at every stage, and compares what is left at the end with a run that nobody disturbed.
 
-Run: python tools/kills.py --kills 100     (Linux; about 20 s of a core for ten kills)
+Run: python tools/kills.py --kills 100     (Linux; about a minute of a core for ten kills)
 
 A kill is SIGKILL. Victims: the driver, whose command is then given again; a worker at work; a worker that waits for
 work; and the process that crafts, or waits for its attack. Stages: rendering, training, and crossing, in which attacks
@@ -112,7 +112,7 @@ class Runs:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Give the command."""
-        return subprocess.Popen(self.command, start_new_session=True)
+        return subprocess.Popen(self.command, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def finish(self) -> None:
         """Give it, and wait for its end."""
