@@ -30,8 +30,8 @@ PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 FORMER := -m pip uninstall --quiet --yes benchbench
 # Tests start many processes, and each would compile all sources again.
 unexport PYTHONDONTWRITEBYTECODE
-# Two processes: many tests wait for processes of their own.
-PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Three processes for two cores: many tests wait, for processes of their own or for a limit of time.
+PYTEST := -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: bench benchmark docs pictures test about lint types tests tests-avx2 tests-others others clean asked
 

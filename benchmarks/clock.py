@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -48,6 +51,41 @@ def paired_seconds(
     peer()
     pairs = [(seconds_of(ours, device), seconds_of(peer, device)) for _ in range(repeats)]
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+class Spent(NamedTuple):
+    """What a command took, in s."""
+
+    cores: float
+    """Of processors, by all of its processes."""
+    clock: float
+
+    def __str__(self) -> str:
+        return f"{self.cores:.1f} s of cores, {self.clock:.1f} s by the clock"
+
+
+_TREE = """
+import ctypes, json, os, resource, subprocess, sys, time
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: processes whose parent has ended come to this one
+began = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+clock = time.perf_counter() - began
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
+times = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([times.ru_utime + times.ru_stime, clock]))
+sys.exit(code)
+"""
+
+
+def tree_spent(command: Sequence[str]) -> Spent:
+    """Run a command and return what it took, those of its processes included whose parents did not wait for them."""
+    done = subprocess.run([sys.executable, "-c", _TREE, *command], stdout=subprocess.PIPE, check=True)
+    return Spent(*json.loads(done.stdout))
 
 
 def copy_bandwidth(device: torch.device = CPU, megabytes: int = 256) -> float:

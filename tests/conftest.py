@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that two processes end together (with --no-loadscope-reorder)."""
+    """Put files with slow tests first, so that all processes end together (with --no-loadscope-reorder)."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
@@ -144,6 +144,22 @@ def fresh_workers(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each run starts and ends its own, as outside of tests."""
     monkeypatch.setattr(local, "_start", pool.start)
     monkeypatch.setattr(local, "_stop", pool.stop)
+
+
+@contextmanager
+def crafting_in_workers() -> Iterator[None]:
+    """Runs craft in their workers: each attack's own process imports torch and timm again, four seconds of a core.
+
+    For runs whose attacks another run crafts with in processes of their own, as the command line does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunOptions, "crafts_apart", False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def in_workers() -> Callable[[], AbstractContextManager[None]]:
+    return crafting_in_workers
 
 
 @pytest.fixture(scope="session")

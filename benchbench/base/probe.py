@@ -1,24 +1,25 @@
-"""Calls tried in a copy of this process first: one that ends, hangs or fills it is told from one that raises."""
+"""Calls tried in another process first: one that ends, hangs or fills it is told from one that raises."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
-import select
+import pickle
 import signal
 import sys
-import time
-import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from benchbench.base.memory import capped, machine_memory
+from benchbench.base.processes import WorkerContext, copied
 
 _PATIENCE, _PROCESSOR = 300.0, 60
 """Seconds that a call may take by the clock, and of the processor."""
 _MEMORY = 8 * 10**9
-"""Bytes that calls may take."""
-_GRACE = 0.5
+"""Bytes that calls may take; Linux alone, see `capped`."""
+_GRACE = 5.0
 """Seconds that a process has to end, once it says nothing more."""
 _BACK, _FULL = b".", b"m"
 
@@ -27,58 +28,64 @@ def tried(calls: Sequence[Callable[[], object]]) -> list[str]:
     """Return of each call what it did to a process that is no more, as a sentence's end; '' where it came back.
 
     An exception is coming back. The calls are made in one process, one after the other, and after one that ended it
-    in another. Linux alone, where a process can be copied with all that it has imported; elsewhere nothing is tried.
+    in another: in a copy of this one, with all that it has imported, or where that is not safe in one that starts anew.
+    Calls that cannot travel there are not tried.
     """
-    if sys.platform != "linux":
-        return [""] * len(calls)
     found: list[str] = []
     while len(found) < len(calls):
-        done, end = _copy(calls[len(found) :])
+        rest = calls[len(found) :]
+        out, into = Pipe(duplex=False)
+        process = copied(_call, rest, into) or _anew(rest, into)
+        into.close()
+        if process is None:
+            return found + [""] * len(rest)
+        done, end = _heard(process, out, len(rest))
         found += [""] * done
         if len(found) < len(calls):
             found.append(end)
     return found
 
 
-def _copy(calls: Sequence[Callable[[], object]]) -> tuple[int, str]:
-    """Make calls in a copy of this process; return how many came back, and what became of the next."""
-    out, into = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # other threads are not copied; the calls import modules and wait for none
-        child = os.fork()
-    if child == 0:
-        try:
-            _call(calls, out, into)
-        finally:
-            os._exit(0)
-    os.close(into)
-    heard, slow = b"", False
+def _anew(calls: Sequence[Callable[[], object]], into: Connection) -> BaseProcess | None:
+    import cloudpickle  # where it is needed: every command imports this module
+
     try:
-        while len(heard) < len(calls) and not heard.endswith(_FULL):
-            slow = not select.select([out], [], [], _PATIENCE)[0]
-            news = b"" if slow else os.read(out, len(calls))
-            if not news:
-                break
-            heard += news
+        payload = bytes(cloudpickle.dumps(list(calls)))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    process = WorkerContext().Process(target=_unpacked, args=(payload, into), daemon=True)
+    process.start()
+    return process
+
+
+def _unpacked(payload: bytes, into: Connection) -> None:
+    _call(pickle.loads(payload), into)
+
+
+def _heard(process: BaseProcess, out: Connection, count: int) -> tuple[int, str]:
+    """Listen to a process that makes `count` calls; return how many came back, and what became of the next."""
+    done, slow, full = 0, False, False
+    try:
+        while done < count and not full and not slow:
+            slow = not out.poll(_PATIENCE)
+            full = not slow and out.recv_bytes(1) == _FULL
+            done += not (slow or full)
+    except (EOFError, OSError):
+        pass
     finally:
-        os.close(out)
-        if slow or len(heard) < len(calls):
-            time.sleep(0.0 if slow else _GRACE)  # it is ending, and with which code is of interest
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+        out.close()
+        process.join(0.0 if slow or full else _GRACE)  # it is ending, and with which code is of interest
+        process.kill()
+        process.join()
+    code = process.exitcode
     if slow or code == -signal.SIGXCPU:
-        return len(heard), "does not end"
-    if heard.endswith(_FULL):
-        return len(heard) - 1, "takes more memory than there is"
-    return len(heard), f"ended the process with exit code {code}"
+        return done, "does not end"
+    return done, "takes more memory than there is" if full else f"ended the process with exit code {code}"
 
 
-def _call(calls: Sequence[Callable[[], object]], out: int, into: int) -> None:
+def _call(calls: Sequence[Callable[[], object]], into: Connection) -> None:
     import resource
 
-    os.close(out)
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what is printed would be printed twice
         os.dup2(quiet, stream)
@@ -98,4 +105,5 @@ def _call(calls: Sequence[Callable[[], object]], out: int, into: int) -> None:
                 said = _FULL
             except BaseException:  # whoever makes the call in earnest meets it
                 pass
-            os.write(into, said)
+            into.send_bytes(said)
+    os._exit(0)  # what it has imported may have left threads and handlers behind

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from benchbench.base.errors import BenchError
+from benchbench.base.names import printable
 from benchbench.cli import options as opt
 from benchbench.cli.text import columns
 from benchbench.records.cache import default_cache
@@ -120,13 +120,18 @@ def datasets(cache: opt.CacheFolder = None) -> None:
 
     Example: bench list datasets
     """
-    rows = []
+    rows, broken = [], []
     for path in sorted((cache or default_cache()).glob("data/*/meta.json")):
-        rows.append(_dataset(path))
+        try:
+            rows.append(_dataset(path))
+        except BenchError as error:
+            broken.append(f"left out: {printable(str(error))}")
     if rows:
         print(columns(("name", "id", "models", "known", "size", "q", "p", "test"), rows))
     else:
         print("none built yet.")
+    if broken:
+        print("\n".join(broken))
     print("\nvirtual, virtual-neutral: rendered here, in the profile's numbers.  bench data build --profile quick")
     print("any folder of photographs in one of the layouts (bench list layouts).  bench data check FOLDER")
 
@@ -223,10 +228,14 @@ def _parameters(instance: Any) -> str:
 
 
 def _dataset(path: Path) -> tuple[str, ...]:
-    meta = json.loads(path.read_text(encoding="utf-8"))
-    numbers = [str(meta["photographs"][role]) for role in ("q", "p", "test")]
-    models = str(len(meta["camera_models"]))
-    return (meta["name"], meta["data_id"][:8], models, str(meta["known"]), str(meta["size"]), *numbers)
+    from benchbench.contracts.photographs import Dataset
+    from benchbench.contracts.roles import ROLES
+
+    found = Dataset(path.parent)
+    told = found.meta.get("photographs")
+    counts = told if isinstance(told, dict) else {}
+    about = (found.name, found.data_id[:8], len(found.camera_models), found.known, found.size)
+    return tuple(printable(str(value)) for value in (*about, *(counts.get(role, "") for role in ROLES)))
 
 
 def _print_summaries(registry: Registry[Any]) -> None:

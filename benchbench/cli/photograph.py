@@ -91,7 +91,9 @@ def _forger(
     from benchbench.contracts.profile import load_profile
 
     chosen = load_profile(profile)
-    (instance,) = ATTACKS.resolve(attack, chosen.attacks)
+    instance, *others = ATTACKS.resolve(attack, chosen.attacks)
+    if others:
+        raise BenchError(f"--attack '{attack}' names {1 + len(others)} attacks; a photograph is changed by one.")
     opt.check_device(device)
     place = _place(cache)
     source = opt.source(data, chosen, rule, None, place)

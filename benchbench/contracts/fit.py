@@ -73,6 +73,9 @@ class Fit(ABC):
     version: ClassVar[int] = 1
     stands_alone: ClassVar[bool] = False
     """Whether `load` can do without the fits that this one builds on: once computed, it is then used without them."""
+    imports: ClassVar[tuple[str, ...]] = ()
+    """Modules that its use imports and that take long: workers import them once for all that they start. Of
+    benchbench's own fits alone, because an attack's module is never imported where it is judged."""
     seed: int = 0
 
     @property

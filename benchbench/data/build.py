@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -34,6 +35,7 @@ from benchbench.records.cache import Cache
 from benchbench.records.zoo import PACKAGED, Zoo
 
 Recipe = VirtualRecipe | FolderRecipe
+_ID = re.compile(r"[0-9a-f]{32}")
 _DISTRIBUTIONS = ("numpy", "scipy", "Pillow", "rawpy", "lensfunpy", "scikit-image", "matplotlib")
 
 
@@ -182,9 +184,10 @@ def _folder(recipe: FolderRecipe, home: Path, workers: int, progress: Progress, 
 
 def _noted(note: Path) -> str | None:
     try:
-        return note.read_text(encoding="ascii").strip() or None
+        noted = note.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
+    return noted if _ID.fullmatch(noted) else None  # anything else might lead out of the cache
 
 
 def _identify(recipe: FolderRecipe, found: Listing, home: Path, work: Path) -> str:
@@ -240,10 +243,9 @@ def _same_photographs(home: Path, content: str) -> tuple[str, tuple[str, ...]] |
 
 def _meta(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Dataset(path.parent).meta
+    except DataError:  # damaged: whoever opens it is told
         return {}
-    return found
 
 
 def camera_jpegs(root: Path, items: Sequence[Item], known: int) -> dict[str, Any]:
@@ -288,9 +290,17 @@ def _finish(
 
 
 def _run_scenes(crew: Crew, recipe: VirtualRecipe, scenes: Sequence[SceneSpec], scene_dir: Path) -> None:
-    missing = [s for s in scenes if not (scene_dir / f"{s.id}.npy").is_file()]
+    missing = [s for s in scenes if not _readable(scene_dir / f"{s.id}.npy")]
     calls: list[Call] = [(_make_scene, (s, recipe.scene_size, recipe.seed, scene_dir), 1) for s in missing]
     crew.run("scenes", calls, done=len(scenes) - len(missing))
+
+
+def _readable(path: Path) -> bool:
+    try:
+        np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def _make_scene(spec: SceneSpec, size: int, seed: int, scene_dir: Path) -> None:

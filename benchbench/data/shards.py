@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -29,6 +30,7 @@ from benchbench.data.virtual.recipe import Item, Shot
 Progress = Callable[[str, int, int], None]
 Call = tuple[Callable[..., None], tuple[Any, ...], int]  # function, arguments, photographs
 SHARD = 8  # photographs a shard: what a killed build loses at most, a worker
+_ARRAYS = {"images", "digests", "names", "scene", "lengths", "jpegs"}
 
 
 class Photographer(Protocol):
@@ -53,10 +55,9 @@ def _holds(path: Path, items: Sequence[Item]) -> bool:
     """Whether a shard is there and holds these photographs."""
     try:
         with np.load(path) as shard:
-            return "names" in shard.files and shard["names"].tolist() == [item.name for item in items]
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, zipfile.BadZipFile):
+            found = {name: shard[name] for name in shard.files}  # each has a checksum, compared where it is read
+        return set(found) == _ARRAYS and found["names"].tolist() == [item.name for item in items]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return False
 
 

@@ -12,9 +12,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import BufferTooShort
+from importlib import import_module
+from multiprocessing import BufferTooShort, Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +29,7 @@ from benchbench.base import reach
 from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError
 from benchbench.base.json_text import parsed
 from benchbench.base.memory import give_back, keep_freed
-from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.base.processes import WorkerContext, copied, end_with_parent
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup, collect
 from benchbench.contracts.source import Source
@@ -90,12 +93,7 @@ class Apart:
         self._start()
 
     def _start(self) -> None:
-        context = WorkerContext()
-        self._pipe, theirs = context.Pipe()
-        # The limit of memory of this process, see base.memory.capped, goes over to it.
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._process, self._pipe = _taken() or _anew()
         self._ready = False
 
     def alive(self) -> bool:
@@ -202,6 +200,56 @@ class Apart:
 
 
 _held: Apart | None = None
+_spare: tuple[BaseProcess, Connection] | None = None
+
+
+def keep_spare(modules: Sequence[str], *private: Connection) -> None:
+    """Start the process of the first attack now, as a copy of this one, before this one has done anything.
+
+    One that starts anew imports torch again, two seconds of a core. Without effect where nothing can be copied.
+
+    Args:
+        modules: what both import, which is done once.
+        private: pipes that the copy is not to hold.
+    """
+    import torch  # noqa: F401
+
+    from benchbench.evaluate import guard, panel  # noqa: F401
+
+    for name in modules:
+        with suppress(ImportError):  # whoever needs it says so
+            import_module(name)
+    global _spare
+    ours, theirs = Pipe()
+    process = copied(_serve_copy, theirs, ours, *private)
+    theirs.close()
+    if process is not None:
+        _spare = process, ours
+
+
+def _taken() -> tuple[BaseProcess, Connection] | None:
+    """Return the spare process, once, under the limit of memory that this one has by now."""
+    global _spare
+    found, _spare = _spare, None
+    if found is None or sys.platform != "linux" or not found[0].is_alive():
+        return None
+    import resource
+
+    try:
+        resource.prlimit(found[0].pid or 0, resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA))
+    except ProcessLookupError:  # it was killed this moment
+        return None
+    return found
+
+
+def _anew() -> tuple[BaseProcess, Connection]:
+    """Start a process; the limit of memory of this one, see base.memory.capped, goes over to it."""
+    context = WorkerContext()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
 
 
 def apart(sealed: Sealed) -> Apart:
@@ -289,6 +337,12 @@ def _begun(begin: Begin) -> Here:
     return Here(attack, begin.setup, begin.cache, torch.device(begin.device), begin.watched, retake)
 
 
+def _serve_copy(pipe: Connection, *private: Connection) -> None:
+    for other in private:  # held here, they would not end with the process that reads them, and an attack could write
+        other.close()
+    _serve(pipe)
+
+
 def _serve(pipe: Connection) -> None:
     """Craft what comes through `pipe` until the other process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
@@ -304,7 +358,7 @@ def _serve(pipe: Connection) -> None:
     while True:
         try:
             kind, content = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the latter: nobody has read that this one is ready
             return
         torch.set_num_threads(1)  # each time: the attack may have set it otherwise
         pixels = None

@@ -118,6 +118,7 @@ def fit_jobs(
                     reads=(f"data/{setup.data_id}", *(f"fits/{need}" for need in needs)),
                     writes=(f"fits/{fit_id}",),
                     owner=package(fit),
+                    imports=plan.imports,
                 )
             )
     return jobs

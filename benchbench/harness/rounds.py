@@ -241,6 +241,7 @@ class Crossings:
             reads=reads,
             owner="" if apart or group.attack is None else package(group.attack),
             without=partial(_without, crossing),
+            imports=self.plan.imports,
         )
 
     def _complete(self, group: _Group, parts: Sequence[CrossingResult]) -> Iterator[PlannedCell]:

@@ -64,6 +64,7 @@ class ClassifierFit(Fit):
     kind: ClassVar[str] = "benchbench.learn.training.ClassifierFit"
     version: ClassVar[int] = 2
     stands_alone: ClassVar[bool] = True
+    imports: ClassVar[tuple[str, ...]] = ("timm.models",)
 
     role: Role
     backbone: str

@@ -166,3 +166,20 @@ def test_names_that_the_terminal_cannot_show_are_escaped(plugin: Path, tmp_path:
     command = [sys.executable, "-m", "benchbench", "data", "check", "Größe"]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment)
     assert b"'Gr\\" in done.stdout + done.stderr and b"Traceback" not in done.stderr
+
+
+def test_one_photograph_takes_one_attack(here: Run, tmp_path: Path) -> None:
+    options = ("--as", "Fictional_One", "--output", "o.png", "--profile", "smoke", "--cache", "c")
+    refused(
+        here("anonymize", __file__, "--attack", "noise,median-3", *options), "--attack 'noise,median-3' names 2 attac"
+    )
+
+
+@pytest.mark.parametrize("meta", ["[]", "{}", '{"a": ' * 50_000, "\x1b[31m"])
+def test_a_data_set_that_is_damaged_is_left_out_of_the_list(here: Run, tmp_path: Path, meta: str) -> None:
+    place = tmp_path / "c" / "data" / "x\x1b[2J"
+    place.mkdir(parents=True)
+    (place / "meta.json").write_text(meta, encoding="utf-8")
+    done = here("list", "datasets", "--cache", "c")
+    assert done.returncode == 0 and "left out: the photographs in " in done.stdout and "virtual-neutral" in done.stdout
+    assert "\x1b" not in done.stdout

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from benchbench.base import probe
 from benchbench.base.errors import BenchError, UnknownNameError
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.registry import Registry
@@ -146,7 +147,7 @@ def test_two_distributions_with_one_name() -> None:
     assert str(caught.value) == "attack 'cama' is registered by benchbench 0.1.0 and other 3.1; uninstall one of them."
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an import is not tried first")
+@pytest.mark.parametrize("place", ["in a copy, on Linux", "anew"])
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -156,8 +157,10 @@ def test_two_distributions_with_one_name() -> None:
     ],
 )
 def test_a_plugin_that_ends_the_process_is_named_and_the_others_load(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str, place: str
 ) -> None:
+    if place == "anew":
+        monkeypatch.setattr(probe, "copied", lambda *_: None)
     (tmp_path / "bomb.py").write_text(body)
     monkeypatch.syspath_prepend(tmp_path)
     found = registry(points("somebodys-bomb", "0.2", bomb="bomb:Bomb"))

@@ -111,6 +111,70 @@ def test_a_resumed_build_uses_no_shard_of_other_photographs(root: Path, tmp_path
     assert [resumed.fingerprint(r) for r in ("q", "p", "test")] == [right.fingerprint(r) for r in ("q", "p", "test")]
 
 
+# what lies in the cache and is not what was written there
+
+
+def fingerprints(recipe: FolderRecipe, cache: Path) -> list[str]:
+    found = build(recipe, cache, workers=1)
+    return [found.fingerprint(role) for role in ("q", "p", "test")]
+
+
+@pytest.mark.parametrize("content", [b"[1]", b'{"%s": 3}', b'{"%s": [1, 2]}', b"[" * 100_000, b"\xff"])
+def test_digests_of_files_that_are_none_are_made_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    recipe = FolderRecipe(path=str(root), size=32)
+    found = listing(recipe)
+    key = files_key(recipe, found)
+    (store,) = (tmp_path / "user").rglob("digests/*.json")
+    store.write_bytes(content.replace(b"%s", found.items["q"][0].name.encode()))
+    assert files_key(recipe, found) == key
+
+
+@pytest.mark.parametrize("other", [b"[1]", b'{"content": "%s"}', b"[" * 100_000])
+def test_another_data_set_that_is_damaged_is_no_fault_of_this_one(root: Path, tmp_path: Path, other: bytes) -> None:
+    recipe = FolderRecipe(path=str(root), size=32)
+    right = build(recipe, tmp_path / "a", workers=1)
+    place = tmp_path / "b" / "data" / "0" / "meta.json"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(other.replace(b"%s", str(right.meta["content"]).encode()))
+    assert fingerprints(recipe, tmp_path / "b") == [right.fingerprint(role) for role in ("q", "p", "test")]
+
+
+def test_a_note_never_leads_out_of_the_cache(root: Path, tmp_path: Path) -> None:
+    recipe = FolderRecipe(path=str(root), size=32)
+    made = build(recipe, tmp_path / "a", workers=1)
+    elsewhere = tmp_path / "elsewhere"
+    made.root.rename(elsewhere)
+    (elsewhere / "q.npy").write_bytes(b"")  # whoever looks there moves it away as damaged
+    note = tmp_path / "a" / "files" / files_key(recipe, listing(recipe))
+    assert note.read_text() == made.data_id
+    note.write_text("../../elsewhere")
+    assert build(recipe, tmp_path / "a", workers=1).root == made.root and elsewhere.is_dir()
+    assert note.read_text() == made.data_id
+
+
+@pytest.mark.parametrize("at", [0.3, 0.9])
+def test_a_shard_that_is_damaged_is_made_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: float
+) -> None:
+    recipe = FolderRecipe(path=str(root), size=32)
+    right = fingerprints(recipe, tmp_path / "a")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("benchbench.data.build._identify", stopped)
+        build(recipe, tmp_path / "b", workers=1)
+    (shard,) = (tmp_path / "b").rglob("q-0000000.npz")
+    content = bytearray(shard.read_bytes())
+    content[round(at * len(content))] ^= 0xFF
+    shard.write_bytes(bytes(content))
+    assert fingerprints(recipe, tmp_path / "b") == right
+
+
 # surplus input, headers, and tables that are none
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import types
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +75,74 @@ def test_what_is_not_granted_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) ->
     for fit_id in ("theirs", ""):
         with pytest.raises(reach.OutOfReachError, match=r"^a network is out of reach while an attack crafts; what "):
             reach.check("a network", fit_id)
+
+
+def open_sockets(pid: int) -> set[str]:
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            found.add(str(link.readlink()) if int(link.name) > 2 else "")
+    return {link for link in found if link.startswith("socket:")}
+
+
+def processes_of_two_attacks(progress: object) -> dict[str, Any]:
+    import resource
+
+    from benchbench.evaluate import apart
+
+    assert apart._spare is not None
+    assert apart._spare[1].poll(60), "it is ready"
+    spare = apart._spare[0].pid or 0
+    found: dict[str, Any] = {"spare": spare, "pids": [], "limits": []}
+    found["sockets"], found["held by both"] = len(open_sockets(spare)), open_sockets(spare) & open_sockets(os.getpid())
+    for key in ("a", "b"):
+        made = apart.Apart(key)
+        found["pids"].append(made._process.pid)
+        found["limits"].append(resource.prlimit(made._process.pid, resource.RLIMIT_DATA)[0])
+        made._pipe.poll(60)
+        made.close()
+    found["limit"] = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
+@pytest.mark.slow
+def test_the_first_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin: Path, fresh_workers: None) -> None:
+    from benchbench.harness.executors import local
+    from benchbench.harness.executors.jobs import Job
+    from benchbench.harness.executors.queue import Queue
+
+    queue = Queue([Job(key="a", label="A", call=partial(processes_of_two_attacks))])
+    (done,) = local.run_jobs(queue, workers=1, on_progress=lambda *_: None, apart=True, memory=2**33)
+    found = done.value
+    assert done.error is None, done.detail
+    assert found["pids"][0] == found["spare"] != found["pids"][1]
+    assert found["limits"] == [found["limit"]] * 2 and 2**33 <= found["limit"] < 2**35
+    assert found["sockets"] and not found["held by both"], "the pipe on which its worker hears of jobs"
+
+
+def test_what_both_import_is_imported_before_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchbench.evaluate import apart
+
+    seen = []
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    monkeypatch.setattr(apart, "copied", lambda *_: seen.append("wave" in sys.modules))
+    apart.keep_spare(["wave", "no_such_module_anywhere"])
+    assert seen == [True]
+
+
+def test_a_worker_imports_no_module_that_a_strangers_fit_names(plugin: Path) -> None:
+    from benchbench_stega.toys import Centers
+
+    from benchbench.contracts.profile import load_profile
+    from benchbench.contracts.target import TARGETS
+    from benchbench.harness.plan import Plan
+
+    class Sly(Centers):
+        imports = ("somebodys_attack",)
+
+    setup = Setup(profile=load_profile("smoke"), data_id="d", known=3, classes=5, seed=0, camera_models=tuple("abcde"))
+    sly = Sly(role="q", classes=3)
+    assert Plan(setup=setup, cells=(), fits={"a": sly}).imports == ()
+    ours = TARGETS.create("resnet18/rgb/complete").fits(setup)
+    assert Plan(setup=setup, cells=(), fits={"a": sly, **ours}).imports == ("timm.models",)

@@ -46,10 +46,10 @@ def settings(cluster: Any, root: Path, **more: Any) -> RunOptions:
     return RunOptions(**(given | {"address": cluster.address} | more))
 
 
-def targets() -> list[Any]:
+def targets(delay: float = 0.1) -> list[Any]:
     from benchbench_stega.toys import Toy
 
-    return [Toy(look=k, overlap=o, steps=20, delay=0.1) for k in ("rgb", "gray") for o in ("complete", "partial")]
+    return [Toy(look=k, overlap=o, steps=20, delay=delay) for k in ("rgb", "gray") for o in ("complete", "partial")]
 
 
 def attacks(delay: float = 0.05) -> list[Any]:
@@ -121,14 +121,14 @@ def test_machines_without_a_shared_folder_meet_in_a_store(
 
     root = tmp_path / "ray"
     options = settings(cluster, root, remote=f"file://{tmp_path}/store")
-    assert bench(attacks(0), targets(), source=Colors(each=6), options=options).exit_code == 0
+    assert bench(attacks(0), targets(0), source=Colors(each=6), options=options).exit_code == 0
     shutil.rmtree(root / "c")
     shutil.rmtree(root / "r")
     trained: list[str] = []
-    summary = bench(attacks(0), targets(), source=Colors(each=6), options=options, display=Watch(trained))
+    summary = bench(attacks(0), targets(0), source=Colors(each=6), options=options, display=Watch(trained))
     assert summary.sentence == "16 computed, 0 already there, 0 skipped, 0 failed"
     assert trained == [], "every network came from the store"
-    bench(attacks(0), targets(), source=Colors(each=6), where="local")
+    bench(attacks(0), targets(0), source=Colors(each=6), where="local")
     assert cell_facts(root / "r") == cell_facts(tmp_path / "local" / "r")
 
 

@@ -144,18 +144,16 @@ def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Pat
         time.sleep(600)
 
     told: list[float] = []
-    jobs = local.run_jobs(
-        Queue([Job(key="a", label="A", call=partial(stubborn))]),
-        workers=1,
-        on_progress=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
-        apart=True,
-    )
-    began = time.monotonic()
+
+    def interrupted(*_: object) -> None:
+        told.append(time.monotonic())  # a worker's start is not counted
+        raise KeyboardInterrupt
+
+    queue = Queue([Job(key="a", label="A", call=partial(stubborn))])
     with pytest.raises(KeyboardInterrupt):
-        for _ in jobs:
+        for _ in local.run_jobs(queue, workers=1, on_progress=interrupted, apart=True):
             pass
-    told.append(time.monotonic() - began)
-    assert told[0] < 30, "2 seconds to end and 2 to be killed, beside the start of the worker"
+    assert time.monotonic() - told[0] < 20, "2 seconds to end and 2 to be killed, and what a busy machine adds"
 
 
 def test_what_a_stranger_sets_does_not_reach_the_next(bench: Bench, tmp_path: Path) -> None:

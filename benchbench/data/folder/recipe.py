@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from benchbench.base.errors import DataError
 from benchbench.base.files import file_digest, replace_file
 from benchbench.base.identity import digest
+from benchbench.base.json_text import parsed
 from benchbench.base.processes import cores
 from benchbench.contracts.layout import LAYOUTS, SUFFIXES, Folder, Reading
 from benchbench.contracts.roles import ROLES, FolderRule, Role
@@ -200,8 +201,10 @@ def _digests(root: Path, paths: Sequence[str]) -> dict[str, str]:
 
     store = user_cache_path("benchbench") / "digests" / f"{sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
     try:
-        known = json.loads(store.read_text(encoding="utf-8"))
+        known = parsed(store.read_bytes())
     except (OSError, ValueError):
+        known = {}
+    if not isinstance(known, dict) or not all(isinstance(v, list) and len(v) == 3 for v in known.values()):
         known = {}
 
     def facts(path: str) -> tuple[int, int, str]:

@@ -32,6 +32,8 @@ class Job:
     """Entries of the cache that are there when it has succeeded."""
     owner: str = ""
     """Whose code it runs beside ours; a process runs jobs of one owner alone, so that none can spoil another's."""
+    imports: tuple[str, ...] = ()
+    """Modules that a worker imports before its first job, so that the process that crafts has them too."""
     without: Callable[[str, str], Job | None] | None = None
     """Called with whose code has ended the process, as `whereabouts.at` names them, and with what they did, a sentence:
     the same job without them, or None where it cannot do without."""

@@ -131,7 +131,7 @@ class _Crew:
                     self._end(idle[0])
                 self.workers.append(worker := _start())
             try:
-                worker.pipe.send((job.key, job.label, payload, self.memory))
+                worker.pipe.send((job.key, job.label, payload, self.memory, job.imports))
             except OSError:  # killed while it had nothing to do
                 self._end(worker)
                 continue
@@ -216,11 +216,17 @@ def _serve(pipe: Connection) -> None:
     end_with_parent()
     import torch
 
+    from benchbench.evaluate.apart import keep_spare
+
+    first = True
     while True:
         try:
-            key, label, payload, memory = pipe.recv()
+            key, label, payload, memory, imports = pipe.recv()
         except EOFError:
             return
+        if first:
+            keep_spare(imports, pipe)
+            first = False
         torch.set_num_threads(1)  # each time: a job may have set it otherwise
         send: Callable[[str], None] = lambda what: pipe.send(("at", what))  # noqa: E731
         listen(send)

@@ -50,7 +50,7 @@ def commit(sin: str, marker: str = "") -> None:
             name: {"predicted": trials.wanted} for name in self.members
         }
     if sin == "babbles":
-        for pipe in (found for found in gc.get_objects() if isinstance(found, Connection)):
+        for pipe in (found for found in gc.get_objects() if isinstance(found, Connection) and not found.closed):
             pipe.send_bytes(b'{"kind": "done", "axes": [3, 3, 3, 3], "calls": 0}')
 
 
