@@ -14,8 +14,8 @@ from benchbench.records.zoo import PACKAGED, Zoo
 LARGEST = 45_000_000
 """Bytes, of all files together."""
 LEAST, LEAST_MEAN = 0.82, 0.93
-"""Clean accuracy of a target, and of all on average. Wanted were 0.90 and 0.97: eleven targets are below the first, most
-of them on RGB, which has levels of black and white alone to tell cameras apart by (results/README.md)."""
+"""Clean accuracy of a target, and of all on average. Wanted were 0.90 and 0.97: eleven targets are below the first,
+most of them on RGB, which sees little more than levels of black and white (results/README.md)."""
 
 
 @pytest.fixture(scope="module")

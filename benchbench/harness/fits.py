@@ -12,7 +12,7 @@ from benchbench.base.provenance import provenance
 from benchbench.contracts.fit import Fit, FitContext, Progress, Setup, collect
 from benchbench.contracts.source import Source
 from benchbench.evaluate.networks import networks, process_cache
-from benchbench.harness.executors.jobs import Job, package
+from benchbench.harness.executors.jobs import Job, imports_of, package
 from benchbench.harness.options import RunOptions
 from benchbench.records.cache import Cache
 
@@ -104,7 +104,7 @@ def fit_jobs(
         seconds: that each of those is expected to take.
         setup: of the photographs; a fit says itself how it is computed.
     """
-    jobs = []
+    jobs, imports = [], imports_of(fits.values())
     for fit_id, fit in fits.items():
         if fit_id in missing:
             needs = collect(fit.needs(), setup.data_id, lambda need: need not in missing)
@@ -118,7 +118,7 @@ def fit_jobs(
                     reads=(f"data/{setup.data_id}", *(f"fits/{need}" for need in needs)),
                     writes=(f"fits/{fit_id}",),
                     owner=package(fit),
-                    imports=plan.imports,
+                    imports=imports,
                 )
             )
     return jobs

@@ -22,7 +22,7 @@ from benchbench.contracts.scenario import SCENARIOS, scenario_fits, split_identi
 from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
-from benchbench.harness.executors.jobs import package
+from benchbench.harness.executors.jobs import imports_of
 from benchbench.harness.pace import crossing_seconds, measured_fits, pace, rate
 from benchbench.harness.reasons import OTHER_PIXELS, moved, not_asked, why_not
 from benchbench.records.cache import Cache
@@ -88,8 +88,7 @@ class Plan:
     @property
     def imports(self) -> tuple[str, ...]:
         """Modules that its fits import, see `Fit.imports`."""
-        kinds = {type(fit) for fit in self.fits.values() if not package(fit)}
-        return tuple(sorted({name for kind in kinds for name in kind.imports}))
+        return imports_of(self.fits.values())
 
     def having(self, *states: State) -> list[PlannedCell]:
         """Return the cells in any of these states."""

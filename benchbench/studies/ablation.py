@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import BenchError
 from benchbench.base.files import write_atomic
 from benchbench.base.identity import digest, source_digest
+from benchbench.base.json_text import parsed
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.protocol import Protocol
@@ -138,8 +139,8 @@ class Look:
         """Return what the cache has of this photograph, or look at it and keep what comes of it."""
         path = self.options.cache / "ablation" / f"{self.key()}.json"
         try:
-            return Reading.from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+            return Reading.from_json(parsed(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             found = self.read(progress)  # absent or damaged
         write_atomic(path, json.dumps(found.to_json()).encode())
         return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pickle
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
 
 from benchbench.base.errors import BenchError
-from benchbench.contracts.fit import Progress
+from benchbench.contracts.fit import Fit, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,12 @@ def package(thing: object) -> str:
     """Return the package that a thing's class comes from, as an owner; '' for this one."""
     found = type(thing).__module__.partition(".")[0]
     return "" if found == __name__.partition(".")[0] else found
+
+
+def imports_of(fits: Iterable[Fit]) -> tuple[str, ...]:
+    """Return the modules that benchbench's own among some fits import, see `Fit.imports`."""
+    kinds = {type(fit) for fit in fits if not package(fit)}
+    return tuple(sorted({name for kind in kinds for name in kind.imports}))
 
 
 @dataclass(frozen=True, kw_only=True)
