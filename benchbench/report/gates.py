@@ -31,7 +31,7 @@ def gates(group: Group, summary: DatasetSummary | None) -> list[Gate]:
     checks: tuple[tuple[str, str, Callable[[], tuple[bool | None, str]]], ...] = (
         (
             "transfer",
-            "an attack fools its own evaluator at least as often as targets, within their interval",
+            "an attack fools its own evaluator as often as targets, interval and own mistakes of these aside",
             lambda: _transfer(group),
         ),
         ("identity", "identity scores exactly what the clean predictions imply", lambda: _identity(group)),
@@ -92,6 +92,8 @@ def percent(value: float) -> str:
 
 def _transfer(group: Group) -> tuple[bool | None, str]:
     found = []
+    # A target names the wanted camera model by mistake, too; DDN, which changes next to nothing, has no other success.
+    unchanged = {(c.target.name, c.split.name): rates.tsr(c) or 0.0 for c in group.cells if unchanging(c)}
     for attack in group.attacks:
         for split in SPLITS:
             own = group.surrogate(attack, split)
@@ -100,7 +102,8 @@ def _transfer(group: Group) -> tuple[bool | None, str]:
             rate = intervals.mean_rate(cells, "tsr")
             if own is not None and rate is not None:
                 text = f"{attack.label} {split} {percent(own)}, targets {percent(rate.value)}"
-                found.append((own >= rate.low, text))
+                mistakes = mean([unchanged.get((c.target.name, split), 0.0) for c in cells])
+                found.append((own + mistakes >= rate.low, text))
     if not found:
         return None, "no attack with an evaluator of its own"
     wrong = [text for good, text in found if not good]

@@ -55,6 +55,9 @@ def test_an_attack_that_fools_targets_more_than_its_own_evaluator(make_cell: Mak
     assert check([own(make_cell(tsr=0.5), 0.6)], "transfer").passed
     gate = check([own(make_cell(tsr=0.5), 0.4)], "transfer")
     assert gate.passed is False and gate.figures == "Cama in 40.0 %, targets 50.0 %"
+    mistaken = make_cell("identity", control=True, psnr=None, tsr=0.2)
+    assert check([own(make_cell(tsr=0.5), 0.4), mistaken], "transfer").passed, "a fifth is the target's own mistake"
+    assert check([own(make_cell(tsr=0.5), 0.1), mistaken], "transfer").passed is False
     partial = make_cell(tsr=0.5, target="resnet18/rgb/partial")
     assert check([own(partial, 0.4)], "transfer").passed is None
 
