@@ -18,6 +18,7 @@ from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.paper import Gate, papers
 
 SPLITS = ("in", "out")
+UNCOMPRESSED = ("uint8", "float")
 REACHABLE = 0.7
 """The least TSR of a limit, in the mean over its cells, with which the photographs leave attacks room."""
 
@@ -91,6 +92,8 @@ def percent(value: float) -> str:
 
 
 def _transfer(group: Group) -> tuple[bool | None, str]:
+    if group.condition not in UNCOMPRESSED:
+        return None, "compression does not take the same from an evaluator and from targets"
     found = []
     # A target names the wanted camera model by mistake, too; DDN, which changes next to nothing, has no other success.
     unchanged = {(c.target.name, c.split.name): rates.tsr(c) or 0.0 for c in group.cells if unchanging(c)}
@@ -116,16 +119,21 @@ def _identity(group: Group) -> tuple[bool | None, str]:
         return None, "identity has not been run"
     if group.settings.get("limit") is not None:
         return None, "a part of the photographs was attacked, and clean predictions are of all"
-    if group.condition not in ("uint8", "float"):
+    if group.condition not in UNCOMPRESSED:
         return None, "compression changes photographs that identity leaves alone"
     wrong = []
     for cell in cells:
+        clean = np.asarray(cell.target.clean)
         expected = np.zeros_like(cell.counts)
         for i, true in enumerate(cell.split.classes):
             for wanted in range(cell.dataset.known):
                 if wanted != true:
-                    expected[i, wanted] = cell.target.clean[i]
-        if not np.array_equal(expected, cell.counts):
+                    expected[i, wanted] = clean[i]
+        found = cell.counts
+        if group.settings.get("wanted") is not None:
+            # Which photographs want which model is not in the clean predictions: all that want some model are compared.
+            found, expected = found.sum(1), clean * group.settings["wanted"]
+        if not np.array_equal(expected, found):
             wrong.append(f"{cell.target.name} ({cell.split.name})")
     if wrong:
         return False, f"not so for {', '.join(wrong)}"
@@ -137,13 +145,14 @@ def _noise(group: Group) -> tuple[bool | None, str]:
     for split in SPLITS:
         cells = [c for c in group.cells if c.attack.control and not unchanging(c) and c.split.name == split]
         cells = [c for c in cells if c.target.overlap == "complete" and c.attack.knowledge != "oracle"]
-        shares = [r for c in cells if (r := rates.tsr(c)) is not None]
-        if shares:
+        found = intervals.mean_rate(cells, "tsr")
+        if found is not None:
             known = cells[0].dataset.known
-            # A photograph that is always taken for one class hits it once in all classes that can be wanted.
+            # A photograph that is always taken for one class hits it once in all classes that can be wanted; where one
+            # of them is, it does so in the mean.
             chance = 1 / (known - 1) if split == "in" else 1 / known
-            good &= mean(shares) <= chance + 1e-9
-            parts.append(f"{split} {percent(mean(shares))}, chance {percent(chance)}")
+            good &= (found.value if group.settings.get("wanted") is None else found.low) <= chance + 1e-9
+            parts.append(f"{split} {percent(found.value)}, chance {percent(chance)}")
     return (good, "; ".join(parts)) if parts else (None, "noise has not been run on a target of complete overlap")
 
 

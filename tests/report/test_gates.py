@@ -60,6 +60,7 @@ def test_an_attack_that_fools_targets_more_than_its_own_evaluator(make_cell: Mak
     assert check([own(make_cell(tsr=0.5), 0.1), mistaken], "transfer").passed is False
     partial = make_cell(tsr=0.5, target="resnet18/rgb/partial")
     assert check([own(partial, 0.4)], "transfer").passed is None
+    assert check([own(make_cell(tsr=0.5, condition="jpeg-75"), 0.4)], "transfer").passed is None
 
 
 def test_identity_must_score_what_clean_predictions_imply(make_cell: MakeCell) -> None:
