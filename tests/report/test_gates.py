@@ -72,6 +72,29 @@ def test_identity_must_score_what_clean_predictions_imply(make_cell: MakeCell) -
     assert check([make_cell("identity", control=True, condition="jpeg-75")], "identity").passed is None
 
 
+def one_wanted(cell: Cell) -> Cell:
+    """Leave each photograph one trial of its own, with the models wanted in turn, as the profile `quick` has it."""
+    trials = cell.craft.trials
+    kept = [k for k, photograph in enumerate(trials.photograph) if k % 5 == photograph % 5]
+    assert sorted(trials.photograph[k] for k in kept) == sorted(set(trials.photograph))
+    fewer = trials.model_copy(
+        update={name: tuple(getattr(trials, name)[k] for k in kept) for name in ("photograph", "wanted")}
+    )
+    return craft(cell, trials=fewer).model_copy(
+        update={
+            "protocol": cell.protocol | {"wanted": 1},
+            "outcomes": {"predicted": tuple(cell.outcomes["predicted"][k] for k in kept)},
+        }
+    )
+
+
+def test_identity_where_one_model_is_wanted_of_each_photograph(make_cell: MakeCell) -> None:
+    honest = one_wanted(as_clean(make_cell("identity", control=True, psnr=None)))
+    assert check([honest], "identity").passed
+    first, *others = honest.outcomes["predicted"]
+    assert check([predicts(honest, [(first + 1) % 6, *others])], "identity").passed is False
+
+
 @pytest.mark.parametrize(("tsr", "passed"), [(0.19, True), (0.3, False)])
 def test_noise_is_near_chance(make_cell: MakeCell, tsr: float, passed: bool) -> None:
     assert check([make_cell("noise", control=True, tsr=tsr)], "noise").passed is passed
