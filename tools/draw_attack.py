@@ -20,7 +20,7 @@ WIDTH, COLORS = 880, 192
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--attack", default="cama")
-    parser.add_argument("--image", default="32", help="number of the test photograph")
+    parser.add_argument("--image", default="66", help="number of the test photograph")
     parser.add_argument("--output", type=Path, default=PICTURE, help="the picture to write")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
