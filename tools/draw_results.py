@@ -44,9 +44,10 @@ if __name__ == "__main__":
         axis.axvspan(100 * low, 100 * high, color="#1c6b35", alpha=0.2, linewidth=0)
         axis.axvline(100 * entry.value, color="#1c6b35", linestyle="--")
         text = f"perfect forger within {LIMIT_PSNR:g} dB: {100 * entry.value:.1f}"
-        axis.text(100 * low - 1, len(bars) - 0.45, text, color="#1c6b35", fontsize=8, ha="right")
+        axis.text(100 * low - 1, len(bars) - 0.35, text, color="#1c6b35", fontsize=8, ha="right")
     axis.set_yticks(range(len(bars)), [label for label, _ in bars], fontsize=9)
     axis.set_xlim(0, 100)
+    axis.set_ylim(-0.6, len(bars) + 0.1)
     axis.set_xlabel("mean TSR, %: taken for the camera model that the attacker wants (red: the paper)", fontsize=8)
     save(figure, asked.output)
     print(asked.output)
