@@ -32,6 +32,7 @@ ONLY_PARSED = {
     "bench zoo (build|verify)": "hours of training, minutes of judging; tests/harness/test_zoo.py does both, small",
     "bench ablate": "minutes; tests/studies/test_ablation.py runs it, small",
     "bench ceiling": "minutes; tests/studies/test_ceiling.py runs it, small",
+    "bench curve --training(?!.*--dry-run)": "hours of training; tests/studies/test_learning.py does it, small",
     "bench show": "it crafts; tests/studies draw each of these pictures",
 }
 """Commands that the command line's own parser takes apart and no more (tests/test_docs.py), by their beginning."""
@@ -127,7 +128,7 @@ def test_it_runs(document: str, words: list[str], bench_beside: Callable[[list[s
     code, said = bench_beside(words)
     assert code == 0 and said.strip(), said
     if "--dry-run" in words:
-        assert re.search(r"\d+ (cells? )?(to compute|would)|to do|already there|cells", said), said
+        assert re.search(r"\d+ (cells? )?(to compute|would)|to do|to be trained|already there|cells", said), said
 
 
 def test_what_is_only_parsed_is_in_the_documents() -> None:
