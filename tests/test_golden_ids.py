@@ -42,7 +42,11 @@ def ids_of(name: str) -> dict[str, Any]:
     of_attacks = {id(a): attack_fits(a, setup) for a in asked.attacks}
     of_targets = {t.name: target_fits(t, setup) for t in asked.targets}
     crossed: dict[str, dict[str, str]] = {}
-    for protocol in (Protocol(wanted=profile.wanted), Protocol(condition="float"), Protocol(condition="jpeg-90", budget=35.0, seed=1)):
+    for protocol in (
+        Protocol(wanted=profile.wanted),
+        Protocol(condition="float"),
+        Protocol(condition="jpeg-90", budget=35.0, seed=1),
+    ):
         for attack in asked.attacks:
             for split in asked.splits:
                 key = f"{attack.spec()['name']} {attack.spec()['params']} {split} {protocol.condition} {protocol.track}"
