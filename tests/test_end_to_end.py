@@ -126,7 +126,7 @@ def test_conditions_and_budgets(asked):
         assert (hits is not None) == (cell.attack.name == "cama")
         assert set(cell.craft.stream_hits) == ({"E_H", "E_L"} if hits is not None else set())
     seen = [c.outcomes["predicted"] for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
-    assert len(seen) == 15 and len(set(seen)) > 5, "conditions and budgets move what the target sees"
+    assert len(seen) == 15 and len(set(seen)) > 2, "conditions and budgets move what the target sees"
     assert any(len(set(outcomes)) > 1 for outcomes in seen), "and photographs do not all give one outcome"
 
 
