@@ -13,7 +13,6 @@ model b: the same scene, window and light, through another imaging chain (`bench
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,9 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
-from benchbench.base.files import write_atomic
 from benchbench.base.identity import digest, source_digest
-from benchbench.base.json_text import parsed
 from benchbench.contracts.attack import Attack, CraftContext
 from benchbench.contracts.fit import Progress, Setup
 from benchbench.contracts.protocol import Protocol
@@ -38,6 +35,7 @@ from benchbench.harness.executors.jobs import Job
 from benchbench.harness.options import RunOptions
 from benchbench.harness.plan import check_names
 from benchbench.records.cache import Cache
+from benchbench.studies.kept import kept
 
 if TYPE_CHECKING:
     import torch
@@ -138,12 +136,7 @@ class Look:
     def __call__(self, progress: Progress) -> Reading:
         """Return what the cache has of this photograph, or look at it and keep what comes of it."""
         path = self.options.cache / "ablation" / f"{self.key()}.json"
-        try:
-            return Reading.from_json(parsed(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            found = self.read(progress)  # absent or damaged
-        write_atomic(path, json.dumps(found.to_json()).encode())
-        return found
+        return kept(path, Reading.from_json, lambda: self.read(progress))
 
     def key(self) -> str:
         """Return the digest of all that what is found depends on."""

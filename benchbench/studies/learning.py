@@ -11,7 +11,6 @@ the cosine of an attack's change with that of the retake says how much of it is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
-from benchbench.base.files import write_atomic
 from benchbench.base.identity import digest, source_digest
 from benchbench.contracts.attack import Attack, evaluators
 from benchbench.contracts.fit import Fit, Progress, Setup, collect
@@ -37,6 +35,7 @@ from benchbench.harness.fits import fit_jobs
 from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import SECONDS_PER_CRAFT, SECONDS_PER_SCORE
 from benchbench.studies.courses import ROLE, Course, Network
+from benchbench.studies.kept import kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,12 +174,7 @@ class Look:
     def __call__(self, progress: Progress) -> Reading:
         """Return what the cache has of these trials, or look at them and keep what comes of it."""
         path = self.options.cache / FOLDER / f"{self.key()}.json"
-        try:
-            return Reading.from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            found = self.read(progress)  # absent or damaged
-        write_atomic(path, json.dumps(found.to_json()).encode())
-        return found
+        return kept(path, Reading.from_json, lambda: self.read(progress))
 
     def key(self) -> str:
         """Return the digest of all that what is found depends on."""

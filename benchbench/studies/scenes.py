@@ -52,12 +52,11 @@ class Measured:
 
 def measure(scene: Float) -> Measured:
     """Measure the central square of a scene (H, W, 3)."""
-    side = min(scene.shape[:2])
-    top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
-    square = np.asarray(scene[top : top + side, left : left + side], np.float32)
+    square = np.asarray(_square(scene), np.float32)
     luminance = square @ LUMA
-    luminance = luminance / np.minimum(luminance, np.quantile(luminance, 0.97)).mean()
+    luminance = luminance / _metered(luminance)
     log = np.log(luminance + 0.01)
+    side = len(square)
     count = max(side // _PATCH, 1)
     patch = side // count
     patches = luminance[: count * patch, : count * patch].reshape(count, patch, count, patch)
@@ -72,6 +71,18 @@ def measure(scene: Float) -> Measured:
         contrast=float(log.std()),
         saturation=float((1 - shown.min(axis=2) / shown.max(axis=2)).mean()),
     )
+
+
+def _square(scene: Float) -> Float:
+    """Return the central square of a scene (H, W, 3)."""
+    side = min(scene.shape[:2])
+    top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
+    return scene[top : top + side, left : left + side]
+
+
+def _metered(luminance: NDArray[np.floating]) -> float:
+    """Return what a meter takes for the mean: the brightest three hundredths count as the next darker."""
+    return float(np.minimum(luminance, np.quantile(luminance, 0.97)).mean())
 
 
 def spectrum(plane: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -105,17 +116,14 @@ def contact_sheet(scenes: Mapping[str, Sequence[Float]], thumbnail: int = 112) -
     sheet = Image.new("RGB", (columns * thumbnail, len(scenes) * thumbnail), (255, 255, 255))
     for r, row in enumerate(scenes.values()):
         for c, scene in enumerate(row):
-            side = min(scene.shape[:2])
-            top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
-            picture = Image.fromarray(_developed(scene[top : top + side, left : left + side]))
+            picture = Image.fromarray(_developed(_square(scene)))
             sheet.paste(picture.resize((thumbnail, thumbnail), Image.Resampling.BOX), (c * thumbnail, r * thumbnail))
     return sheet
 
 
 def _developed(scene: Float) -> NDArray[np.uint8]:
     luminance = scene @ LUMA
-    metered = np.minimum(luminance, np.quantile(luminance, 0.97)).mean()
-    light = np.clip(scene / metered * 0.25, 0, None)
+    light = np.clip(scene / _metered(luminance) * 0.25, 0, None)
     shown = (light / (1 + 0.35 * light**2) ** 0.5) ** (1 / 2.2)
     return np.asarray(np.clip(shown * 255, 0, 255), np.uint8)
 
@@ -130,8 +138,7 @@ def statistics_figure(scenes: Mapping[str, Sequence[Float]]) -> Figure:
         color, width, marker = ("black", 2.5, "*") if kind == PHOTOGRAPHS else (f"C{k}", 1.0, "o")
         curves = []
         for scene in row:
-            side = min(scene.shape[:2])
-            luminance = scene[:side, :side] @ LUMA
+            luminance = _square(scene) @ LUMA
             frequency, power = spectrum(np.log(luminance / luminance.mean() + 0.01))
             curves.append(np.interp(np.log(_AXIS), np.log(frequency), np.log10(power / power.sum())))
         left.plot(_AXIS, 10 ** np.mean(curves, axis=0), color=color, linewidth=width, label=kind)
