@@ -13,9 +13,20 @@ from benchbench.records.zoo import PACKAGED, Zoo
 
 LARGEST = 45_000_000
 """Bytes, of all files together."""
-LEAST, LEAST_MEAN = 0.82, 0.93
-"""Clean accuracy of a target, and of all on average. Wanted were 0.90 and 0.97: eleven targets are below the first,
-most of them on RGB, which sees little more than levels of black and white (results/README.md)."""
+LEAST, LEAST_MEAN = 0.88, 0.97
+"""Clean accuracy of a target, and of all on average. Wanted are 0.90 and 0.97; see results/README.md."""
+BELOW = {
+    "resnet18/rgb/complete": 0.825,
+    "resnet18/rgb/partial": 0.833,
+    "resnet18/cc/partial": 0.845,
+    "resnet50/rgb/complete": 0.85,
+    "resnet50/rgb/partial": 0.85,
+    "densenet100/rgb/complete": 0.841,
+    "densenet100/rgb/partial": 0.866,
+    "vgg16/rgb/complete": 0.875,
+    "vgg16/ww/partial": 0.870,
+}
+"""Targets that miss the first, with what they reach: one that comes to it leaves the list."""
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +52,26 @@ def test_every_file_is_whole_and_all_are_small_enough(zoo: Zoo) -> None:
     assert sum(path.stat().st_size for path in PACKAGED.iterdir()) <= LARGEST
 
 
-def test_targets_are_trained_well(zoo: Zoo) -> None:
-    """Of the recorded clean accuracies, which `bench zoo verify` computes again."""
+def accuracies(zoo: Zoo) -> dict[str, float]:
+    """Return the recorded clean accuracies of targets, which `bench zoo verify` computes again."""
     found = {}
     for record in zoo.networks.values():
         if record["clean"]:
             correct, of = (sum(split[key] for split in record["clean"].values()) for key in ("correct", "of"))
             found[record["label"]] = correct / of
+    return found
+
+
+def test_targets_are_trained_well(zoo: Zoo) -> None:
+    found = accuracies(zoo)
     assert len(found) == 48
-    assert min(found.values()) >= LEAST, min(found.items(), key=lambda item: item[1])
+    assert {name for name, share in found.items() if share < LEAST} == set(BELOW)
+    assert {name: share for name, share in found.items() if share < BELOW.get(name, LEAST)} == {}
+
+
+@pytest.mark.xfail(strict=True, reason="93.2 % on the quieter cameras, whose RGB networks see little to tell them by")
+def test_targets_are_trained_well_on_average(zoo: Zoo) -> None:
+    found = accuracies(zoo)
     assert sum(found.values()) / len(found) >= LEAST_MEAN
 
 
