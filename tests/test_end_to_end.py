@@ -97,7 +97,7 @@ def test_tables_need_no_network(folders, bench_here):
 def asked(folders, bench_here, in_workers):
     """All that a reader may ask of one attack, on a target that tiny training does not leave at one class."""
     place = ["--cache", str(folders / "cache"), "--results", str(folders / "more"), "--profile", "smoke"]
-    what = ["--attack", "cama,identity,median-3", "--targets", "vgg16/hp/complete"]
+    what = ["--attack", "cama,identity,median-3", "--targets", "resnet18/rgb+fd/complete"]
     with in_workers():
         done = bench_here("run", *what, *place, "--condition", BUILT_IN, "--budget", "native,30,35", *TWO)
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,7 @@ def asked(folders, bench_here, in_workers):
 def seeds(folders, bench_here):
     """Two seeds, in a folder of their own: each run writes anew what its results folder shows."""
     place = ["--cache", str(folders / "cache"), "--results", str(folders / "seeds"), "--profile", "smoke"]
-    what = ["--attack", "noise", "--targets", "vgg16/hp/complete"]
+    what = ["--attack", "noise", "--targets", "resnet18/rgb+fd/complete"]
     return folders / "seeds", bench_here("run", *what, *place, "--seeds", "2", "--workers", "1")
 
 
@@ -126,7 +126,7 @@ def test_conditions_and_budgets(asked):
         assert (hits is not None) == (cell.attack.name == "cama")
         assert set(cell.craft.stream_hits) == ({"E_H", "E_L"} if hits is not None else set())
     seen = [c.outcomes["predicted"] for c in cells if c.attack.name == "median-3" and c.split.name == "in"]
-    assert len(seen) == 15 and len(set(seen)) > 2, "conditions and budgets move what the target sees"
+    assert len(seen) == 15 and len(set(seen)) > 5, "conditions and budgets move what the target sees"
     assert any(len(set(outcomes)) > 1 for outcomes in seen), "and photographs do not all give one outcome"
 
 
@@ -147,7 +147,7 @@ def test_pictures(folders, asked, tmp_path, bench_here):
     for command in (
         ["show", "photographs", "cama", "--images", "0", "-o", str(tmp_path / "p.png"), *where],
         ["show", "spectra", "cama", "--images", "0,1", "-o", str(tmp_path / "s.png"), *where],
-        ["show", "confusion", "cama", "vgg16/hp/complete", "-o", str(tmp_path / "c.png"), *place[2:4]],
+        ["show", "confusion", "cama", "resnet18/rgb+fd/complete", "-o", str(tmp_path / "c.png"), *place[2:4]],
         ["curve", "-o", str(tmp_path / "t.svg"), *place[2:4]],
     ):
         shown = bench_here(*command)
