@@ -22,6 +22,8 @@ PYTHONS = $(eval PYTHONS := $$(shell sh tools/pythons | cut -d ' ' -f 2- | sed "
 # Other Pythons that the fast tests run under, each in an environment of its own (.venv-3.12, several GB);
 # `make test OTHERS=` leaves them out.
 OTHERS ?= $(PYTHONS)
+# `make test KEEP=no` removes each of these environments after its pass: for a machine with little space.
+KEEP ?=
 # The lowest torch that pyproject.toml allows: the last of these passes takes it.
 LOWEST_TORCH := $(shell sed -n 's/^ *"torch>=\([0-9.]*\)",$$/\1/p' pyproject.toml)
 # Not compiled at once: most modules of torch and its company are never imported, and take a minute.
@@ -68,11 +70,11 @@ tests-avx2: $(VENV)/.installed-dev
 	    tests/test_end_to_end.py tests/forensics tests/learn
 
 tests-others: $(VENV)/.installed-dev
-	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
+	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST='$(PYTEST)' KEEP='$(KEEP)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 # What those passes need but for this package: its build writes into this folder, where one may be at work already.
 others: | asked
-	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST= sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
+	@PYTHON='$(BIN)/python' PIP='$(PIP)' PYTEST= KEEP='$(KEEP)' sh tools/other_pythons '$(LOWEST_TORCH)' $(OTHERS)
 
 $(BIN)/python:
 ifdef PYTHON

@@ -251,7 +251,11 @@ def checkout(tmp_path: Path) -> Path:
 
 def untold() -> dict[str, str]:
     """The environment without what a make that runs these tests was told."""
-    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS")}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS", "KEEP", "ROOM")
+    }
 
 
 def made(checkout: Path, *arguments: str) -> list[str]:
@@ -279,6 +283,18 @@ def test_other_pythons_each_get_an_environment(checkout: Path) -> None:
     assert passes("OTHERS=") == []
     (only,) = passes(f"OTHERS='{checkout}/it'\\''s a folder/python3.13'")
     assert only.startswith(".venv-3.13-lowest/bin/python: "), "the Python at hand, where there is no other"
+
+
+def test_where_space_is_short_a_pass_at_a_time_or_none(checkout: Path) -> None:
+    installed(checkout)
+    assert not made(checkout, "others", "KEEP=no") and not list(checkout.glob(".venv-*")), "left to the pass itself"
+    said = made(checkout, "tests-others", "KEEP=no")
+    assert len([line for line in said if "not slow" in line]) == 2 and not list(checkout.glob(".venv-*"))
+    said = made(checkout, "tests-others", "ROOM=9999999")
+    assert [line.rpartition(", where ")[2] for line in said if "LEFT OUT" in line] == [
+        "9999999 are needed for its environment"
+    ] * 2
+    assert not [line for line in said if "not slow" in line] and not list(checkout.glob(".venv-*"))
 
 
 WAITS = """#!/bin/sh
