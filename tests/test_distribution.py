@@ -254,7 +254,7 @@ def untold() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "PYTHON", "VENV", "OTHERS", "KEEP", "ROOM")
+        if name not in ("MAKEFLAGS", "MAKELEVEL", "PYTHON", "VENV", "OTHERS", "KEEP", "ROOM")
     }
 
 
