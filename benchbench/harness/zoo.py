@@ -38,6 +38,7 @@ from benchbench.harness.plan import clean_id, target_fits
 from benchbench.harness.run import plan_run, run
 from benchbench.harness.worklist import fit_name
 from benchbench.records.cache import Cache
+from benchbench.records.cell import CLASSIFICATION
 from benchbench.records.zoo import Zoo
 
 _PARTS = 4
@@ -103,11 +104,11 @@ def build(
     by_fit: dict[str, Any] = {}
     matrices: dict[str, Any] = {}
     for target in targets:
-        scores, ids = clean.targets[target.name], target_fits(target, setup)
+        scores, ids = clean.targets.get(target.name, {}), target_fits(target, setup)
         for split, score in scores.items():
             found = {"target": target.name, "split": split, **asdict(score)}
             matrices[clean_id(target, setup, split)] = found
-        if len(ids) == 1:  # the accuracy of a target is then that of its network
+        if scores and len(ids) == 1:  # the accuracy of a target is then that of its network
             counts = {split: {"correct": s.correct, "of": s.of} for split, s in scores.items()}
             by_fit[next(iter(ids.values()))] = counts
     photographs = {
@@ -215,9 +216,12 @@ def clean_scores(
 ) -> Clean:
     """Classify the unattacked test photographs with targets and with the attacks' own evaluators.
 
+    Examiners of other tasks name no class of a single photograph, and have no score here.
+
     Raises:
         BenchError: a network cannot be loaded, or fails.
     """
+    targets = [target for target in targets if target.card.task == CLASSIFICATION]
     camera = np.asarray(source.open(options.cache).photos("test").camera, np.int64)
     view = View(protocol=Protocol(), targets=tuple(t.name for t in targets))
     queue = Queue()
