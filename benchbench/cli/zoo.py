@@ -20,19 +20,20 @@ app = typer.Typer(
     help="The trained networks of the default profile, which come with benchbench so that a first run trains nothing.",
 )
 
-_ATTACKS = [
+ATTACKS = [
     "cama,misl-cgan,spoc-cgan,fgsm,pgd,ddn",
     "siamte,siamte[fidelity_weight=500],siamte[similarity=false],siamte[fidelity=false],siamte[identity=false],dn-e",
 ]
-_TARGETS = ["all", "siamte2020:*"]
+TARGETS = ["all", "siamte2020:*"]
+"""What the zoo of benchbench holds: the networks of the leaderboard's attacks and targets, then of a paper each."""
 _Place = Annotated[Path | None, typer.Option("--zoo", help="The folder of the zoo; default: the one of benchbench.")]
 _Attacks = Annotated[list[str], typer.Option("--attack", "-a", help="Whose evaluators and generators.")]
 
 
 @app.command()
 def build(
-    attack: _Attacks = _ATTACKS,
-    targets: opt.Targets = _TARGETS,
+    attack: _Attacks = ATTACKS,
+    targets: opt.Targets = TARGETS,
     profile: opt.ProfileName = "quick",
     device: opt.Device = "cpu",
     workers: opt.Workers = 0,
@@ -55,7 +56,7 @@ def build(
     from benchbench.cli.display import display
     from benchbench.harness.zoo import build as build_zoo
 
-    if place is None and (attack, targets, profile) != (_ATTACKS, _TARGETS, "quick"):
+    if place is None and (attack, targets, profile) != (ATTACKS, TARGETS, "quick"):
         raise BenchError("the zoo of benchbench holds what `bench zoo build` makes; name another folder with --zoo.")
     asked, arguments = _request(attack, targets, profile, device, workers, batch, cache)
     zoo = _zoo(place)
@@ -66,8 +67,8 @@ def build(
 
 @app.command()
 def verify(
-    attack: _Attacks = _ATTACKS,
-    targets: opt.Targets = _TARGETS,
+    attack: _Attacks = ATTACKS,
+    targets: opt.Targets = TARGETS,
     profile: opt.ProfileName = "quick",
     device: opt.Device = "cpu",
     workers: opt.Workers = 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +303,31 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     build(zoo, both, targets(), **case)
     assert verify(Zoo(zoo.root), both, targets(), **case)[1] == []
     assert [name.partition(" ")[0] for name in _distinct(both)] == ["shift"] * 2 and len(set(_distinct(both))) == 2
+
+
+def test_an_examiner_of_another_task_is_kept_and_has_no_clean_accuracy(bench: Bench, tmp_path: Path) -> None:
+    """A pair of photographs, or many crops, are what it answers for: no class of one photograph can be right."""
+    from benchbench_stega.photographs import Colors
+    from benchbench_stega.shift import Shift
+    from benchbench_stega.toys import Toy
+
+    from benchbench.contracts.profile import load_profile
+    from benchbench.harness.zoo import build, verify
+
+    class Voter(Toy):
+        @property
+        def card(self) -> Any:
+            return replace(super().card, name="toy/vote", task="vote")
+
+    voter = Voter(look="gray", overlap="complete", steps=5)
+    zoo = Zoo(tmp_path / "zoo")
+    case: dict[str, Any] = {
+        "profile": load_profile("smoke"),
+        "source": Colors(),
+        "options": RunOptions(workers=1, batch=4, cache=tmp_path / "c", results=tmp_path / "never"),
+    }
+    build(zoo, [Shift()], [*targets(), voter], **case)
+    gray = [record["clean"] for record in zoo.networks.values() if record["label"] == "centers p 3 gray"]
+    assert len(gray) == 2 and gray.count(None) == 1, "the target's network has one"
+    clean, wrong = verify(zoo, [Shift()], [*targets(), voter], **case)
+    assert wrong == [] and set(clean.targets) == {"toy/rgb/complete", "toy/gray/complete"}
