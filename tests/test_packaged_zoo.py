@@ -41,7 +41,7 @@ def test_it_holds_what_the_quick_profile_needs_and_nothing_else(zoo: Zoo, tmp_pa
     grid = ["resnet*/*,densenet*/*,vgg*/*", *zoo_command.TARGETS[1:]]
     assert zoo_command.TARGETS[0] == "all"
     asked = opt.request(zoo_command.ATTACKS, grid, "quick", "in,out", "virtual", None, None)
-    assert len(asked.targets) == 48 + 9
+    assert len(asked.targets) == 48 + 6
     setup = asked.source.facts(tmp_path).setup(asked.profile, 0)
     assert zoo.ids() == set(fits_of(asked.attacks, asked.targets, setup)), "run: bench zoo build"
     assert zoo.photographs(setup.data_id) is not None
