@@ -22,10 +22,11 @@ app = typer.Typer(
 
 ATTACKS = [
     "cama,misl-cgan,spoc-cgan,fgsm,pgd,ddn",
-    "siamte,siamte[fidelity_weight=500],siamte[similarity=false],siamte[fidelity=false],siamte[identity=false],dn-e,ad-1",
+    "siamte,siamte[fidelity_weight=500],siamte[similarity=false]",
+    "siamte[fidelity=false],siamte[identity=false],dn-e,ad-1",
 ]
 TARGETS = ["all", "siamte2020:vote/*", "siamte2020:clustering/*", "siamte2020:trace/*"]
-"""What the zoo of benchbench holds: the networks of the leaderboard's attacks and targets, then those of a paper each. Fingerprints are no networks."""
+"""What the zoo of benchbench holds: the networks of the leaderboard, then those of a paper; fingerprints are none."""
 _Place = Annotated[Path | None, typer.Option("--zoo", help="The folder of the zoo; default: the one of benchbench.")]
 _Attacks = Annotated[list[str], typer.Option("--attack", "-a", help="Whose evaluators and generators.")]
 
