@@ -187,8 +187,9 @@ def table(
 ) -> list[Table]:
     """Build the tables that `number` names.
 
-    Cells of different data sets, profiles or protocols never share a table: there is one table a group.
-    Without any cell there is one empty table, which says so and can still show the paper's figures.
+    Cells of different data sets, profiles or protocols never share a table: there is one table a group. A paper's are
+    of the groups that it has something to do with. Without any cell there is one empty table, which says so and can
+    still show the paper's figures.
 
     Args:
         number: "1" to "10", with or without a or b; one of `EXTRA`; "all".
@@ -203,10 +204,12 @@ def table(
     found = groups(cells, dataset=dataset, profile=profile, condition=condition, budget=budget)
     found = found or [Group("", "", "", "{}", {})]
     families = alike(found)
+    told = {n for group in found for n in shown(group)}
     made = []
     for group in found:
         family = families[_family(group)]
-        for n in shown(group) if numbers == table_numbers() else numbers:
+        # A paper that has nothing to do with these cells is asked for by name where it has with no others either.
+        for n in [n for n in numbers if n in shown(group) or (n not in told and numbers != table_numbers())]:
             if n != "conditions" or group is family[0]:  # one table for all of them
                 made.append(
                     build(

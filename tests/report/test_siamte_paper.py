@@ -11,6 +11,7 @@ import pytest
 
 from benchbench.evaluate.tasks.vote import COLUMNS
 from benchbench.records.cell import Cell, MeasurePart
+from benchbench.report.catalog import table
 from benchbench.report.groups import Group, groups
 from benchbench.report.papers.siamte2020.claims import CLAIMS, claims_table, theirs
 from benchbench.report.papers.siamte2020.methods import ABLATION, BY_KEY, METHODS, figure, figures, found
@@ -130,3 +131,21 @@ def test_devices_before_and_after(make_cell: MakeCell) -> None:
     assert table.entry("cama", "sensor_after").value == pytest.approx(5.0)
     assert table.entry("cama", "escaped").value == pytest.approx(1.0)
     assert table.entry("cama", "auc").value == pytest.approx(1.0)
+
+
+def test_a_table_asked_by_name_is_of_the_cells_that_the_paper_speaks_of(all_papers: None, make_cell: MakeCell) -> None:
+    """Other conditions have cells of classification alone: their tables would be empty."""
+    plain = make_cell("cama", "a/b/complete", "in")
+    other = plain.model_copy(update={"protocol": dict(plain.protocol) | {"condition": "float"}})
+    assert {cell.protocol["condition"] for cell in (plain, other)} == {"float", "uint8"}
+    (made,) = table("siamte-1", [other, *some(make_cell)])
+    assert any("condition uint8" in sentence for sentence in made.caption)
+    assert len(table("siamte-1", [plain, other])) == 2, "where there is none of any, each says so"
+    assert [t.number for t in table("siamte2020", [other, *some(make_cell)])].count("siamte-devices") == 1
+
+
+def test_captions_explain_the_columns_that_there_are(make_cell: MakeCell) -> None:
+    (group,) = groups(some(make_cell))
+    for made in (classification_table(group, show_published=False), devices_table(group)):
+        told = any("NIQE" in sentence for sentence in made.caption)
+        assert told == any(column.key == "niqe" for column in made.columns), made.number

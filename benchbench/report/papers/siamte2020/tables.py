@@ -59,13 +59,21 @@ def _change(cells: Mapping[Place, Cell], split: str, theirs: Callable[[str], flo
     ]
 
 
-def _table(number: str, title: str, what: str, group: Group, split: str, show_published: bool) -> Table:
+def _table(
+    number: str,
+    title: str,
+    what: str,
+    group: Group,
+    split: str,
+    show_published: bool,
+    measures: tuple[str, ...] = ("niqe", "l1"),
+) -> Table:
     return Table(
         number=number,
         title=title,
         caption=(
             what,
-            *measure_texts(("niqe", "l1")),
+            *measure_texts(measures),
             captions.setting(group),
             _judged_images(group, split),
             *((THEIRS,) if show_published else ()),
@@ -248,7 +256,7 @@ def devices_table(group: Group) -> Table:
             )
             rows.append(Row(attack.key, attack.label, entries, block=split, ranked=not attack.control))
     return replace(
-        _table("siamte-devices", "The device before and after", what, group, "in", show_published=False),
+        _table("siamte-devices", "The device before and after", what, group, "in", show_published=False, measures=()),
         columns=columns,
         rows=tuple(rows),
         corner="Attack",
