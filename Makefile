@@ -113,6 +113,7 @@ pictures: $(VENV)/.installed
 	$(BIN)/python tools/draw_results.py
 	$(BIN)/python tools/draw_attack.py
 	$(BIN)/python tools/draw_cameras.py
+	$(BIN)/bench show erasing --results results --output docs/pictures/erasing.png
 	-$(BIN)/bench curve --reference --output docs/pictures/curves.png
 
 clean:

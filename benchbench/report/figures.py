@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,10 +149,11 @@ def curve(found: Sequence[Group], condition: str = "uint8") -> Figure:
 def erasing_curves(group: Group) -> dict[str, list[tuple[float, intervals.Estimate]]]:
     """Return (L1, accuracy of the examiners) of each attack, one point for each set of its parameters, by L1.
 
-    An attack with a strength that was run at several of them is a curve; the ranking's own mean is drawn.
+    An attack that was run at several strengths, or any other numbers, is a curve; one with another switch set is
+    another. The ranking's own mean is drawn.
     """
     table = erasing_table(group)
-    names = {row.key: row.name for row in group.judged_attacks if not row.control}
+    names = _curve_names([row for row in group.judged_attacks if not row.control])
     made: dict[str, list[tuple[float, intervals.Estimate]]] = {}
     for row in table.rows:
         value, between = table.entry(row.key, "accuracy").value, table.entry(row.key, "accuracy").interval
@@ -162,6 +165,26 @@ def erasing_curves(group: Group) -> dict[str, list[tuple[float, intervals.Estima
     return {name: sorted(points, key=lambda point: point[0]) for name, points in made.items()}
 
 
+def _curve_names(rows: Sequence[AttackRow]) -> dict[str, str]:
+    """Return the curve that each row belongs to, by key: its name, and switches that are set as in few of that name."""
+    switches = {
+        row.key: {k: v for k, v in json.loads(row.params or "{}").items() if isinstance(v, (bool, str))} for row in rows
+    }
+    usual: dict[tuple[str, str], Counter[bool | str]] = {}
+    for row in rows:
+        for name, value in switches[row.key].items():
+            usual.setdefault((row.name, name), Counter())[value] += 1
+    made = {}
+    for row in rows:
+        own = [
+            f"{name}={json.dumps(value)}"
+            for name, value in switches[row.key].items()
+            if value != usual[row.name, name].most_common(1)[0][0]
+        ]
+        made[row.key] = f"{row.name} [{', '.join(own)}]" if own else row.name
+    return made
+
+
 def erasing_curve(group: Group) -> Figure:
     """Draw what accuracy examiners keep against how much was changed: the lower and the further left, the better.
 
@@ -171,15 +194,18 @@ def erasing_curve(group: Group) -> Figure:
     made = erasing_curves(group)
     if not made:
         raise BenchError("no attack has been judged by all examiners of traces; `bench table erasing` says what lacks.")
-    figure, (axis,) = new_figure(7, 4.6)
-    for name, points in made.items():
+    figure, (axis,) = new_figure(8.4, 4.6)
+    for place, (name, points) in enumerate(made.items()):
         x, y = [p[0] for p in points], [100 * p[1].value for p in points]
         below, above = ([100 * abs(p[1].value - getattr(p[1], end)) for p in points] for end in ("low", "high"))
-        axis.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, linewidth=1, label=name)
+        mark = "osDv^"[place // 10 % 5]  # ten colors: what comes after them has other marks
+        axis.errorbar(x, y, yerr=[below, above], marker=mark, markersize=4, capsize=2, linewidth=1, label=name)
+    axis.set_xscale("log")  # what is left unchecked changes tens of gray levels, the others one or two
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("mean absolute difference, gray levels")
     axis.set_ylabel("accuracy of examiners, %")
     axis.set_ylim(0, 100)
     axis.set_title(f"{group.dataset}, profile {group.profile}, condition {group.condition}", fontsize=9)
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -105,3 +105,23 @@ def test_the_page_has_a_tab_and_the_file_a_row_an_attack(make_cell: MakeCell) ->
 
 def test_papers_name_the_examiners() -> None:
     assert set(paper.examiners()) <= {f"{t}/{b}" for t in ("vote", "clustering") for b in ("resnet50", "densenet201")}
+
+
+def test_a_curve_is_of_one_attack_whose_numbers_alone_differ(make_cell: MakeCell) -> None:
+    """What is trained with another switch is another curve, named by it."""
+    from benchbench.report.figures import erasing_curves
+
+    kinds = (
+        ({"strength": 1.0, "term": True, "weight": 5}, 2.0, 0.2),
+        ({"strength": 0.5, "term": True, "weight": 5}, 1.0, 0.6),
+        ({"strength": 1.0, "term": False, "weight": 5}, 9.0, 0.1),
+    )
+    cells = []
+    for params, l1, accuracy in kinds:
+        for name in ("one", "two"):
+            cell = voted(make_cell, "eraser", f"vote/{name}", accuracy, l1)
+            attack = cell.attack.model_copy(update={"params": params})
+            cells.append(cell.model_copy(update={"attack": attack, "cell_id": f"{params}-{name}"}))
+    (group,) = groups(cells)
+    drawn = {name: [x for x, _ in points] for name, points in erasing_curves(group).items()}
+    assert drawn == {"eraser": [1.0, 2.0], "eraser [term=false]": [9.0]}
