@@ -35,7 +35,8 @@ def tried(calls: Sequence[Callable[[], object]]) -> list[str]:
     while len(found) < len(calls):
         rest = calls[len(found) :]
         out, into = Pipe(duplex=False)
-        process = copied(_call, rest, into) or _anew(rest, into)
+        limits = _PROCESSOR, min(_MEMORY, machine_memory() or _MEMORY)
+        process = copied(_call, rest, into, *limits) or _anew(rest, into, *limits)
         into.close()
         if process is None:
             return found + [""] * len(rest)
@@ -46,20 +47,20 @@ def tried(calls: Sequence[Callable[[], object]]) -> list[str]:
     return found
 
 
-def _anew(calls: Sequence[Callable[[], object]], into: Connection) -> BaseProcess | None:
+def _anew(calls: Sequence[Callable[[], object]], into: Connection, *limits: int) -> BaseProcess | None:
     import cloudpickle  # where it is needed: every command imports this module
 
     try:
         payload = bytes(cloudpickle.dumps(list(calls)))
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
-    process = WorkerContext().Process(target=_unpacked, args=(payload, into), daemon=True)
+    process = WorkerContext().Process(target=_unpacked, args=(payload, into, *limits), daemon=True)
     process.start()
     return process
 
 
-def _unpacked(payload: bytes, into: Connection) -> None:
-    _call(pickle.loads(payload), into)
+def _unpacked(payload: bytes, into: Connection, *limits: int) -> None:
+    _call(pickle.loads(payload), into, *limits)
 
 
 def _heard(process: BaseProcess, out: Connection, count: int) -> tuple[int, str]:
@@ -83,22 +84,18 @@ def _heard(process: BaseProcess, out: Connection, count: int) -> tuple[int, str]
     return done, "takes more memory than there is" if full else f"ended the process with exit code {code}"
 
 
-def _call(calls: Sequence[Callable[[], object]], into: Connection) -> None:
-    import resource
-
+def _call(calls: Sequence[Callable[[], object]], into: Connection, processor: int, memory: int) -> None:
+    """Make the calls, each with so many seconds of the processor, all with so many bytes."""
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what is printed would be printed twice
         os.dup2(quiet, stream)
     sys.stdout = sys.stderr = os.fdopen(quiet, "w", encoding="utf-8", closefd=False)
     faulthandler.disable()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    spent = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    if hard == resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + _PROCESSOR, hard))
-    with capped(min(_MEMORY, machine_memory() or _MEMORY)):
+    with capped(memory):
         for call in calls:
             said = _BACK
+            _allow(processor)
             try:
                 call()
             except MemoryError:
@@ -107,3 +104,15 @@ def _call(calls: Sequence[Callable[[], object]], into: Connection) -> None:
                 pass
             into.send_bytes(said)
     os._exit(0)  # what it has imported may have left threads and handlers behind
+
+
+def _allow(seconds: int) -> None:
+    """Let this process have so many more seconds of the processor; Windows counts none."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + seconds, hard))

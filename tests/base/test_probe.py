@@ -58,6 +58,17 @@ def test_a_call_that_does_not_end_is_given_up(place: None, monkeypatch: pytest.M
     assert probe.tried([loop]) == ["does not end"]
 
 
+def test_each_call_has_its_own_seconds(place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_PROCESSOR", 2)
+
+    def compute() -> None:
+        begun = time.process_time()
+        while time.process_time() < begun + 1.0:
+            pass
+
+    assert probe.tried([compute] * 3) == ["", "", ""]
+
+
 def test_a_call_that_cannot_travel_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "copied", lambda *_: None)
     lock = threading.Lock()
