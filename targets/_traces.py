@@ -71,17 +71,35 @@ class TraceStack(Fit):
         return arrays["stack"]
 
 
+class Taken(nn.Module):
+    """What an attack takes away from photographs; it is shown them whole, as it is when it attacks."""
+
+    whole = True
+
+    def __init__(self, attack: Attack, networks: Mapping[str, nn.Module], known: int) -> None:
+        super().__init__()
+        self.attack, self.known = attack, known
+        self.networks = nn.ModuleDict(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the traces."""
+        return trace(self.attack, x, self.known, dict(self.networks.items()))
+
+
 class OfTraces(nn.Module):
     """Names the camera model of a photograph by what an attack takes away: (N, 3, H, W) in [0, 1] to logits."""
 
-    def __init__(self, attack: Attack, networks: Mapping[str, nn.Module], classifier: Classifier, known: int) -> None:
+    def __init__(self, preprocessor: Taken, classifier: Classifier) -> None:
         super().__init__()
-        self.attack, self.known = attack, known
-        self.networks, self.classifier = nn.ModuleDict(networks), classifier
+        self.preprocessor, self.classifier = preprocessor, classifier
+
+    def classify(self, traces: Tensor) -> Tensor:
+        """Return the logits of traces."""
+        return self.classifier.classify(traces)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits."""
-        return self.classifier.classify(trace(self.attack, x, self.known, dict(self.networks.items())))
+        return self.classify(self.preprocessor(x))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +135,4 @@ class TraceExaminerFit(ExaminerFit):
 
         classifier = super().load(below("classifier/"), arrays, needs)
         networks = {name: fit.load(below(f"attack/{name}/"), {}, {}) for name, fit in self.stack.fits}
-        return OfTraces(self.stack.attack, networks, classifier, self.classes).eval()
+        return OfTraces(Taken(self.stack.attack, networks, self.classes), classifier).eval()

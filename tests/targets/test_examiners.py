@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,14 +17,17 @@ from benchbench.contracts.fit import FitContext, Setup
 from benchbench.contracts.photographs import Dataset
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
+from benchbench.contracts.task import TASKS, TaskContext
+from benchbench.contracts.trials import ANY, Trials
 from benchbench.data.beside import FIRST, devices_of_test, enrolled, sensitivities
 from benchbench.data.build import build
 from benchbench.data.virtual.recipe import BORDER, VirtualRecipe, device
+from benchbench.evaluate.tasks.crops import crops
 from benchbench.learn.backbones.densenet import DeepDenseNetShape, DenseNet201
 from benchbench.records.cells import CellStore
 from benchbench_attacks.siamte import Siamte
 from benchbench_targets._fingerprints import FingerprintsFit, Verifier
-from benchbench_targets._traces import GAIN, trace
+from benchbench_targets._traces import GAIN, OfTraces, Taken, trace
 from benchbench_targets.siamte2020 import OnTraces
 
 CPU = torch.device("cpu")
@@ -121,6 +124,35 @@ def test_a_trace_is_what_was_taken_away() -> None:
     assert torch.allclose(found, torch.full_like(x, GAIN * 2 / 255), atol=1e-5)
     with pytest.raises(ValueError, match="needs labels"):
         OnTraces(backbone="resnet50", attack="ad-1").fits(setup())
+
+
+def test_photographs_are_erased_whole_and_their_traces_cropped() -> None:
+    class Looks(nn.Module):
+        """An eraser that counts what it is shown, and darkens the left half."""
+
+        shapes: ClassVar[list[tuple[int, ...]]] = []
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.shapes.append(tuple(x.shape))
+            return torch.cat([x[..., : x.shape[-1] // 2] - 2 / 255, x[..., x.shape[-1] // 2 :]], dim=-1)
+
+    class Left(nn.Module):
+        """Class 1 where most of a crop was darkened, or else class 0."""
+
+        def classify(self, traces: torch.Tensor) -> torch.Tensor:
+            share = (traces > 0).float().mean(dim=(1, 2, 3))
+            return torch.stack([1 - share, share], dim=1)
+
+    module = OfTraces(Taken(Siamte(), {"eraser": Looks()}, 6), Left())  # type: ignore[arg-type]
+    x, rows = torch.full((3, 3, 64, 64), 0.5), np.arange(3)
+    context = TaskContext(known=2, classes=2)
+    found = TASKS.create("vote").examine(module, x, Trials(rows, rows * 0, rows * 0 + ANY), context)
+    assert Looks.shapes == [(3, 3, 64, 64)], "once a photograph, not once a crop"
+    named = np.stack([found[name] for name in found], axis=1)
+    for repeat, column in enumerate(named.T):
+        parts = crops(x[:, :1] * 0 + torch.arange(64.0), [0, 1, 2], "vote", repeat, 4)  # each pixel says its column
+        votes = ((parts < 32).float().mean(dim=(1, 2, 3)) > 0.5).long().view(3, 4).sum(dim=1)
+        assert column.tolist() == (votes > 2).long().tolist()
 
 
 @pytest.mark.slow

@@ -56,8 +56,20 @@ def _value(judged: Judged) -> float | None:
     return float(found.values.sum()) if found is not None else None
 
 
+def _parts(module: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """Return who is asked about crops, and what they are cropped from: photographs, or what a target made of them."""
+    preprocessor = getattr(module, "preprocessor", None)
+    if not getattr(preprocessor, "whole", False):
+        return module, x
+    return module.classify, preprocessor(x)  # type: ignore[attr-defined, misc]
+
+
 class Vote(Task):
-    """The target returns logits, (N, classes), for crops; of equally many votes the smaller class wins."""
+    """The target returns logits, (N, classes), for crops; of equally many votes the smaller class wins.
+
+    A target whose `preprocessor` has an attribute `whole` that is true is given whole photographs to preprocess, and
+    its `classify` crops of what that made of them.
+    """
 
     name = "vote"
     title = "Classification by vote"
@@ -78,9 +90,10 @@ class Vote(Task):
     def examine(self, module: Callable[[Tensor], Tensor], x: Tensor, trials: Trials, context: TaskContext) -> Outcomes:
         """Return the class that each photograph's crops elect, by repetition."""
         found = {}
+        asks, seen = _parts(module, x)
         for repeat, name in enumerate(COLUMNS):
-            asked = crops(x, trials.image.tolist(), "vote", repeat, CROPS)
-            logits = answer(module, asked, (len(asked), context.classes), "logits")
+            asked = crops(seen, trials.image.tolist(), "vote", repeat, CROPS)
+            logits = answer(asks, asked, (len(asked), context.classes), "logits")
             votes = logits.argmax(dim=1).view(len(x), CROPS).cpu().numpy()
             # argmax gives the first of equals.
             found[name] = np.array([int(np.argmax(np.bincount(row))) for row in votes], np.int64)
