@@ -344,7 +344,7 @@ class Cgan(Attack):
             "generator": GeneratorFit(
                 name=self.name,
                 shape=profile.generator,
-                recipe=profile.cgan,
+                recipe=profile.cgan_recipe(self.name),
                 patch=profile.patch,
                 classes=setup.known,
                 critic=self.critic,

@@ -59,7 +59,8 @@ def curve(
         ),
     ] = ["Cama"],  # noqa: B006  # typer reads the default, nothing changes it
     lengths: Annotated[
-        str, typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list.")
+        str,
+        typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list; 0.5 is half."),
     ] = "1,2,4,8,17",
     judges: Annotated[
         str,
@@ -135,7 +136,7 @@ def _learn(
     options: RunOptions,
     *,
     attack: Sequence[str],
-    times: Sequence[int],
+    times: Sequence[float],
     judges: Sequence[str],
     photographs: int | None,
     budget: float,
@@ -197,13 +198,13 @@ def _judges(text: str) -> list[str]:
     return found
 
 
-def _lengths(text: str) -> list[int]:
+def _lengths(text: str) -> list[float]:
     try:
-        found = sorted({int(word) for word in text.split(",") if word.strip()})
+        found = sorted({float(word) for word in text.split(",") if word.strip()})
     except ValueError:
         found = []
-    if not found or found[0] < 1:
-        raise BenchError(f"--lengths '{text}'; whole numbers of at least 1 with commas between are expected: 1,2,4")
+    if not found or not all(0 < length < float("inf") for length in found):
+        raise BenchError(f"--lengths '{text}'; numbers above 0 with commas between are expected: 0.5,1,2")
     return found
 
 

@@ -184,6 +184,8 @@ class Profile(Section):
     residual_network: GeneratorShape = GeneratorShape()
     generator: GeneratorShape = GeneratorShape()
     cgan: CganRecipe = CganRecipe()
+    cgan_overrides: dict[str, dict[str, Any]] = {}
+    """Changes to `cgan` by the attack's name."""
     eraser: DilatedShape = DilatedShape()
     erasing: ErasingRecipe = ErasingRecipe()
     denoising: ErasingRecipe = ErasingRecipe()
@@ -230,6 +232,10 @@ class Profile(Section):
     def evaluator_recipe(self, stream: str) -> Recipe:
         """Return the training recipe of the evaluator stream called `stream`."""
         return Recipe(**(self.evaluator.model_dump() | self.evaluator_overrides.get(stream, {})))
+
+    def cgan_recipe(self, attack: str) -> CganRecipe:
+        """Return the training recipe of the generator of the attack called `attack`."""
+        return CganRecipe(**(self.cgan.model_dump() | self.cgan_overrides.get(attack, {})))
 
     def residual_recipe(self, preprocessor: str) -> ResidualRecipe:
         """Return how the network of the preprocessor called `preprocessor` learns the Wiener residual."""
@@ -281,6 +287,8 @@ def load_profile(name: str) -> Profile:
             Recipe(**(profile.target.model_dump() | profile.target_overrides[pattern]))
         for stream in profile.evaluator_overrides:
             profile.evaluator_recipe(stream)
+        for attack in profile.cgan_overrides:
+            profile.cgan_recipe(attack)
         for preprocessor in profile.residual_overrides:
             profile.residual_recipe(preprocessor)
         try:
@@ -310,4 +318,6 @@ def _check_file(file: str, profile: Profile) -> None:
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{'.'.join(str(part) for part in first['loc'])}'."
     return f"'{'.'.join(str(part) for part in first['loc'])}' {first['msg'].lower()}."

@@ -21,6 +21,8 @@ def check_mentioned(profile: Profile) -> None:
     """
     for attack in profile.attacks:
         ATTACKS.create(attack, profile.attacks)
+    for attack in profile.cgan_overrides:
+        ATTACKS.get(attack)
     grid = [f"{b}/{p}/{o}" for b in BACKBONES.names() for p in PREPROCESSORS.names() for o in ("complete", "partial")]
     # What a bridge makes has a name of its own, and goes by that; and an attack may train a backbone as its surrogate.
     bridged = [text for prefix, names in TARGETS.bridges().items() for n in names for text in (n, f"{prefix}:{n}")]

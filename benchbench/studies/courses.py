@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,27 +30,42 @@ class Course:
 
     attack: Attack
     label: str
-    length: int
+    length: float
     setup: Setup
     steps: int
 
     @property
     def key(self) -> str:
         """The name of its job."""
-        return f"{self.label} x {self.length}"
+        return f"{self.label} x {self.length:g}"
 
 
-def lengthened(profile: Profile, length: int) -> Profile:
-    """Return the profile with `length` times the epochs of conditional GANs."""
-    cgan = profile.cgan.model_copy(update={"epochs": profile.cgan.epochs * length})
-    return profile.model_copy(update={"cgan": cgan})
+def lengthened(profile: Profile, length: float) -> Profile:
+    """Return the profile with `length` times the epochs of conditional GANs.
+
+    Raises:
+        BenchError: that is no whole number of epochs.
+    """
+    cgan = profile.cgan.model_copy(update={"epochs": _times(profile.cgan.epochs, length)})
+    overrides = {
+        name: change | ({"epochs": _times(change["epochs"], length)} if "epochs" in change else {})
+        for name, change in profile.cgan_overrides.items()
+    }
+    return profile.model_copy(update={"cgan": cgan, "cgan_overrides": overrides})
 
 
-def courses(attacks: Sequence[Attack], lengths: Sequence[int], setup: Setup) -> list[Course]:
+def _times(epochs: int, length: float) -> int:
+    found = round(epochs * length)
+    if found < 1 or not math.isclose(found, epochs * length):
+        raise BenchError(f"{length:g} times the profile's {epochs} epochs are {epochs * length:g}, no whole number.")
+    return found
+
+
+def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -> list[Course]:
     """Return each attack at each length.
 
     Raises:
-        BenchError: an attack that trains nothing by the profile's section [cgan].
+        BenchError: an attack that trains nothing by the profile's section [cgan], or no whole number of epochs.
     """
     found = []
     for attack in attacks:
@@ -60,7 +76,7 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[int], setup: Setup) -> 
         words = [f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in own.items()]
         label = attack.name + (f"[{','.join(words)}]" if words else "")
         for length in lengths:
-            longer, once_more = (replace(setup, profile=lengthened(setup.profile, k)) for k in (length, length + 1))
+            longer, once_more = (replace(setup, profile=lengthened(setup.profile, k)) for k in (length, 2 * length))
             mine, other = attack.fits(longer), attack.fits(once_more)
             grown = [f for name, f in mine.items() if f.fit_id(setup.data_id) != other[name].fit_id(setup.data_id)]
             steps = max((training_steps(fit) or 0 for fit in grown), default=0)

@@ -174,7 +174,7 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence
 
     rows = [row(PHOTOGRAPHS, "named right", PHOTOGRAPHS, None)]
     rows += [row(LIMIT, "", LIMIT, None)] if with_forger else []
-    rows += [row(c.key, f"x {c.length}", c.label, c.steps) for c in work]
+    rows += [row(c.key, f"x {c.length:g}", c.label, c.steps) for c in work]
     return Table(
         "",
         "Learning curves",
@@ -200,7 +200,7 @@ def _entry(estimate: Estimate | None) -> Entry:
 def tidy(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str]) -> str:
     """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB."""
     named: dict[str, dict[str, Scalar]] = {
-        c.key: {"attack": c.label, "length": c.length, "steps": c.steps} for c in work
+        c.key: {"attack": c.label, "length": f"{c.length:g}", "steps": c.steps} for c in work
     }
     rows: list[dict[str, Scalar]] = []
     for key, one in found.items():

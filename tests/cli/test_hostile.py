@@ -86,6 +86,8 @@ def test_fractions_are_read() -> None:
         ("attacks = {pgd = {step = 3}}", "attack 'pgd' in the profile has no parameter 'step'. Did you mean 'steps'?"),
         ("target_overrides = {'resnet18/wz/*' = {epochs = 1}}", "profile 'mine': 'target_overrides' has 'resnet18/w"),
         ("evaluator_overrides = {hihg = {epochs = 1}}", "profile 'mine': 'evaluator_overrides' has 'hihg', no strea"),
+        ("cgan_overrides = {camma = {epochs = 1}}", "unknown attack 'camma'. Did you mean 'cama'?"),
+        ("cgan_overrides = {cama = {epoch = 1}}", "profile 'p.toml': unknown key 'epoch'"),
         ("name = 'quick'", "profile 'p.toml' bears the name of the built-in profile 'quick'; give it one of its own"),
         ("name = '../quick'", "profile '../quick' cannot be used: its name holds '/'."),
         ("a = " + "[" * 5000, "profile 'p.toml' is n"),

@@ -129,7 +129,7 @@ def test_a_profile_sets_widths_of_a_strangers_backbone(plugin: Path, tmp_path: P
     assert fit_ids("resnet18/hp/complete", silent) == fit_ids("resnet18/hp/complete", wide)
     for text, message in (
         ("tinny = { channels = 9 }", "unknown backbone 'tinny'. Did you mean 'tiny'"),
-        ("tiny = { width = 9 }", "backbone 'tiny': 'width' extra inputs are not permitted"),
+        ("tiny = { width = 9 }", "backbone 'tiny': unknown key 'width'"),
     ):
         with pytest.raises(BenchError) as caught:
             profile(text)

@@ -52,6 +52,14 @@ def test_a_course_is_the_attack_with_so_many_epochs_and_nothing_else() -> None:
     assert ids[0] == {name: fit.fit_id("none") for name, fit in attacks[0].fits(setup).items()}, "an ordinary fit"
     assert [name for name in ids[0] if ids[0][name] != ids[1][name]] == ["generator"]
     assert lengthened(setup.profile, 1) == setup.profile
+    half = lengthened(setup.profile, 0.5)
+    assert half.cgan.epochs * 2 == cgan.epochs and lengthened(half, 2) == setup.profile
+    with pytest.raises(BenchError, match=r"0\.3 times the profile's .* epochs are .*, no whole number"):
+        lengthened(setup.profile, 0.3)
+    own = setup.profile.model_copy(update={"cgan_overrides": {"cama": {"epochs": 7}, "misl-cgan": {"batch": 2}}})
+    longer = lengthened(own, 3)
+    assert [longer.cgan_recipe(name).epochs for name in ("cama", "misl-cgan")] == [21, 3 * cgan.epochs]
+    assert longer.cgan_recipe("misl-cgan").batch == 2, "and the rest as it was said"
     with pytest.raises(BenchError, match=r"attack 'pgd' trains nothing by the profile's section \[cgan\]"):
         courses(ATTACKS.resolve("pgd"), [1], setup)
 
@@ -235,7 +243,10 @@ def test_what_goes_without_training_does_not_go_with_it(bench_here: Callable[...
     for words, sentence in (
         (["--training", "--condition", "float"], "bench: --condition goes without --training; see bench curve --help."),
         (["--lengths", "1,2"], "bench: --lengths goes with --training; see bench curve --help."),
-        (["--training", "--lengths", "0,2"], "bench: --lengths '0,2'; whole numbers of at least 1 with commas between"),
+        (
+            ["--training", "--lengths", "0,2"],
+            "bench: --lengths '0,2'; numbers above 0 with commas between are",
+        ),
         (["--training", "--judges", ","], "bench: --judges is empty; preprocessors are expected, as in cc,fd,hp."),
         (["--training", "--attack", "pgd", "--profile", small], "bench: attack 'pgd' trains nothing by the profile's"),
     ):
