@@ -22,6 +22,8 @@ from benchbench.base.files import file_digest
 
 IDENTITY_VERSION = 1
 _PLAIN = frozenset({int, str, bool, type(None)})
+_NAMES = frozenset({str})
+_SCALARS = _PLAIN | {float}
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -39,8 +41,15 @@ def plain(value: Any) -> Any:
         return value
     # What JSON itself makes comes first: records of results are nothing else, and there are many of them.
     if kind is list or kind is tuple:
-        return value if _PLAIN.issuperset(map(type, value)) else [plain(v) for v in value]
+        kinds = set(map(type, value))
+        if kinds <= _PLAIN:
+            return value
+        if kinds <= _SCALARS and all(map(math.isfinite, (v for v in value if type(v) is float))):
+            return [int(v) if type(v) is float and v.is_integer() else v for v in value]
+        return [plain(v) for v in value]
     if kind is dict:
+        if _PLAIN.issuperset(map(type, value.values())) and _NAMES.issuperset(map(type, value)):
+            return value
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, type):
         raise IdentityError(f"the class {value.__name__} has no canonical JSON; a number, text or list is expected.")

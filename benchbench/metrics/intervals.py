@@ -92,6 +92,14 @@ def sample(cell: Cell, metric: Metric) -> Sample | None:
     return found
 
 
+def value_of(cell: Cell, metric: Metric) -> float | None:
+    """Return a metric's value for a cell; None where it is undefined. It is found once."""
+    if ("value", metric) not in cell.derived:
+        cell.derived["value", metric] = metric.value(cell.judged)
+    found: float | None = cell.derived["value", metric]
+    return found
+
+
 def sample_of(cell: Cell, values: Values, full: Values | None) -> Sample:
     """Return the sample of a cell, of what a metric's contributions say of its photographs."""
     key, split = (cell.split.fingerprint, cell.split.name), cell.split
@@ -239,6 +247,17 @@ def metric_interval(cells: Iterable[Cell | None], metric: Metric, level: float =
 
     A rate has the interval of `rate_interval`; another mean value +- t * standard error.
     """
+    cells = list(cells)
+    if len(cells) == 1 and cells[0] is not None and level == LEVEL:
+        derived = cells[0].derived
+        if ("metric interval", metric) not in derived:
+            derived["metric interval", metric] = _mean_of(cells, metric, level)
+        found: Estimate | None = derived["metric interval", metric]
+        return found
+    return _mean_of(cells, metric, level)
+
+
+def _mean_of(cells: Sequence[Cell | None], metric: Metric, level: float) -> Estimate | None:
     parts = [sample(cell, metric) if cell is not None else None for cell in cells]
     whole = [part for part in parts if part is not None]
     if not whole or len(whole) < len(parts):

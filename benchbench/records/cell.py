@@ -91,6 +91,11 @@ class TargetPart(Part):
     """Other tasks: their columns on the unattacked test photographs of this split, one trial a photograph."""
 
     @cached_property
+    def derived(self) -> dict[int, str]:
+        """Where what is wrong with a target may be kept, by the number of true classes."""
+        return {}
+
+    @cached_property
     def key(self) -> tuple[str, str]:
         """Name, and parameters as canonical JSON."""
         return self.name, canonical_json(self.params)

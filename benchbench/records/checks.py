@@ -5,16 +5,16 @@ A digest shows that a record is as it was written. It does not show that whoever
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
-from typing import Any
 
 from benchbench.base.errors import BenchError
 from benchbench.base.names import fault
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.scenario import NO_CAMERA
-from benchbench.records.cell import CLASSIFICATION, Cell, Craft
+from benchbench.records.cell import CLASSIFICATION, Cell, Craft, TargetPart
 
 MOST_MODELS = 10_000
 """Camera models of a data set, and classes of a target."""
@@ -51,9 +51,16 @@ def _of_craft(craft: Craft) -> Iterator[str]:
 
 
 def _of_cell(cell: Cell) -> Iterator[str]:
-    yield from _target(cell)
+    # A target is the same object for all cells that it judged.
+    there = cell.target.derived
+    models = len(cell.split.classes)
+    if models not in there:
+        there[models] = next(itertools.chain(_target(cell.target), _clean(cell.target, models)), "")
+    if there[models]:
+        yield there[models]
+    if models * cell.dataset.known * cell.target.classes > MOST_COUNTS:
+        yield "a table of its counts would not fit"
     yield from _outcomes(cell)
-    yield from _clean(cell)
     seconds = cell.provenance.get("seconds", 0.0)
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LARGEST:
         yield f"it took {seconds!r} seconds"
@@ -69,14 +76,11 @@ def _names(craft: Craft) -> Iterator[str]:
     yield from _faults(plain, slashed)
 
 
-def _target(cell: Cell) -> Iterator[str]:
-    target = cell.target
+def _target(target: TargetPart) -> Iterator[str]:
     parts = [("target", target.name), ("backbone", target.backbone or "-")]
     yield from _faults([("task", target.task)], [*parts, ("preprocessor", target.preprocessor or "-")])
     if not 1 <= target.classes <= MOST_MODELS:
         yield f"a target of {target.classes} classes"
-    if len(cell.split.classes) * cell.dataset.known * target.classes > MOST_COUNTS:
-        yield "a table of its counts would not fit"
 
 
 def _faults(plain: Iterable[tuple[str, str]], slashed: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -115,7 +119,7 @@ def _outcomes(cell: Cell) -> Iterator[str]:
     if cell.target.task != CLASSIFICATION:
         if not outcomes:
             yield "it has no outcomes"
-        if any(not _number(v) for column in outcomes.values() for v in column):
+        if not all(map(_numbers, outcomes.values())):
             yield "an outcome is no number of a size that can be"
     elif set(outcomes) != {"predicted"} or not set(map(type, outcomes["predicted"])) <= {int}:
         yield "its outcomes are not classes"
@@ -132,7 +136,7 @@ def _measures(whole: Craft) -> Iterator[str]:
             yield f"measure '{name}' is not one of its trials"
         if found.values is not None and len(found.values) != count:
             yield f"measure '{name}' is not one of its trials"
-        if not all(map(_number, found.sums)) or not all(map(_number, found.values or ())):
+        if not _numbers(found.sums) or not _numbers(found.values or ()):
             yield f"measure '{name}' has a value that cannot be"
     for counts in (craft.identical, *((craft.surrogate_hits,) if craft.surrogate_hits is not None else ())):
         if len(counts) != known or not _within(counts, count + 1):
@@ -141,21 +145,22 @@ def _measures(whole: Craft) -> Iterator[str]:
         yield "shares or calls below nothing"
 
 
-def _clean(cell: Cell) -> Iterator[str]:
-    target, split = cell.target, cell.split
+def _clean(target: TargetPart, models: int) -> Iterator[str]:
     if target.task == CLASSIFICATION:
         shape = [len(row) for row in target.clean]
-        if shape != [target.classes] * len(split.classes):
+        if shape != [target.classes] * models:
             yield "its clean confusion matrix is not one of its classes"
         if not _within({n for row in target.clean for n in row}, MOST_COUNTS):
             yield "its clean confusion matrix holds counts that cannot be"
-    elif not all(_number(v) for column in target.unattacked.values() for v in column):
+    elif not all(map(_numbers, target.unattacked.values())):
         yield "an outcome of unattacked photographs is no number of a size that can be"
 
 
-def _within(values: Iterable[Any], stop: int) -> bool:
-    return all(0 <= v < stop for v in values)
+def _within(values: Collection[int], stop: int) -> bool:
+    return not values or (min(values) >= 0 and max(values) < stop)
 
 
-def _number(value: float | None) -> bool:
-    return value is None or (math.isfinite(value) and abs(value) <= LARGEST)
+def _numbers(values: Iterable[float | None]) -> bool:
+    """Say whether all are finite and of a size that can be, but for those that are not there."""
+    found = [v for v in values if v is not None]
+    return not found or (all(map(math.isfinite, found)) and max(found) <= LARGEST and min(found) >= -LARGEST)

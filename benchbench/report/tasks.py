@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchbench.contracts.task import TASKS, Metric
-from benchbench.metrics.intervals import metric_interval
+from benchbench.metrics.intervals import metric_interval, value_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import Group, attack_key
@@ -67,7 +67,7 @@ def _entry(cell: Cell | None, metric: Metric | None, absent: bool) -> Entry:
         return Entry(None, NOT_INSTALLED) if absent else Entry("")
     if cell is None:
         return Entry(None, captions.NO_CELL)
-    value = metric.value(cell.judged)
+    value = value_of(cell, metric)
     if value is None:
         return Entry(None, metric.undefined(cell.target.classes, cell.split.classes) or NOT_DEFINED)
     found = metric_interval([cell], metric)

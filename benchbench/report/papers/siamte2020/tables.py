@@ -176,7 +176,7 @@ def metric_entry(cell: Cell | None, key: str) -> Entry:
     if cell is None:
         return Entry(None, captions.NO_CELL)
     metric = TASKS.create("verification").metric(key)
-    value = metric.value(cell.judged)
+    value = intervals.value_of(cell, metric)
     if value is None:
         return Entry(None, NOT_DEFINED)
     found = intervals.metric_interval([cell], metric)

@@ -39,7 +39,7 @@ def detectors_table(number: str, group: Group, *, show_published: bool) -> Table
                     continue
                 found = intervals.metric_interval([cell], metric)
                 bounds = (found.low, found.high) if found is not None else None
-                entries.append(Entry(metric.value(cell.judged), interval=bounds, published=shown))
+                entries.append(Entry(intervals.value_of(cell, metric), interval=bounds, published=shown))
         rows.append(Row(when, label, tuple(entries), ranked=False))
     which = "of the detectors' training set" if split == SYNTHETIC else "that no detector was trained on"
     what = (
