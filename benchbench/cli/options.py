@@ -59,7 +59,8 @@ Splits = Annotated[
     str,
     typer.Option(
         "--split",
-        help="in: known camera models; out: unknown ones; synthetic: pictures that no camera took; a comma list.",
+        help="in: known camera models; out: unknown ones; unseen: thirty that nobody was trained on, unknown and drawn;"
+        " synthetic: pictures that no camera took; a comma list.",
     ),
 ]
 Conditions = Annotated[

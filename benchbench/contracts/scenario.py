@@ -14,6 +14,7 @@ from benchbench.contracts.registry import Registry
 if TYPE_CHECKING:
     from benchbench.contracts.fit import Fit, Setup
     from benchbench.contracts.photographs import Dataset, Photos
+    from benchbench.contracts.source import Facts
 
 NO_CAMERA = -1
 """The true class of a picture that no camera took."""
@@ -31,6 +32,8 @@ class Scenario(ABC):
     """For captions, e.g. 'photographs by camera models that the attacker knows'."""
     photographs: ClassVar[bool] = True
     """Whether these are test photographs of the data set, by their positions in it."""
+    taken: ClassVar[bool] = True
+    """Whether cameras took them."""
 
     @abstractmethod
     def classes(self, known: int, classes: int) -> Sequence[int]:
@@ -38,8 +41,12 @@ class Scenario(ABC):
 
         Args:
             known: camera models that the attacker knows.
-            classes: camera models in all.
+            classes: camera models in all. Numbers from there on are models that the data set does not have.
         """
+
+    def why_not(self, facts: Facts) -> str:
+        """Return why there are no such pictures beside these photographs, as a sentence's end; '' where there are."""
+        return ""
 
     def chosen(self, true: NDArray[np.int64], known: int) -> NDArray[np.bool_]:
         """Return which of the pictures are attacked, by their true classes, (N,)."""

@@ -120,7 +120,9 @@ class Task(ABC):
     """What is recorded of a trial: {"predicted": int}, {"pce": float}. A float may be NaN: not defined."""
     metrics: ClassVar[tuple[Metric, ...]]
     synthetic: ClassVar[bool] = False
-    """Whether it can be asked about pictures that no camera took, which are none of the data set's photographs."""
+    """Whether it can be asked about pictures that no camera took."""
+    elsewhere: ClassVar[bool] = True
+    """Whether it can be asked about photographs that are none of the data set's: it knows no device by its number."""
 
     @abstractmethod
     def examine(

@@ -22,6 +22,8 @@ def why_not(attack: Attack, setup: Setup, facts: Facts, split: Split, protocol: 
     if not classes:
         return f"the data set has no {'known' if split == 'in' else 'unknown'} camera models"
     scenario = SCENARIOS.create(split)
+    if reason := scenario.why_not(facts):
+        return reason
     lacking = [c for c in classes if not bool((scenario.true(setup, facts.camera) == c).any())]
     if lacking:
         return f"no test photographs of class {lacking[0]}"
@@ -32,10 +34,12 @@ def why_not(attack: Attack, setup: Setup, facts: Facts, split: Split, protocol: 
 
 def not_asked(target: Target, split: Split) -> str:
     """Return why a target is not asked about the pictures of a split, or an empty string."""
-    task = TASKS.create(target.card.task)
-    if SCENARIOS.create(split).photographs or task.synthetic:
-        return ""
-    return f"task '{task.name}' asks about photographs that cameras took"
+    task, scenario = TASKS.create(target.card.task), SCENARIOS.create(split)
+    if not scenario.taken and not task.synthetic:
+        return f"task '{task.name}' asks about photographs that cameras took"
+    if not scenario.photographs and not task.elsewhere:
+        return f"task '{task.name}' asks about devices that took test photographs"
+    return ""
 
 
 def moved(cell: Cell, attack: str, target: str) -> str:

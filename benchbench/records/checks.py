@@ -94,7 +94,8 @@ def _sizes(craft: Craft) -> Iterator[str]:
     dataset, split, models = craft.dataset, craft.split, len(craft.dataset.camera_models)
     if not 1 <= dataset.known <= models <= MOST_MODELS:
         yield f"{dataset.known} of {models} camera models are known"
-    if list(split.classes) != sorted(set(split.classes)) or any(not NO_CAMERA <= c < models for c in split.classes):
+    stop = MOST_MODELS if split.fits else models  # pictures of its own may be by models of its own
+    if list(split.classes) != sorted(set(split.classes)) or any(not NO_CAMERA <= c < stop for c in split.classes):
         yield "classes of the split are not camera models, each once"
     if split.scene and len(split.scene) != len(split.true):
         yield "its scenes are not of its photographs"
@@ -123,7 +124,7 @@ def _outcomes(cell: Cell) -> Iterator[str]:
             yield "an outcome is no number of a size that can be"
     elif set(outcomes) != {"predicted"} or not set(map(type, outcomes["predicted"])) <= {int}:
         yield "its outcomes are not classes"
-    elif not _within(set(outcomes["predicted"]), cell.target.classes):
+    elif not _within({v for v in outcomes["predicted"] if isinstance(v, int)}, cell.target.classes):
         yield "its outcomes are of classes that its target does not have"
 
 

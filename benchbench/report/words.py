@@ -20,6 +20,7 @@ WORDS = {
     "split": "Whose photographs are attacked.",
     "in": "Photographs of camera models that the attacker knows.",
     "out": "Photographs of camera models that the attacker does not know.",
+    "unseen": "Photographs of camera models that nobody was trained on: the unknown ones, and drawn ones beside them.",
     "synthetic": "Pictures that no camera took, by generators that detectors were trained on.",
     "off-training": "Pictures that no camera took, by generators that no detector has seen.",
     "target": "The classifier under attack: a preprocessor and a network that the attacker never sees.",

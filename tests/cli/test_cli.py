@@ -60,7 +60,7 @@ def test_help_is_fast_and_imports_no_torch(plugin: Path) -> None:
         (["run", "--attack", "shift", "--profile", "quik"], "bench: unknown profile 'quik'. Did you mean 'quick'?"),
         (
             ["run", "--attack", "shift", "--split", "inn"],
-            "bench: unknown split 'inn'; splits are in, out, off-training, synthetic.",
+            "bench: unknown split 'inn'; splits are in, out, off-training, synthetic, unseen.",
         ),
         (["run", "--attack", "shift", "--condition", "uint"], "bench: unknown condition 'uint'. Did you mean 'uint8'?"),
         (["run", "--attack", "shift", "--budget", "loud"], "bench: --budget 'loud'; 'native' or a number of dB is "),

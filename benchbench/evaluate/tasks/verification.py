@@ -129,6 +129,7 @@ class Verification(Task):
     name = "verification"
     title = "Verification"
     version = 2
+    elsewhere = False
     columns: ClassVar[Mapping[str, type]] = dict.fromkeys(("pce", *OTHERS), float)
     metrics: ClassVar[tuple[Metric, ...]] = (
         _metric("pce", "PCE", "-", False, "mean peak-to-correlation energy against what took the photograph", _pce),
