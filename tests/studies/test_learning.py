@@ -46,7 +46,7 @@ def test_a_course_is_the_attack_with_so_many_epochs_and_nothing_else() -> None:
         "cama x 1", "cama x 3", "cama[classifier_weight=0.02] x 1", "cama[classifier_weight=0.02] x 3"
     ]  # fmt: skip
     cgan = setup.profile.cgan
-    assert [c.steps for c in found[:2]] == [7200, 21_600] == [cgan.epochs * 300 * k for k in (1, 3)]
+    assert [c.steps for c in found[:2]] == [28_800, 86_400] == [cgan.epochs * 300 * k for k in (1, 3)]
     first, longer = (c.attack.fits(c.setup) for c in found[:2])
     ids = [{name: fit.fit_id("none") for name, fit in mine.items()} for mine in (first, longer)]
     assert ids[0] == {name: fit.fit_id("none") for name, fit in attacks[0].fits(setup).items()}, "an ordinary fit"
