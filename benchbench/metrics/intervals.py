@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,11 @@ from numpy.typing import NDArray
 from benchbench.contracts.task import Metric
 from benchbench.metrics import clusters
 from benchbench.metrics.quantiles import normal_quantile, student_quantile
-from benchbench.metrics.rates import TSR, USR
-from benchbench.records.cell import CLASSIFICATION
+from benchbench.metrics.samples import Rate, Sample, Values, combine, contributions, kept, sample, stacked
 
 if TYPE_CHECKING:
     from benchbench.records.cell import Cell
 
-Rate = Literal["tsr", "usr"]
-RATES: dict[Rate, Metric] = {"tsr": TSR, "usr": USR}
-Values = NDArray[np.float64]
 Number = float | Values
 LEVEL = 0.95
 PRIOR = 2
@@ -51,85 +47,6 @@ class Estimate:
     def separated(self) -> bool:
         """Say whether a difference is not explained by chance: its interval leaves 0 out."""
         return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What each photograph of one split adds to a rate."""
-
-    key: tuple[str, str]
-    """Fingerprint and name of the split: samples with equal keys are of the same photographs."""
-    stratum: NDArray[np.int64]
-    """True class of each photograph."""
-    values: Values
-    """(photographs,); their sum is the rate. Or (rates, photographs): several rates of the same photographs at once."""
-    full: Values
-    """The values if every trial succeeded; their sum is the weight of the split, 1 for one cell. Shaped as `values`."""
-    trials: int | NDArray[np.int64]
-    """Outcomes that the values sum up; of a mean over targets, those of all. One number, or one a rate."""
-    scene: NDArray[np.int64] | None = None
-    """Scene of each photograph, -1 where unknown, the same in all splits of a data set; None: not recorded."""
-
-
-def contributions(cell: Cell, rate: Rate) -> Sample | None:
-    """Return what each photograph adds to the TSR or USR of a cell; None where the rate is undefined.
-
-    The weights are those of `benchbench.metrics.rates`: TSR averages over wanted classes, USR over true classes.
-    """
-    asked = cell.target.task == CLASSIFICATION and (rate == "usr" or cell.attack.goal == "forge")
-    return sample(cell, RATES[rate]) if asked else None
-
-
-def sample(cell: Cell, metric: Metric) -> Sample | None:
-    """Return what each photograph adds to a metric of a cell; None where it is undefined.
-
-    A metric that is no rate has no `full` values: its interval is `metric_interval`'s.
-    """
-    if ("sample", metric) not in cell.derived:
-        made = metric.contributions(cell.judged)
-        cell.derived["sample", metric] = None if made is None else sample_of(cell, made.values, made.full)
-    found: Sample | None = cell.derived["sample", metric]
-    return found
-
-
-def value_of(cell: Cell, metric: Metric) -> float | None:
-    """Return a metric's value for a cell; None where it is undefined. It is found once."""
-    if ("value", metric) not in cell.derived:
-        cell.derived["value", metric] = metric.value(cell.judged)
-    found: float | None = cell.derived["value", metric]
-    return found
-
-
-def sample_of(cell: Cell, values: Values, full: Values | None) -> Sample:
-    """Return the sample of a cell, of what a metric's contributions say of its photographs."""
-    key, split = (cell.split.fingerprint, cell.split.name), cell.split
-    return Sample(key, split.stratum, values, values if full is None else full, len(cell.judged.true), split.scenes)
-
-
-def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:
-    """Return the weighted sum of samples, one sample a split."""
-    found: dict[tuple[str, str], list[tuple[float, Sample]]] = {}
-    for weight, part in parts:
-        found.setdefault(part.key, []).append((weight, part))
-    return [_combined(found[key]) for key in sorted(found)]
-
-
-def _combined(parts: Sequence[tuple[float, Sample]]) -> Sample:
-    """Return the weighted sum of samples of the same photographs, added in their order."""
-    if len(parts) == 1:
-        weight, one = parts[0]
-        return replace(one, values=weight * one.values, full=weight * one.full)
-    weights = np.array([weight for weight, _ in parts])[:, None]
-    values, full = weights * rows([s.values for _, s in parts]), weights * rows([s.full for _, s in parts])
-    # Another record of the same photographs may be older, and not name scenes.
-    named = next((s for _, s in parts if s.scene is not None), parts[0][1])
-    trials = int(sum(s.trials for _, s in parts))
-    return replace(named, values=values.sum(axis=0), full=full.sum(axis=0), trials=trials)
-
-
-def rows(found: Sequence[Values]) -> Values:
-    """Return arrays of one length, a row each: what `np.stack` does, in a fraction of its time for short ones."""
-    return np.concatenate(found).reshape(len(found), -1)
 
 
 def _clusters(samples: Sequence[Sample]) -> list[tuple[list[Sample], tuple[NDArray[np.int64], ...] | None]]:
@@ -249,11 +166,7 @@ def metric_interval(cells: Iterable[Cell | None], metric: Metric, level: float =
     """
     cells = list(cells)
     if len(cells) == 1 and cells[0] is not None and level == LEVEL:
-        derived = cells[0].derived
-        if ("metric interval", metric) not in derived:
-            derived["metric interval", metric] = _mean_of(cells, metric, level)
-        found: Estimate | None = derived["metric interval", metric]
-        return found
+        return kept(cells[0], ("interval", metric), lambda: _mean_of(cells, metric, level))
     return _mean_of(cells, metric, level)
 
 
@@ -282,11 +195,11 @@ def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) ->
 
 
 def _rate_of(cell: Cell, rate: Rate) -> Estimate | None:
-    if ("interval", rate) not in cell.derived:
+    def make() -> Estimate | None:
         part = contributions(cell, rate)
-        cell.derived["interval", rate] = each_interval([[part] if part is not None else []])[0]
-    found: Estimate | None = cell.derived["interval", rate]
-    return found
+        return each_interval([[part] if part is not None else []])[0]
+
+    return kept(cell, ("interval", rate), make)
 
 
 def mean_rates(means: Sequence[Sequence[Cell | None]], rate: Rate) -> list[Estimate | None]:
@@ -314,16 +227,6 @@ def each_interval(rates: Sequence[Sequence[Sample]]) -> list[Estimate | None]:
             numbers = np.stack(rate_intervals(stacked([rates[k] for k in some])), -1)
             for k, (value, low, high) in zip(some, numbers.tolist(), strict=True):
                 found[k] = None if math.isnan(high) else Estimate(value, low, high)
-    return found
-
-
-def stacked(rates: Sequence[Sequence[Sample]]) -> list[Sample]:
-    """Return several rates of the same photographs as one sample a split: values (rates, photographs)."""
-    found = []
-    for mine in zip(*rates, strict=True):
-        named = next((s for s in mine if s.scene is not None), mine[0])
-        values, full = rows([s.values for s in mine]), rows([s.full for s in mine])
-        found.append(replace(named, values=values, full=full, trials=np.array([s.trials for s in mine])))
     return found
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from benchbench.metrics.intervals import AT_ONCE, RATES, contributions, each_interval, sample_of
+from benchbench.metrics.intervals import AT_ONCE, each_interval
 from benchbench.metrics.rates import keep_rates, together
+from benchbench.metrics.samples import RATES, contributions, sample_of
 from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:

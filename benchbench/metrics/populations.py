@@ -8,16 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchbench.metrics import clusters
-from benchbench.metrics.intervals import (
-    LEVEL,
-    Estimate,
-    Sample,
-    combine,
-    rate_interval,
-    variance,
-    weighted_sum,
-)
+from benchbench.metrics.intervals import LEVEL, Estimate, rate_interval, variance, weighted_sum
 from benchbench.metrics.quantiles import student_quantile
+from benchbench.metrics.samples import Sample, combine
 
 
 def population_mean(samples: Sequence[Sample], level: float = LEVEL) -> Estimate | None:

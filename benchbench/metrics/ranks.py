@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from benchbench.metrics.intervals import LEVEL, Sample, Values, stacked, sum_of, unlike
+from benchbench.metrics.intervals import LEVEL, sum_of, unlike
+from benchbench.metrics.samples import Sample, Values, stacked
 
 AT_ONCE = 2_000_000
 """Differences that are held at one time."""

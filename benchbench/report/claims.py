@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from benchbench.metrics import intervals, rates
 from benchbench.metrics.populations import population_contrast
+from benchbench.metrics.samples import Sample, contributions
 from benchbench.records.cell import Cell
 from benchbench.report.groups import mean
 from benchbench.report.model import Column, Entry, Row
@@ -30,7 +31,7 @@ COLUMNS = (
     Column("population_verdict", "there too", "text"),
 )
 """Of every paper's table of claims, so that they make one."""
-Part = tuple[float, str, intervals.Sample]
+Part = tuple[float, str, Sample]
 """A weight, a target, and what photographs add to its rate."""
 AS_WELL = 0.10
 """The margin of "as well": the papers' own differences between settings are below it."""
@@ -74,7 +75,7 @@ def _parts(first: Sequence[Cell], second: Sequence[Cell]) -> list[Part]:
     """Return the weighted samples whose sum is the difference of two means of TSR, each with its target."""
     parts: list[Part] = []
     for sign, cells in ((1.0, first), (-1.0, second)):
-        samples = [(c.target.name, s) for c in cells if (s := intervals.contributions(c, "tsr")) is not None]
+        samples = [(c.target.name, s) for c in cells if (s := contributions(c, "tsr")) is not None]
         parts += [(sign / len(samples), name, s) for name, s in samples]
     return parts
 

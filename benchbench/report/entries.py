@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.samples import Rate
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import mean_or_none
@@ -38,7 +39,7 @@ def entry(cell: Cell | None, pair: bool) -> Entry:
     )
 
 
-def interval(cells: Sequence[Cell | None], rate: intervals.Rate) -> tuple[float, float] | None:
+def interval(cells: Sequence[Cell | None], rate: Rate) -> tuple[float, float] | None:
     """Return the 95 % interval of the mean rate of some cells, or None if one of them has none."""
     found = intervals.mean_rate(cells, rate)
     return (found.low, found.high) if found is not None else None

@@ -11,6 +11,7 @@ from dataclasses import replace
 from benchbench.contracts.task import TASKS, Metric
 from benchbench.metrics import intervals, rates
 from benchbench.metrics.ranks import ranks as ranks_of
+from benchbench.metrics.samples import Sample, combine, sample
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.comparisons import NOT_MEASURED, measure_texts, measure_title
@@ -66,14 +67,14 @@ def change(cells: Iterable[Cell], name: str = "l1") -> float | None:
     return mean_or_none([rates.measure_mean(crafts[key], name) for key in sorted(crafts)])
 
 
-def missed(cell: Cell) -> intervals.Sample | None:
+def missed(cell: Cell) -> Sample | None:
     """Return how often an examiner is wrong, a number a photograph: the higher, the better for what erases."""
     metric = metric_of(cell)
-    found = intervals.sample(cell, metric) if metric is not None else None
+    found = sample(cell, metric) if metric is not None else None
     return replace(found, values=found.full - found.values) if found is not None else None
 
 
-def _samples(cells: dict[Place, Cell], wanted: Sequence[tuple[str, str, list[Place]]]) -> list[intervals.Sample] | None:
+def _samples(cells: dict[Place, Cell], wanted: Sequence[tuple[str, str, list[Place]]]) -> list[Sample] | None:
     """Return what each photograph adds to the mean error over tasks and splits; None where a cell is missing."""
     parts = []
     for _, _, mine in wanted:
@@ -82,7 +83,7 @@ def _samples(cells: dict[Place, Cell], wanted: Sequence[tuple[str, str, list[Pla
             if found is None:
                 return None
             parts.append((1 / (len(wanted) * len(mine)), found))
-    return intervals.combine(parts) if parts else None
+    return combine(parts) if parts else None
 
 
 def _ranked(row: AttackRow) -> bool:
@@ -147,7 +148,7 @@ def _order(row: Row) -> tuple[float, float, str]:
     return float(values[0]), float(values[1]), row.key
 
 
-def _mean(samples: list[intervals.Sample] | None) -> Entry:
+def _mean(samples: list[Sample] | None) -> Entry:
     """Return the accuracy that samples of the error leave, with its interval."""
     found = intervals.rate_interval(samples) if samples is not None else None
     return Entry(1 - found.value, interval=(1 - found.high, 1 - found.low)) if found else Entry(None, NOT_RANKED)
@@ -160,7 +161,7 @@ def _of(cells: dict[Place, Cell], where: list[Place]) -> Entry:
     parts = [found for cell in mine if (found := missed(cell)) is not None]
     if len(parts) < len(mine):
         return Entry(None, NOT_DEFINED)
-    return _mean(intervals.combine((1 / len(parts), part) for part in parts))
+    return _mean(combine((1 / len(parts), part) for part in parts))
 
 
 def erasing_csv(cells: Iterable[Cell]) -> str:

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.metrics import intervals
-from benchbench.metrics.intervals import Sample, Values, rows
 from benchbench.metrics.ranks import ranks_of_many
+from benchbench.metrics.samples import Rate, Sample, Values, contributions, rows
 from benchbench.records.cell import Cell
 from benchbench.report import means
 from benchbench.report.groups import AttackRow, Group
 
 ANY = "all"
 AXES = ("overlap", "split", "backbone", "preprocessor")
-RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
+RATES: tuple[Rate, ...] = ("tsr", "usr")
 Flags = NDArray[np.bool_]
 Column = Sequence[Cell | None]
 
@@ -121,7 +121,7 @@ class _Part:
 class _Field:
     """What photographs add to a rate, for all attacks at all places."""
 
-    rate: intervals.Rate
+    rate: Rate
     parts: list[_Part]
     defined: Flags
     """(attacks, places)."""
@@ -131,9 +131,9 @@ class _Field:
     """(places,): those of one number weigh the same together."""
 
     @classmethod
-    def of(cls, columns: Sequence[Column], rate: intervals.Rate) -> _Field:
+    def of(cls, columns: Sequence[Column], rate: Rate) -> _Field:
         """Collect the contributions of all cells."""
-        added = [[intervals.contributions(c, rate) if c is not None else None for c in column] for column in columns]
+        added = [[contributions(c, rate) if c is not None else None for c in column] for column in columns]
         at: dict[tuple[str, str], dict[int, Sample]] = {}
         for p, samples in enumerate(added):
             for one in samples:

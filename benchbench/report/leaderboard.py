@@ -9,6 +9,7 @@ import numpy as np
 
 from benchbench.metrics import intervals, rates
 from benchbench.metrics.ranks import ranks as ranks_of
+from benchbench.metrics.samples import Rate, Sample
 from benchbench.records.cell import Cell
 from benchbench.report import means
 from benchbench.report.formats import csv_text
@@ -17,7 +18,7 @@ from benchbench.report.model import Scalar
 from benchbench.report.paper import settings
 
 SPLITS = ("in", "out")
-RATES: tuple[intervals.Rate, ...] = ("tsr", "usr")
+RATES: tuple[Rate, ...] = ("tsr", "usr")
 
 
 @cache
@@ -106,7 +107,7 @@ def _rows(group: Group) -> list[dict[str, Scalar]]:
     return sorted(rows, key=_order)
 
 
-def _samples(group: Group, attack: AttackRow, rate: intervals.Rate) -> list[intervals.Sample] | None:
+def _samples(group: Group, attack: AttackRow, rate: Rate) -> list[Sample] | None:
     """Return what each photograph adds to an attack's mean rate, or None where a cell of the grid is missing."""
     places = [
         [group.cell(attack, name, split) for name in setting.targets]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.metrics import intervals
+from benchbench.metrics.samples import Rate, Sample, combine, contributions
 from benchbench.records.cell import Cell
 from benchbench.report.paper import settings
 
@@ -47,11 +48,11 @@ def weights(of_place: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[
     return found
 
 
-def weighed(cells: Sequence[Cell], rate: intervals.Rate) -> list[tuple[float, intervals.Sample]]:
+def weighed(cells: Sequence[Cell], rate: Rate) -> list[tuple[float, Sample]]:
     """Return what each cell adds to the mean rate, with its weight; nothing if a cell has no TSR."""
-    apart: dict[Place, list[intervals.Sample]] = {}
+    apart: dict[Place, list[Sample]] = {}
     for cell in cells:
-        part = intervals.contributions(cell, rate)
+        part = contributions(cell, rate)
         if part is None and rate == "tsr":
             return []
         if part is not None:
@@ -59,12 +60,12 @@ def weighed(cells: Sequence[Cell], rate: intervals.Rate) -> list[tuple[float, in
     return [(1 / (len(apart) * len(parts)), part) for parts in apart.values() for part in parts]
 
 
-def samples(cells: Sequence[Cell], rate: intervals.Rate) -> list[intervals.Sample] | None:
+def samples(cells: Sequence[Cell], rate: Rate) -> list[Sample] | None:
     """Return what each photograph adds to the mean rate of some cells; None where there is no such mean."""
-    return intervals.combine(weighed(cells, rate)) or None
+    return combine(weighed(cells, rate)) or None
 
 
-def mean_rate(cells: Sequence[Cell], rate: intervals.Rate) -> intervals.Estimate | None:
+def mean_rate(cells: Sequence[Cell], rate: Rate) -> intervals.Estimate | None:
     """Return the mean TSR or mean USR of some cells with its interval; None where there is no such mean."""
     found = samples(cells, rate)
     return intervals.rate_interval(found) if found is not None else None

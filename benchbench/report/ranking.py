@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchbench.metrics import intervals
+from benchbench.metrics.samples import Rate
 from benchbench.report import captions
 from benchbench.report.comparisons import NO_EVALUATOR
 from benchbench.report.entries import NO_PSNR, UNCHANGED
@@ -69,7 +69,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
     )
 
 
-def _published(attack: str, rate: intervals.Rate) -> float | None:
+def _published(attack: str, rate: Rate) -> float | None:
     """Return the mean of the first paper that has one."""
     return next((found for paper in papers() if (found := paper.rate(attack, rate)) is not None), None)
 

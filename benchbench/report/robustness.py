@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchbench.metrics import intervals
 from benchbench.metrics.ranks import ranks as ranks_of
+from benchbench.metrics.samples import Sample, combine
 from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.groups import AttackRow, Group, attack_key
@@ -22,7 +23,7 @@ FEW = "no attack that competes has been scored"
 class Fooled:
     """How often attacks fool a target, or a group of targets."""
 
-    samples: list[intervals.Sample] | None
+    samples: list[Sample] | None
     """What each photograph adds to the mean TSR over attacks, targets and splits; None where a cell is missing."""
     each: Mapping[str, intervals.Estimate]
     """By attack's key."""
@@ -44,18 +45,18 @@ def fooled(cells: Mapping[str, Sequence[Cell | None]]) -> Fooled:
     Args:
         cells: by attack's key, one for each target and split.
     """
-    kept: dict[str, list[intervals.Sample]] = {}
-    weighed: list[tuple[float, intervals.Sample]] = []
+    kept: dict[str, list[Sample]] = {}
+    weighed: list[tuple[float, Sample]] = []
     whole = True
     for key, mine in cells.items():
         there = [cell for cell in mine if cell is not None]
         parts = means.weighed(there, "tsr") if len(there) == len(mine) else []
         whole &= bool(parts)
         weighed += [(weight / len(cells), part) for weight, part in parts]
-        kept[key] = intervals.combine(parts)
+        kept[key] = combine(parts)
     estimates = zip(kept, intervals.each_interval(list(kept.values())), strict=True)
     each = {key: estimate for key, estimate in estimates if estimate is not None}
-    return Fooled(intervals.combine(weighed) if weighed and whole else None, each)
+    return Fooled(combine(weighed) if weighed and whole else None, each)
 
 
 def ranks(found: Sequence[Fooled]) -> list[int | None]:

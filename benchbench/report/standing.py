@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from benchbench.metrics import intervals
 from benchbench.metrics.ranks import ranks as ranks_of
+from benchbench.metrics.samples import Sample
 from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.entries import NO_PSNR, UNCHANGED
@@ -27,7 +27,7 @@ class _Rival:
     origin: str
     cells: list[Cell]
     whole: bool
-    tsr: list[intervals.Sample] | None = None
+    tsr: list[Sample] | None = None
     rank: int | None = field(default=None)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchbench.contracts.task import TASKS, Metric
-from benchbench.metrics.intervals import metric_interval, value_of
+from benchbench.metrics.intervals import metric_interval
+from benchbench.metrics.samples import value_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import Group, attack_key

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from benchbench.contracts.attack import WHOLE
 from benchbench.contracts.task import Judged
-from benchbench.metrics.intervals import Estimate, Sample, combine, contrast, rate_interval
+from benchbench.metrics.intervals import Estimate, contrast, rate_interval
 from benchbench.metrics.rates import TSR
+from benchbench.metrics.samples import Sample, combine
 from benchbench.report.figures import new_figure
 from benchbench.report.formats import csv_text
 from benchbench.report.model import Column, Entry, Row, Scalar, Table

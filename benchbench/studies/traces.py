@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from benchbench.data.chimera import TRACES
-from benchbench.metrics.intervals import LEVEL, Estimate, Sample, difference, rate_interval
+from benchbench.metrics.intervals import LEVEL, Estimate, difference, rate_interval
+from benchbench.metrics.samples import Sample
 from benchbench.studies.ablation import BANDS, SWITCHES, Band, Reading
 
 Rate = Literal["left", "followed"]

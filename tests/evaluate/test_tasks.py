@@ -20,7 +20,8 @@ from benchbench.evaluate.tasks.clustering import Clustering, clustering_accuraci
 from benchbench.evaluate.tasks.crops import crops
 from benchbench.evaluate.tasks.verification import OTHERS
 from benchbench.evaluate.tasks.vote import COLUMNS, CROPS, Vote, accuracies
-from benchbench.metrics.intervals import metric_interval, sample
+from benchbench.metrics.intervals import metric_interval
+from benchbench.metrics.samples import sample
 from benchbench.records.cells import CellStore
 
 Bench = Callable[..., Any]

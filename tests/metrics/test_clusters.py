@@ -10,16 +10,10 @@ import numpy as np
 import pytest
 
 from benchbench.metrics.clusters import clustered_variance, variance
-from benchbench.metrics.intervals import (
-    Sample,
-    combine,
-    contrast,
-    contributions,
-    difference,
-    rate_interval,
-)
+from benchbench.metrics.intervals import contrast, difference, rate_interval
 from benchbench.metrics.populations import population_mean
 from benchbench.metrics.ranks import ranks
+from benchbench.metrics.samples import Sample, combine, contributions
 from benchbench.records.cells import CellStore
 from benchbench.records.packs import packed, read_pack
 

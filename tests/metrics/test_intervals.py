@@ -10,18 +10,10 @@ import pytest
 from scipy.stats import binomtest, ttest_rel
 
 from benchbench.metrics import rates
-from benchbench.metrics.intervals import (
-    Sample,
-    combine,
-    contrast,
-    contributions,
-    difference,
-    rate_interval,
-    ratio,
-    wilson,
-)
+from benchbench.metrics.intervals import contrast, difference, rate_interval, ratio, wilson
 from benchbench.metrics.populations import population_contrast, population_mean
 from benchbench.metrics.ranks import ranks
+from benchbench.metrics.samples import Sample, combine, contributions
 from benchbench.records.cells import CellStore
 
 

@@ -6,18 +6,10 @@ import numpy as np
 import pytest
 
 from benchbench.metrics import rates
-from benchbench.metrics.intervals import (
-    RATES,
-    Sample,
-    contributions,
-    difference,
-    each_interval,
-    mean_rate,
-    rate_interval,
-    stacked,
-)
+from benchbench.metrics.intervals import difference, each_interval, mean_rate, rate_interval
 from benchbench.metrics.many import prepare
 from benchbench.metrics.ranks import ranks, ranks_of_many
+from benchbench.metrics.samples import RATES, Sample, contributions, stacked
 from benchbench.records.cell import predictions, tabulate
 from benchbench.records.packs import read_pack
 from benchbench.records.reference import reference_results

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchbench.metrics import intervals
+from benchbench.metrics.samples import Sample
 from benchbench.records.cell import Cell
 from benchbench.report.claims import AS_WELL, FALSE, OPEN, TRUE
 from benchbench.report.groups import groups
@@ -86,9 +87,9 @@ def test_a_contrast_has_the_standard_error_of_its_parts() -> None:
     """Of independent photographs variances add; of the same ones the difference is taken photograph by photograph."""
     rng = np.random.default_rng(0)
 
-    def sample(split: str, values: np.ndarray) -> intervals.Sample:
+    def sample(split: str, values: np.ndarray) -> Sample:
         n = len(values)
-        return intervals.Sample(("f", split), np.zeros(n, np.int64), values / n, np.full(n, 1 / n), n)
+        return Sample(("f", split), np.zeros(n, np.int64), values / n, np.full(n, 1 / n), n)
 
     a, b = rng.random(200), rng.random(120)
     apart = intervals.contrast([(1.0, sample("in", a)), (-1.0, sample("out", b))])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchbench.metrics import intervals
 from benchbench.metrics.ranks import ranks
+from benchbench.metrics.samples import contributions
 from benchbench.records.cell import Cell
 from benchbench.report import means
 from benchbench.report.filters import ANY, choices, place_of
@@ -86,6 +86,6 @@ def test_weights_of_many_means_are_those_of_each(paper_cells: list[Cell]) -> Non
     for mask, weights in zip(counted, found, strict=True):
         chosen = [c for c, one in zip(cells, mask, strict=True) if one]
         for weight, part in means.weighed(chosen, "tsr"):
-            (k,) = [i for i, c in enumerate(cells) if intervals.contributions(c, "tsr") is part]
+            (k,) = [i for i, c in enumerate(cells) if contributions(c, "tsr") is part]
             assert weights[k] == pytest.approx(weight, rel=1e-12)
         assert not weights[~mask].any() and weights.sum() == pytest.approx(1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from benchbench.contracts.task import TASKS
 from benchbench.metrics import intervals
+from benchbench.metrics.samples import Sample, sample
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import Group, mean_or_none
@@ -25,7 +26,7 @@ Quantity = Literal["vote", "densenet201", "trace", "clustering", "pce", "niqe", 
 TRUE, FALSE, OPEN = "holds", "does not hold", "not told apart"
 INCOMPLETE = "a cell of it is missing"
 RATES: tuple[Quantity, ...] = ("vote", "densenet201", "trace", "clustering")
-Part = tuple[float, intervals.Sample]
+Part = tuple[float, Sample]
 
 
 @dataclass(frozen=True)
@@ -192,14 +193,14 @@ def ours(group: Group, method: str, quantity: Quantity) -> list[Part] | None:
         for split in splits:
             cell = cells.get((target, split))
             for metric in metrics:
-                found = intervals.sample(cell, metric) if cell is not None else None
+                found = sample(cell, metric) if cell is not None else None
                 if found is None:
                     return None
                 parts.append(found)
     return [(1 / len(parts), part) for part in parts]
 
 
-def measured(cell: Cell, name: str) -> intervals.Sample | None:
+def measured(cell: Cell, name: str) -> Sample | None:
     """Return what each photograph adds to the mean of a measure; None where one has no value."""
     part = cell.craft.measures.get(name)
     if part is None or part.values is None or any(v is None for v in part.values):
@@ -207,7 +208,7 @@ def measured(cell: Cell, name: str) -> intervals.Sample | None:
     values = np.array(part.values, np.float64) / len(part.values)
     key = (cell.split.fingerprint, cell.split.name)
     sums = cell.judged.sums(values)
-    return intervals.Sample(key, cell.split.stratum, sums, sums, len(values))
+    return Sample(key, cell.split.stratum, sums, sums, len(values))
 
 
 def _value(parts: Sequence[Part]) -> float:

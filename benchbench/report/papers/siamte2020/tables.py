@@ -11,6 +11,7 @@ from benchbench.contracts.task import TASKS, Metric
 from benchbench.evaluate.tasks.clustering import MULTIPLES, clustering_accuracies
 from benchbench.evaluate.tasks.vote import accuracies
 from benchbench.metrics import intervals
+from benchbench.metrics.samples import value_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.comparisons import NOT_MEASURED, measure_texts
@@ -176,7 +177,7 @@ def metric_entry(cell: Cell | None, key: str) -> Entry:
     if cell is None:
         return Entry(None, captions.NO_CELL)
     metric = TASKS.create("verification").metric(key)
-    value = intervals.value_of(cell, metric)
+    value = value_of(cell, metric)
     if value is None:
         return Entry(None, NOT_DEFINED)
     found = intervals.metric_interval([cell], metric)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from benchbench.contracts.task import TASKS, Metric
 from benchbench.metrics import intervals
 from benchbench.metrics.rates import TSR
+from benchbench.metrics.samples import Sample, sample
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.claims import AS_WELL, COLUMNS, FEW, INCOMPLETE, verdict
@@ -119,10 +120,10 @@ def _row(claim: Claim) -> Row:
     theirs = [mean([figure for _, _, figure in side]) for side in (claim.first, claim.second)]
     gap = theirs[0] - theirs[1]
     entries = [Entry(theirs[0]), Entry(theirs[1]), Entry(verdict(gap, gap, claim.margin))]
-    parts: list[tuple[float, intervals.Sample]] = []
+    parts: list[tuple[float, Sample]] = []
     ours = []
     for sign, side in ((1.0, claim.first), (-1.0, claim.second)):
-        samples = [intervals.sample(cell, metric) for cell, metric, _ in side if cell is not None]
+        samples = [sample(cell, metric) for cell, metric, _ in side if cell is not None]
         whole = [s for s in samples if s is not None]
         if len(whole) < len(side):
             missing = Entry(None, INCOMPLETE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchbench.contracts.task import TASKS
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.samples import value_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.entries import entry
@@ -39,7 +40,7 @@ def detectors_table(number: str, group: Group, *, show_published: bool) -> Table
                     continue
                 found = intervals.metric_interval([cell], metric)
                 bounds = (found.low, found.high) if found is not None else None
-                entries.append(Entry(intervals.value_of(cell, metric), interval=bounds, published=shown))
+                entries.append(Entry(value_of(cell, metric), interval=bounds, published=shown))
         rows.append(Row(when, label, tuple(entries), ranked=False))
     which = "of the detectors' training set" if split == SYNTHETIC else "that no detector was trained on"
     what = (
