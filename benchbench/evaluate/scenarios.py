@@ -78,7 +78,7 @@ class Unseen(Scenario):
         """Return the fit of the photographs by drawn models."""
         from benchbench.synthesis.fits import drawn_photographs
 
-        drawn = max(1, self.MODELS - (setup.classes - setup.known))
+        drawn = max(0, self.MODELS - (setup.classes - setup.known))
         return {"drawn": drawn_photographs("unseen test", drawn, self._each(setup), 0)}
 
     def true(self, setup: Setup, camera: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -88,7 +88,7 @@ class Unseen(Scenario):
         return np.concatenate([camera[_first(camera, setup.known, each)], np.repeat(drawn, each)])
 
     def pictures(self, dataset: Dataset, made: Mapping[str, Any]) -> Photos:
-        """Return the photographs; no two show a scene that is numbered alike."""
+        """Return the photographs; scenes that drawn models took are not numbered."""
         from benchbench.contracts.photographs import Photos
 
         images, model = made["drawn"]
