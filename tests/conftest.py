@@ -46,6 +46,8 @@ settings.load_profile("patient")
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Ray makes its workers 15 nicer than the rest: beside the tests of another process they would hardly run at all.
+    os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -6,6 +6,7 @@ from functools import cache
 from shlex import quote
 
 from benchbench.contracts.condition import CONDITIONS
+from benchbench.contracts.scenario import SCENARIOS
 from benchbench.report.groups import Group
 
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
@@ -51,9 +52,10 @@ def images(group: Group, split: str, target_overlap: str | None = None) -> str:
     known = group.derived["images"]
     counts = sorted({(n, k) for name, overlap, n, k in known if name == split and target_overlap in (None, overlap)})
     if not counts:
-        return f"No {SPLITS[split]} photographs have been attacked yet."
+        return f"No photographs of split {split} have been attacked yet."
+    what = SPLITS.get(split) or (SCENARIOS.create(split).text if split in SCENARIOS else "of a scenario not known here")
     shown = " or ".join(f"{n} photographs of {k} camera models" for n, k in counts)
-    return f"Split {split}: {shown}, {SPLITS[split]}."
+    return f"Split {split}: {shown}, {what}."
 
 
 def command(number: str, group: Group, show_published: bool) -> str:

@@ -48,12 +48,13 @@ def judged(group: Group) -> dict[tuple[str, str], dict[Place, Cell]]:
 def places(group: Group) -> list[tuple[str, str, list[Place]]]:
     """Return (task, split, its examiners there) of all that the ranking averages over; each weighs the same.
 
-    Only where the examiners can be right before any attack, and have judged something.
+    Only where the examiners can be right before any attack, and have judged something; photographs of other scenarios
+    than `SPLITS` are no part of it.
     """
     found: dict[tuple[str, str], dict[Place, None]] = {}
     for cell in group.others:
         metric = metric_of(cell)
-        if cell.target.name not in examiners() or metric is None:
+        if cell.target.name not in examiners() or metric is None or cell.split.name not in SPLITS:
             continue
         if not metric.undefined(cell.target.classes, cell.split.classes):
             key = (cell.target.task, cell.split.name)

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchbench.evaluate.tasks.clustering import MULTIPLES, columns_of
 from benchbench.evaluate.tasks.vote import COLUMNS
 from benchbench.records.cell import Cell, MeasurePart
 from benchbench.report.catalog import table
+from benchbench.report.erasing import places
 from benchbench.report.groups import Group, groups
 from benchbench.report.papers.siamte2020.claims import CLAIMS, claims_table, theirs
-from benchbench.report.papers.siamte2020.methods import ABLATION, BY_KEY, METHODS, figure, figures, found
-from benchbench.report.papers.siamte2020.tables import classification_table, devices_table
+from benchbench.report.papers.siamte2020.methods import ABLATION, BY_KEY, METHODS, clustered, figure, figures, found
+from benchbench.report.papers.siamte2020.tables import classification_table, clustering_table, devices_table
 
 MakeCell = Callable[..., Cell]
 WHOLE = {"similarity": True, "fidelity": True, "identity": True, "fidelity_weight": 1000, "strength": 1}
@@ -129,6 +131,7 @@ def test_devices_before_and_after(make_cell: MakeCell) -> None:
     table = devices_table(group)
     assert table.entry("cama", "device_before").value == 200.0
     assert table.entry("cama", "sensor_after").value == pytest.approx(5.0)
+    assert table.entry("cama", "others").value == pytest.approx(1.0)
     assert table.entry("cama", "escaped").value == pytest.approx(1.0)
     assert table.entry("cama", "auc").value == pytest.approx(1.0)
 
@@ -149,3 +152,28 @@ def test_captions_explain_the_columns_that_there_are(make_cell: MakeCell) -> Non
     for made in (classification_table(group, show_published=False), devices_table(group)):
         told = any("NIQE" in sentence for sentence in made.caption)
         assert told == any(column.key == "niqe" for column in made.columns), made.number
+
+
+def clustered_cell(make_cell: MakeCell, split: str, accuracy: float) -> Cell:
+    """A cell of clustering in which so many photographs lie in a cluster of their model's name."""
+    base = voted(make_cell, "median-3", "resnet50", accuracy, 2.0)
+    named = base.outcomes[COLUMNS[0]]
+    return base.model_copy(
+        update={
+            "cell_id": split,
+            "split": base.split.model_copy(update={"name": split}),
+            "target": base.target.model_copy(update={"name": "clustering/resnet50", "task": "clustering"}),
+            "outcomes": {name: named for m in MULTIPLES for name in columns_of(m)},
+        }
+    )
+
+
+def test_thirty_models_are_clustered_where_they_were_run(all_papers: None, make_cell: MakeCell) -> None:
+    """As many as in the paper; the ranking's splits stay the same whatever else was run."""
+    out, unseen = (clustered_cell(make_cell, split, share) for split, share in (("out", 0.9), ("unseen", 0.4)))
+    (few,), (many,) = groups([out]), groups([out, unseen])
+    assert clustered(few) == "out" and clustered(many) == "unseen"
+    for group, share in ((few, 0.9), (many, 0.4)):
+        made = clustering_table(group, show_published=False)
+        assert made.entry("mf3", "resnet50_2n").value == pytest.approx(share)
+    assert [split for _, split, _ in places(many)] == ["out"]

@@ -20,7 +20,7 @@ from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import Group, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table, show
-from benchbench.report.papers.siamte2020.methods import BY_KEY, cells_of, figure
+from benchbench.report.papers.siamte2020.methods import BY_KEY, cells_of, clustered, figure
 
 Quantity = Literal["vote", "densenet201", "trace", "clustering", "pce", "niqe", "l1"]
 TRUE, FALSE, OPEN = "holds", "does not hold", "not told apart"
@@ -185,7 +185,7 @@ def ours(group: Group, method: str, quantity: Quantity) -> list[Part] | None:
         "clustering": ("clustering/resnet50", "clustering/densenet201"),
         "pce": ("verification/device",),
     }[quantity]
-    splits = {"clustering": ("out",), "pce": ("in", "out")}.get(quantity, ("in",))
+    splits = {"clustering": (clustered(group),), "pce": ("in", "out")}.get(quantity, ("in",))
     task = {"densenet201": "vote", "trace": "vote", "pce": "verification"}.get(quantity, quantity)
     metrics = TASKS.create(task).metrics if quantity == "clustering" else TASKS.create(task).metrics[:1]
     parts = []

@@ -83,6 +83,11 @@ def cells_of(group: Group, method: Method) -> dict[Place, Any]:
     return judged(group)[key] if key is not None else {}
 
 
+def clustered(group: Group) -> str:
+    """Return the split of table 2: as many models as the paper clusters where that was run, else the unknown ones."""
+    return "unseen" if any(cell.split.name == "unseen" for cell in group.others) else "out"
+
+
 def _number(text: str) -> float | None:
     return float(text) if text else None
 

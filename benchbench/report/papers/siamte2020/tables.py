@@ -18,7 +18,15 @@ from benchbench.report.comparisons import NOT_MEASURED, measure_texts
 from benchbench.report.erasing import NOT_DEFINED, Place, change, judged
 from benchbench.report.groups import Group
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.papers.siamte2020.methods import ABLATION, BACKBONES, METHODS, Method, cells_of, figure
+from benchbench.report.papers.siamte2020.methods import (
+    ABLATION,
+    BACKBONES,
+    METHODS,
+    Method,
+    cells_of,
+    clustered,
+    figure,
+)
 
 CHANGE = (Column("niqe", "NIQE", "number"), Column("l1", "L1", "number"))
 THEIRS = (
@@ -142,8 +150,11 @@ def ablation_table(group: Group, *, show_published: bool) -> Table:
 
 def clustering_table(group: Group, *, show_published: bool) -> Table:
     """Build table 2: K-means over features of photographs of camera models that nothing was trained on."""
+    split = clustered(group)
+    count = max((len(cell.split.classes) for cell in group.others if cell.split.name == split), default=0)
+    models = f"{count} camera models" if count else "camera models"
     what = (
-        "Accuracy in percent of K-means over features of random crops, K = n, 2n and 3n for n camera models that "
+        f"Accuracy in percent of K-means over features of random crops, K = n, 2n and 3n for n = {models} that "
         "neither attacker nor examiner knows; mean and standard deviation of ten starts. Adversarial dithering has no "
         "place in the paper's table: it needs true labels."
     )
@@ -163,12 +174,12 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
             for m, metric in zip(MULTIPLES, metrics, strict=True):
                 name = f"{short[backbone]}_k{30 * m}"
                 theirs = [figure("clustering", method.key, k) for k in (name, f"{name}_sd")] if show_published else None
-                cell = cells.get((f"clustering/{backbone}", "out"))
+                cell = cells.get((f"clustering/{backbone}", split))
                 entries += _with_sd(cell, metric, lambda c, m=m: clustering_accuracies(c.judged, m), theirs)  # type: ignore[misc]
         shown = (lambda name, k=method.key: figure("clustering", k, name)) if show_published else None
-        entries += _change(cells, "out", shown)
+        entries += _change(cells, split, shown)
         rows.append(Row(method.key, method.label, tuple(entries), ranked=method.attack != "identity"))
-    made = _table("siamte-2", "Clustering", what, group, "out", show_published)
+    made = _table("siamte-2", "Clustering", what, group, split, show_published)
     return replace(made, columns=(*columns, *CHANGE), rows=tuple(rows))
 
 
@@ -230,13 +241,15 @@ def devices_table(group: Group) -> Table:
     what = (
         "Mean peak-to-correlation energy of photographs before and after each attack: with the true PRNU of the sensor "
         "that took them, which virtual cameras can tell, and with the fingerprint that an examiner estimates of the "
-        "device; how often the latter stays below 60, its area under the ROC curve and its equal error rate."
+        "device; that of other devices (the mean of five); how often the device's stays below 60, its area under the "
+        "ROC curve against the others and its equal error rate."
     )
     columns = (
         Column("sensor_before", "sensor before", "number"),
         Column("sensor_after", "sensor after", "number", better="lower"),
         Column("device_before", "device before", "number"),
         Column("device_after", "device after", "number", better="lower"),
+        Column("others", "others after", "number"),
         Column("escaped", "not verified", better="higher"),
         Column("auc", "AUC", "number", better="lower"),
         Column("eer", "EER", "number", better="higher"),
@@ -253,7 +266,7 @@ def devices_table(group: Group) -> Table:
                 _before(sensor),
                 metric_entry(sensor, "pce"),
                 _before(device),
-                *(metric_entry(device, key) for key in ("pce", "escaped", "auc", "eer")),
+                *(metric_entry(device, key) for key in ("pce", "others", "escaped", "auc", "eer")),
             )
             rows.append(Row(attack.key, attack.label, entries, block=split, ranked=not attack.control))
     return replace(
