@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 from benchbench.base.memory import capped, machine_memory
 from benchbench.base.processes import WorkerContext, copied
@@ -29,42 +30,61 @@ def tried(calls: Sequence[Callable[[], object]]) -> list[str]:
 
     An exception is coming back. The calls are made in one process, one after the other, and after one that ended it
     in another: in a copy of this one, with all that it has imported, or where that is not safe in one that starts anew.
-    Calls that cannot travel there are not tried.
+    Calls that cannot travel there are not tried. A copy of a process whose threads have computed may crash or hang for
+    that alone: where one did, the call is tried in a process that starts anew before anything is said of it.
     """
     found: list[str] = []
     while len(found) < len(calls):
-        rest = calls[len(found) :]
-        out, into = Pipe(duplex=False)
-        limits = _PROCESSOR, min(_MEMORY, machine_memory() or _MEMORY)
-        process = copied(_call, rest, into, *limits) or _anew(rest, into, *limits)
-        into.close()
-        if process is None:
-            return found + [""] * len(rest)
-        done, end = _heard(process, out, len(rest))
-        found += [""] * done
+        heard = _heard_of(copied, calls[len(found) :])
+        if heard is None or heard.crashed:
+            found += [""] * (heard.done if heard is not None else 0)
+            rest = calls[len(found) :]
+            heard = _heard_of(_anew, rest) or (heard._replace(done=0) if heard is not None else _Heard(len(rest)))
+        found += [""] * heard.done
         if len(found) < len(calls):
-            found.append(end)
+            found.append(heard.end)
     return found
 
 
-def _anew(calls: Sequence[Callable[[], object]], into: Connection, *limits: int) -> BaseProcess | None:
+class _Heard(NamedTuple):
+    """How many calls came back, what became of the next, and whether that may be what it was copied from."""
+
+    done: int
+    end: str = ""
+    crashed: bool = False
+
+
+def _heard_of(start: Callable[..., BaseProcess | None], calls: Sequence[Callable[[], object]]) -> _Heard | None:
+    """Make the calls in a process that `start` starts; None where it starts none."""
+    out, into = Pipe(duplex=False)
+    process = start(_call, calls, into, _PROCESSOR, min(_MEMORY, machine_memory() or _MEMORY))
+    into.close()
+    if process is None:
+        out.close()
+        return None
+    return _heard(process, out, len(calls))
+
+
+def _anew(
+    call: Callable[..., None], calls: Sequence[Callable[[], object]], into: Connection, *limits: int
+) -> BaseProcess | None:
     import cloudpickle  # where it is needed: every command imports this module
 
     try:
         payload = bytes(cloudpickle.dumps(list(calls)))
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
-    process = WorkerContext().Process(target=_unpacked, args=(payload, into, *limits), daemon=True)
+    process = WorkerContext().Process(target=_unpacked, args=(call, payload, into, *limits), daemon=True)
     process.start()
     return process
 
 
-def _unpacked(payload: bytes, into: Connection, *limits: int) -> None:
-    _call(pickle.loads(payload), into, *limits)
+def _unpacked(call: Callable[..., None], payload: bytes, into: Connection, *limits: int) -> None:
+    call(pickle.loads(payload), into, *limits)
 
 
-def _heard(process: BaseProcess, out: Connection, count: int) -> tuple[int, str]:
-    """Listen to a process that makes `count` calls; return how many came back, and what became of the next."""
+def _heard(process: BaseProcess, out: Connection, count: int) -> _Heard:
+    """Listen to a process that makes `count` calls."""
     done, slow, full = 0, False, False
     try:
         while done < count and not full and not slow:
@@ -80,8 +100,10 @@ def _heard(process: BaseProcess, out: Connection, count: int) -> tuple[int, str]
         process.join()
     code = process.exitcode
     if slow or code == -signal.SIGXCPU:
-        return done, "does not end"
-    return done, "takes more memory than there is" if full else f"ended the process with exit code {code}"
+        return _Heard(done, "does not end", crashed=slow)
+    if full:
+        return _Heard(done, "takes more memory than there is")
+    return _Heard(done, f"ended the process with exit code {code}", crashed=code is not None and code < 0)
 
 
 def _call(calls: Sequence[Callable[[], object]], into: Connection, processor: int, memory: int) -> None:

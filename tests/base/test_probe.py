@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -67,6 +69,25 @@ def test_each_call_has_its_own_seconds(place: None, monkeypatch: pytest.MonkeyPa
             pass
 
     assert probe.tried([compute] * 3) == ["", "", ""]
+
+
+def test_a_copy_that_crashes_is_not_the_calls_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a copy of a process does whose threads have computed; what starts anew has the last word."""
+    parent = os.getpid()
+
+    def call() -> None:
+        if multiprocessing.parent_process() is not None and os.getppid() == parent and started == ["copy"]:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    started: list[str] = []
+    copied, anew = probe.copied, probe._anew
+    monkeypatch.setattr(probe, "copied", lambda *given: (started.append("copy"), copied(*given))[1])
+    monkeypatch.setattr(probe, "_anew", lambda *given: (started.append("anew"), anew(*given))[1])
+    assert probe.tried([list, call, list, os.abort]) == ["", "", "", "ended the process with exit code -6"]
+    assert started == ["copy", "anew"]
+    started.clear()
+    assert probe.tried([list, lambda: os._exit(3)]) == ["", "ended the process with exit code 3"]
+    assert started == ["copy"], "what ends its process by itself is believed at once"
 
 
 def test_a_call_that_cannot_travel_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
