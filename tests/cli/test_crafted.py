@@ -35,6 +35,7 @@ def outcomes(results: Path, attack: str, condition: str, **params: str) -> dict[
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["uint8", "jpeg-75"])
 @pytest.mark.parametrize("attack", ["forger", "noise"])
 def test_files_score_what_their_run_scored(exported, bench_here, attack, condition):
@@ -52,6 +53,7 @@ def test_files_score_what_their_run_scored(exported, bench_here, attack, conditi
     assert ours == theirs and len(ours) == 4
 
 
+@pytest.mark.slow
 def test_a_folder_needs_neither_digests_nor_our_code(exported, bench_here, tmp_path):
     """Written here with Pillow and json alone: every photograph turned upside down."""
     root, place, tiny = exported
@@ -83,6 +85,7 @@ def changed(folder: Path, change) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_folder_is_said(exported, bench_here, tmp_path):
     root, place, tiny = exported
 
@@ -109,6 +112,7 @@ def test_what_is_wrong_with_a_folder_is_said(exported, bench_here, tmp_path):
     assert "is no test photograph" in said(lambda f: changed(f, lambda m: m["files"][0].update(original="0" * 64)))
 
 
+@pytest.mark.slow
 def test_a_photograph_of_another_size_is_named(exported, bench_here, tmp_path):
     root, place, tiny = exported
     shutil.copytree(root / "out" / "noise-uint8", tmp_path / "x")

@@ -140,6 +140,7 @@ def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         connect("127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_what_the_cluster_cannot_do_is_one_sentence(
     bench: Callable[..., Any], cluster: Any, nodes: list[Any], tmp_path: Path
 ) -> None:
