@@ -16,7 +16,7 @@ from benchbench.contracts.fit import Fit, Setup
 from benchbench.contracts.target import Target, TargetCard
 from benchbench.contracts.task import TASKS, Judged, TaskContext, recorded
 from benchbench.contracts.trials import Trials
-from benchbench.evaluate.tasks.clustering import Clustering, clustering_accuracies, k_means, named
+from benchbench.evaluate.tasks.clustering import Clustering, chance, clustering_accuracies, k_means, named
 from benchbench.evaluate.tasks.crops import crops
 from benchbench.evaluate.tasks.verification import OTHERS
 from benchbench.evaluate.tasks.vote import COLUMNS, CROPS, Vote, accuracies
@@ -184,6 +184,20 @@ def test_clusters_are_named_after_most_of_their_crops() -> None:
     true = np.array([5, 5, 3, 5])
     # Cluster 2 holds crops of 5 alone; 0 three of 5 and three of 3, the smaller wins; 1 four of 5 and one of 3.
     assert named(clusters, true, 4).tolist() == [5, 3, 3, 5], "photograph 1 is of 0 and 2 alike: the smaller"
+
+
+@pytest.mark.parametrize("counts", [(8,) * 12, (3, 9, 1)])
+@pytest.mark.parametrize("clusters", [3, 12])
+def test_chance_is_that_of_clusters_drawn_at_random(counts: tuple[int, ...], clusters: int) -> None:
+    generator, true = np.random.default_rng(0), np.repeat(np.arange(len(counts)), counts)
+    found = []
+    for _ in range(4000):
+        table = np.zeros((clusters, len(counts)), int)
+        np.add.at(table, (generator.integers(clusters, size=len(true)), true), 1)
+        found.append(table.max(axis=1).sum() / len(true))
+    error = float(np.std(found)) / np.sqrt(len(found))
+    assert chance(counts, clusters) == pytest.approx(float(np.mean(found)), abs=4 * error)
+    assert chance((5,), clusters) == pytest.approx(1.0) and chance((), clusters) == 0.0
 
 
 def test_votes_are_of_crops_that_no_batch_moves() -> None:

@@ -176,4 +176,5 @@ def test_thirty_models_are_clustered_where_they_were_run(all_papers: None, make_
     for group, share in ((few, 0.9), (many, 0.4)):
         made = clustering_table(group, show_published=False)
         assert made.entry("mf3", "resnet50_2n").value == pytest.approx(share)
+        assert 0.2 < made.entry("chance", "densenet201_1n").value < 0.4 and made.entry("chance", "niqe").value == ""
     assert [split for _, split, _ in places(many)] == ["out"]

@@ -6,7 +6,7 @@ It needs all trials of a cell before it can say anything of one. Source: Chen et
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +43,19 @@ def clustering_accuracies(judged: Judged, multiple: int) -> tuple[float, ...]:
         return ()
     found = [float((judged.outcomes[name] == judged.true).mean()) for name in columns_of(multiple)]
     return tuple(found)
+
+
+def chance(counts: Sequence[int], clusters: int) -> float:
+    """Return the expected accuracy of photographs that fall into clusters at random; `counts` has those of each model.
+
+    How many of a model a cluster gets is binomial, whatever other models it gets; it is named after the greatest of
+    these numbers, whose mean is the sum over m of the probability that one of them is m or more.
+    """
+    from scipy.stats import binom
+
+    upto = np.arange(max(counts, default=0))  # P(all <= m) for m = 0, 1, ...
+    below = np.prod([binom.cdf(upto, count, 1 / clusters) for count in counts], axis=0)
+    return float(clusters * (1 - below).sum() / max(1, sum(counts)))
 
 
 def _accuracy(multiple: int, judged: Judged) -> Contributions | None:

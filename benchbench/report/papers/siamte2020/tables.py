@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from benchbench.contracts.task import TASKS, Metric
-from benchbench.evaluate.tasks.clustering import MULTIPLES, clustering_accuracies
+from benchbench.evaluate.tasks.clustering import MULTIPLES, chance, clustering_accuracies
 from benchbench.evaluate.tasks.vote import accuracies
 from benchbench.metrics import intervals
 from benchbench.metrics.samples import value_of
@@ -155,8 +156,9 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
     models = f"{count} camera models" if count else "camera models"
     what = (
         f"Accuracy in percent of K-means over features of random crops, K = n, 2n and 3n for n = {models} that "
-        "neither attacker nor examiner knows; mean and standard deviation of ten starts. Adversarial dithering has no "
-        "place in the paper's table: it needs true labels."
+        "neither attacker nor examiner knows; mean and standard deviation of ten starts. The last row is what "
+        "photographs give that fall into clusters at random. Adversarial dithering has no place in the paper's table: "
+        "it needs true labels."
     )
     short = {"resnet50": "r50", "densenet201": "d201"}
     metrics = TASKS.create("clustering").metrics
@@ -179,8 +181,18 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
         shown = (lambda name, k=method.key: figure("clustering", k, name)) if show_published else None
         entries += _change(cells, split, shown)
         rows.append(Row(method.key, method.label, tuple(entries), ranked=method.attack != "identity"))
+    rows.append(_chance(group, split))
     made = _table("siamte-2", "Clustering", what, group, split, show_published)
     return replace(made, columns=(*columns, *CHANGE), rows=tuple(rows))
+
+
+def _chance(group: Group, split: str) -> Row:
+    """Return the row of what clusters give that have nothing to do with camera models."""
+    true = next((cell.split.true for cell in group.others if cell.split.name == split), ())
+    counts = tuple(Counter(true).values())
+    found = [Entry(chance(counts, m * len(counts)) if counts else None, captions.NO_CELL) for m in MULTIPLES]
+    of_each = [entry for m in found for entry in (m, Entry(""))]
+    return Row("chance", "at random", (*of_each, *of_each, Entry(""), Entry("")), ranked=False)
 
 
 def metric_entry(cell: Cell | None, key: str) -> Entry:
