@@ -65,7 +65,7 @@ def traces(made: Sequence[Crafted], models: Sequence[str], title: str, gain: flo
     for row, one in enumerate(made):
         mine = axes[row * columns : (row + 1) * columns]
         mine[0].imshow(levels(one.x[0]))
-        mine[0].set_title(models[one.true], fontsize=7)
+        mine[0].set_title(models[one.true].replace("_", " "), fontsize=7)
         for k, (patch, found) in enumerate(zip(cut[row], shown[row], strict=True)):
             mine[1 + k].imshow(levels((0.5 + gain * patch).clamp(0, 1)), interpolation="nearest")
             mine[1 + PATCHES + k].imshow(found, cmap="magma", vmin=low, vmax=max(high, low + 1e-6))
