@@ -257,10 +257,17 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 
 
 def _differing(params: dict[str, Any], all_params: Sequence[dict[str, Any]]) -> str:
-    """Return " [steps=20]": the parameters by which this attack differs from others of its name."""
-    keys = sorted({k for p in all_params for k in p if any(q.get(k) != p[k] for q in all_params)})
-    shown = ", ".join(f"{k}={printable(str(params[k]))[:40]}" for k in keys if k in params)
-    return f" [{shown}]" if shown else ""
+    """Return " [steps=20]": the parameters by which this attack differs from others of its name.
+
+    A value that more of them have than any other goes without saying.
+    """
+    shown = []
+    for key in sorted({k for p in all_params for k in p if any(q.get(k) != p[k] for q in all_params)}):
+        texts = [str(p[key]) if key in p else "" for p in (params, *all_params)]
+        often = Counter(texts[1:]).most_common(2)
+        if len(often) == 1 or often[0][1] == often[1][1] or texts[0] != often[0][0]:
+            shown.append(f"{key}={printable(texts[0])[:40]}" if texts[0] else f"no {key}")
+    return f" [{', '.join(shown)}]" if shown else ""
 
 
 def _newest(cells: Sequence[Cell]) -> list[Cell]:

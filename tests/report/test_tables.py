@@ -84,6 +84,10 @@ def test_attacks_of_one_name_are_told_apart_by_what_differs(make_cell: MakeCell)
     ]
     (built,) = table("7a", cells)
     assert [r.label for r in built.rows] == ["FGSM", "PGD [steps=10]", "PGD [steps=20]", "DDN", "Cama"]
+    more = [{"epsilon": 1, "steps": 20}, {"epsilon": 1, "steps": 40}, {"epsilon": 1}]
+    (built,) = table("7a", [*cells, *(make_cell("pgd", params=params) for params in more)])
+    names = {"PGD [epsilon=None, steps=10]", "PGD [epsilon=None]", "PGD", "PGD [steps=40]", "PGD [no steps]"}
+    assert {r.label for r in built.rows} == {*names, "FGSM", "DDN", "Cama"}, "what most of them have is not said"
 
 
 def test_strangers_attacks_stand_between_the_papers_and_the_controls(make_cell: MakeCell) -> None:
