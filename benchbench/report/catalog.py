@@ -54,8 +54,9 @@ def table_numbers() -> list[str]:
 
 
 def shown(group: Group) -> list[str]:
-    """Return the tables that pages on these cells show: all but those of papers that have nothing to do with them."""
-    return [n for n in table_numbers() if n not in owners() or owners()[n].concerns(group)]
+    """Return the tables that pages on these cells show: all but those that have nothing to do with them."""
+    found = [n for n in table_numbers() if n not in owners() or owners()[n].concerns(group)]
+    return [*found, *(TASK_TABLES if group.others else ())]
 
 
 def expand(number: str) -> list[str]:

@@ -15,7 +15,7 @@ from benchbench.metrics.many import prepare
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import summary_of
-from benchbench.report.catalog import TASK_TABLES, alike, build, shown
+from benchbench.report.catalog import alike, build, shown
 from benchbench.report.documents import filled
 from benchbench.report.erasing import erasing_csv
 from benchbench.report.formats import csv_text, render
@@ -151,7 +151,7 @@ def views(
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = summary_of(folder.parent, group.data_id)
-        numbers = [*shown(group), *(TASK_TABLES if group.others else ())]
+        numbers = shown(group)
         tables = [build(n, group, published=published, summary=summary, alike=families[id(group)]) for n in numbers]
         shown_as = [render(table, "md") for table in tables]
         for table, text in zip(tables, shown_as, strict=True):
