@@ -121,6 +121,8 @@ class Task(ABC):
     metrics: ClassVar[tuple[Metric, ...]]
     synthetic: ClassVar[bool] = False
     """Whether it can be asked about pictures that no camera took."""
+    seconds: ClassVar[float] = 0.0
+    """Of a core, beside the target's networks, for a photograph of 256 px; for estimates."""
     elsewhere: ClassVar[bool] = True
     """Whether it can be asked about photographs that are none of the data set's: it knows no device by its number."""
 
@@ -148,6 +150,10 @@ class Task(ABC):
         Called once, without a GPU, after all batches.
         """
         return outcomes
+
+    def shown(self, size: int) -> float:
+        """Return how much of the target's work a photograph of that side costs, in whole photographs; for estimates."""
+        return 1.0
 
     def metric(self, key: str) -> Metric:
         """Return the metric of that key; KeyError if there is none."""

@@ -10,6 +10,7 @@ from typing import Any
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Fit, Setup
 from benchbench.contracts.target import Target
+from benchbench.contracts.task import TASKS
 from benchbench.records.cache import Cache
 
 _TELLING = 2.0
@@ -116,7 +117,11 @@ def crossing_seconds(
         return sum(fit.operations for fit in fits.values()) * size**2 / UNIT * rate
 
     scale = (size / 256) ** 2
-    scores = [work(target.fits(setup)) or SECONDS_PER_SCORE * scale for target in targets]
+    scores = []
+    for target in targets:
+        task = TASKS.create(target.card.task)
+        asked = work(target.fits(setup)) * task.shown(size)
+        scores.append(asked + task.seconds * scale or SECONDS_PER_SCORE * scale)
     craft = 0.0
     if attack is not None:
         # A gradient step is a pass forward and one back to the photograph; without steps it is the networks, once.

@@ -15,6 +15,7 @@ from benchbench.contracts.attack import ATTACKS
 from benchbench.contracts.fit import Fit, FitContext, Setup, silent
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
+from benchbench.contracts.task import TASKS
 from benchbench.harness.fits import FitCall
 from benchbench.harness.pace import (
     SECONDS_PER_CRAFT,
@@ -108,5 +109,17 @@ def test_steps_and_targets_make_a_crossing_longer() -> None:
         crossing_seconds(10, ATTACKS.resolve(f"pgd[steps={k}]")[0], [], SETUP, 256, 1e-3) - alone for k in (1, 10)
     )
     assert ten / one == pytest.approx((2 * 10 + 1) / (2 * 1 + 1))
+    vote, clustering = (TARGETS.create(f"siamte2020:{task}/resnet50") for task in ("vote", "clustering"))
+    assert vote.fits(SETUP).keys() == clustering.fits(SETUP).keys(), (
+        "one network, shown 40 and 16 crops of half the side"
+    )
+    by_vote, by_clusters = (
+        crossing_seconds(10, identity, [examiner], SETUP, 256, 1e-3)
+        - alone
+        - 10 * TASKS.create(examiner.card.task).seconds
+        for examiner in (vote, clustering)
+    )
+    assert by_vote / by_clusters == pytest.approx(40 / 16)
+    assert TASKS.create("vote").shown(1000) == pytest.approx(40 * (224 / 1000) ** 2)
     half = crossing_seconds(10, identity, [], SETUP, 128, 1e-3)
     assert half == pytest.approx(alone / 4)

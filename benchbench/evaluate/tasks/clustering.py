@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchbench.contracts.task import Contributions, Judged, Metric, Outcomes, Task, TaskContext
 from benchbench.evaluate.tasks.classification import answer
-from benchbench.evaluate.tasks.crops import SIDE, crops
+from benchbench.evaluate.tasks.crops import SIDE, crops, share_of
 from benchbench.evaluate.tasks.vote import share_of_hits
 
 if TYPE_CHECKING:
@@ -67,12 +67,18 @@ def _value(multiple: int, judged: Judged) -> float | None:
     return float(found.values.sum()) if found is not None else None
 
 
+def many(size: int) -> int:
+    """Return how many crops a photograph of that side has."""
+    return MANY if size >= 2 * SIDE else FEW
+
+
 class Clustering(Task):
     """The target returns features, (N, any), for crops; what they are called plays no part in clustering them."""
 
     name = "clustering"
     title = "Clustering"
     version = 2
+    seconds = 0.08
     columns: ClassVar[Mapping[str, type]] = {name: int for m in MULTIPLES for name in columns_of(m)}
     metrics: ClassVar[tuple[Metric, ...]] = tuple(
         Metric(
@@ -87,9 +93,13 @@ class Clustering(Task):
         for m in MULTIPLES
     )
 
+    def shown(self, size: int) -> float:
+        """Return what its crops amount to."""
+        return many(size) * share_of(size)
+
     def examine(self, module: Callable[[Tensor], Tensor], x: Tensor, trials: Trials, context: TaskContext) -> Outcomes:
         """Return the features of each photograph's crops, (N, crops, features)."""
-        count = MANY if min(x.shape[-2:]) >= 2 * SIDE else FEW
+        count = many(min(x.shape[-2:]))
         asked = crops(x, trials.image.tolist(), "clustering", 0, count)
         found = answer(module, asked, (len(asked), None), "features").float().cpu().numpy()
         return {"features": found.reshape(len(x), count, -1)}

@@ -22,6 +22,11 @@ def side_of(size: int) -> int:
     return min(SIDE, max(size // 2, min(LEAST, size)))
 
 
+def share_of(size: int) -> float:
+    """Return how much of a photograph of that side a crop is."""
+    return (side_of(size) / size) ** 2
+
+
 def crops(x: Tensor, images: Sequence[int], purpose: str, repeat: int, count: int) -> Tensor:
     """Return `count` crops of each photograph, (N * count, C, side, side), a photograph's after one another.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchbench.contracts.task import Contributions, Judged, Metric, Outcomes, Task, TaskContext
 from benchbench.evaluate.tasks.classification import answer
-from benchbench.evaluate.tasks.crops import crops
+from benchbench.evaluate.tasks.crops import crops, share_of
 from benchbench.metrics.rates import no_true_class
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Vote(Task):
 
     name = "vote"
     title = "Classification by vote"
+    seconds = 0.1
     columns: ClassVar[Mapping[str, type]] = dict.fromkeys(COLUMNS, int)
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -86,6 +87,10 @@ class Vote(Task):
             undefined=no_true_class,
         ),
     )
+
+    def shown(self, size: int) -> float:
+        """Return what its crops amount to."""
+        return REPEATS * CROPS * share_of(size)
 
     def examine(self, module: Callable[[Tensor], Tensor], x: Tensor, trials: Trials, context: TaskContext) -> Outcomes:
         """Return the class that each photograph's crops elect, by repetition."""
