@@ -46,16 +46,19 @@ def clustering_accuracies(judged: Judged, multiple: int) -> tuple[float, ...]:
 
 
 def chance(counts: Sequence[int], clusters: int) -> float:
-    """Return the expected accuracy of photographs that fall into clusters at random; `counts` has those of each model.
+    """Return the expected accuracy of photographs that fall into clusters at random, into each as likely.
 
     How many of a model a cluster gets is binomial, whatever other models it gets; it is named after the greatest of
     these numbers, whose mean is the sum over m of the probability that one of them is m or more.
+
+    Args:
+        counts: photographs of each model.
     """
     from scipy.stats import binom
 
-    upto = np.arange(max(counts, default=0))  # P(all <= m) for m = 0, 1, ...
-    below = np.prod([binom.cdf(upto, count, 1 / clusters) for count in counts], axis=0)
-    return float(clusters * (1 - below).sum() / max(1, sum(counts)))
+    upto = np.arange(max(counts, default=0))
+    all_below = np.prod([binom.cdf(upto, count, 1 / clusters) for count in counts], axis=0)
+    return float(clusters * (1 - all_below).sum() / max(1, sum(counts)))
 
 
 def _accuracy(multiple: int, judged: Judged) -> Contributions | None:
@@ -78,7 +81,7 @@ class Clustering(Task):
     name = "clustering"
     title = "Clustering"
     version = 2
-    seconds = 0.08
+    seconds = 0.08  # crops, and passes of many small pictures
     columns: ClassVar[Mapping[str, type]] = {name: int for m in MULTIPLES for name in columns_of(m)}
     metrics: ClassVar[tuple[Metric, ...]] = tuple(
         Metric(

@@ -73,7 +73,7 @@ class Vote(Task):
 
     name = "vote"
     title = "Classification by vote"
-    seconds = 0.1
+    seconds = 0.1  # crops, and passes of many small pictures
     columns: ClassVar[Mapping[str, type]] = dict.fromkeys(COLUMNS, int)
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(

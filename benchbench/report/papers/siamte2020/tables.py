@@ -157,8 +157,8 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
     what = (
         f"Accuracy in percent of K-means over features of random crops, K = n, 2n and 3n for n = {models} that "
         "neither attacker nor examiner knows; mean and standard deviation of ten starts. The last row is what "
-        "photographs give that fall into clusters at random. Adversarial dithering has no place in the paper's table: "
-        "it needs true labels."
+        "photographs give that fall at random into clusters of about one size. Adversarial dithering has no place in "
+        "the paper's table: it needs true labels."
     )
     short = {"resnet50": "r50", "densenet201": "d201"}
     metrics = TASKS.create("clustering").metrics
