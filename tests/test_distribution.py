@@ -126,7 +126,6 @@ def another_package(folder: Path, with_module: bool) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("with_module", [True, False])
 def test_the_wrong_package_is_named(tmp_path: Path, with_module: bool) -> None:
     environment = another_package(tmp_path / "site", with_module)

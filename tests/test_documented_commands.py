@@ -136,7 +136,6 @@ def test_what_is_only_parsed_is_in_the_documents() -> None:
     assert len(EXECUTED) > len(lines) / 2
 
 
-@pytest.mark.slow
 def test_make_knows_its_commands() -> None:
     """make -n runs nothing and fails for a target or an argument that is wrong."""
     asked = set()

@@ -181,7 +181,6 @@ BROKEN = """
 """
 
 
-@pytest.mark.slow
 def test_what_an_attack_raises_is_a_sentence_and_the_others_finish(tmp_path, tiny, bench_here):
     path = tmp_path / "broken.py"
     path.write_text(textwrap.dedent(BROKEN))

@@ -81,7 +81,6 @@ def test_radiance_fits_into_half_precision():
         assert abs(float(scene.astype(np.float64).mean()) - 1) < 0.02
 
 
-@pytest.mark.slow
 def test_spectra_are_those_of_photographs(measured):
     """Means of a kind lie within one of the extremes of the packaged photographs; they are softened alike."""
     found = [one.slope for one in measured[PHOTOGRAPHS]]

@@ -64,7 +64,6 @@ def test_no_change_is_no_distance_and_a_shift_is_less_than_noise() -> None:
     assert np.isnan(tiny).all()
 
 
-@pytest.mark.slow
 @needs_weights
 def test_the_weights_are_read_and_no_code_of_the_package_runs() -> None:
     """Parts of it are under a non-commercial license, and it imports what nobody needs."""

@@ -158,7 +158,6 @@ def test_photographs_of_a_device_that_is_not_enrolled_have_no_score() -> None:
     assert task.metric("pce").value(nobody) is None and task.metric("escaped").contributions(nobody) is None
 
 
-@pytest.mark.slow
 def test_clustering_needs_all_trials(bench: Bench, tmp_path: Path) -> None:
     """Colors are as far apart as camera models can be: all are named correctly; and parts do not matter."""
     from benchbench_stega.shift import Shift

@@ -43,7 +43,6 @@ def job(key: str, call: Any, *needs: str, cost: float = 1.0) -> Job:
     return Job(key=key, label=key.upper(), call=call, needs=frozenset(needs), cost=cost)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, fresh_workers: None, workers: int) -> None:
     import operator

@@ -135,7 +135,6 @@ def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path,
     assert killed and found == {"a": None, "b": None}
 
 
-@pytest.mark.slow
 def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path, fresh_workers: None) -> None:
     from functools import partial
 
@@ -172,7 +171,6 @@ def test_what_a_stranger_sets_does_not_reach_the_next(bench: Bench, tmp_path: Pa
     assert {k: v for k, v in predicted(tmp_path / "a" / "r").items() if k in alone} == alone
 
 
-@pytest.mark.slow
 def test_settings_of_pictures_do_not_outlive_a_call(tmp_path: Path) -> None:
     import matplotlib
 

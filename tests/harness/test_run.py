@@ -140,7 +140,6 @@ def test_a_white_box_attack_is_crafted_for_each_target(bench: Bench, tmp_path: P
     assert bench([OpenBook()]).sentence.startswith("0 computed, 4 already there")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_fit_that_raises_skips_its_dependents_and_the_others_finish(bench: Bench, workers: int) -> None:
     from benchbench_stega.toys import Toy
@@ -230,7 +229,6 @@ def test_provenance_names_no_host_path_or_person(bench: Bench, tmp_path: Path) -
     assert getpass.getuser() not in re.sub(r'"(kernel|train)?root"', "", text) or getpass.getuser() == "root"
 
 
-@pytest.mark.slow
 def test_conditions_and_budgets_judge_the_same_photographs(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_facts: Callable[[Path], dict[str, Any]]
 ) -> None:

@@ -52,7 +52,6 @@ def shown(browser: Any, text: str, tmp_path: Path) -> Iterator[Any]:
     assert not wrong
 
 
-@pytest.mark.slow
 @needs_browser
 def test_the_papers_claims_stand_on_the_page(shown: Any) -> None:
     rows = [row.split("\t") for row in shown.locator("#claims tr").all_inner_texts()]

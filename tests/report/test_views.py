@@ -86,7 +86,6 @@ def test_one_row_an_attack_and_condition(make_cell: MakeCell) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_write_all(tmp_path: Path, make_cell: MakeCell) -> None:
     for cell in (make_cell(), make_cell("spoc-cgan", tsr=0.25), make_cell(condition="float")):
         put(tmp_path, cell)

@@ -280,7 +280,6 @@ def roles_seen(monkeypatch: pytest.MonkeyPatch, *methods: tuple[type, str]) -> s
     return found
 
 
-@pytest.mark.slow
 def test_the_command_on_a_tiny_benchmark(
     bench_here: Callable[..., Any], small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,6 @@ def test_classifiers_know_ten_models_or_all_there_are():
     assert "synthetic pictures of p" in labels and "synthetic pictures of q" not in labels
 
 
-@pytest.mark.slow
 def test_a_detector_learns_what_is_plain_to_see(tmp_path):
     rng = np.random.default_rng(0)
     photos = rng.integers(90, 166, (24, 64, 64, 3)).astype(np.uint8)
