@@ -144,6 +144,9 @@ def test_a_table_asked_by_name_is_of_the_cells_that_the_paper_speaks_of(all_pape
     (made,) = table("siamte-1", [other, *some(make_cell)])
     assert any("condition uint8" in sentence for sentence in made.caption)
     assert len(table("siamte-1", [plain, other])) == 2, "where there is none of any, each says so"
+    for number in ("erasing", "tasks"):
+        (made,) = table(number, [other, *some(make_cell)])
+        assert made.rows and any("condition uint8" in sentence for sentence in made.caption)
     assert [t.number for t in table("siamte2020", [other, *some(make_cell)])].count("siamte-devices") == 1
 
 
