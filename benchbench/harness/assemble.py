@@ -30,6 +30,7 @@ from benchbench.records.cell import (
     TargetPart,
     TrialsPart,
 )
+from benchbench.records.column import Column
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
@@ -89,7 +90,7 @@ def make_cell(
         protocol=plain(planned.protocol),
         craft=_craft_part(planned, parts, each, rows, photographs, setup.known, view),
         outcomes={
-            name: tuple(column[i] for i in rows)
+            name: Column(column[i] for i in rows)
             for name, column in outcomes(parts, view, target, setup, dataset).items()
         },
         provenance=dict(provenance),
@@ -195,7 +196,7 @@ def _target_part(target: Target, setup: Setup, clean: Mapping[str, Any]) -> Targ
         source=source_digest(target),
         task=card.task,
         clean=tuple(tuple(row) for row in clean.get("confusion", ())),
-        unattacked={name: tuple(column) for name, column in clean.get("unattacked", {}).items()},
+        unattacked={name: Column(column) for name, column in clean.get("unattacked", {}).items()},
     )
 
 
@@ -249,5 +250,5 @@ def _measure_part(found: NDArray[np.float64], masks: Sequence[NDArray[np.bool_]]
     return MeasurePart(
         sums=tuple(math.fsum(values) for values in finite),
         images=tuple(len(values) for values in finite),
-        values=tuple(float(v) if math.isfinite(v) else None for v in found),
+        values=Column(float(v) if math.isfinite(v) else None for v in found),
     )

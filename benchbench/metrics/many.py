@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from benchbench.contracts.task import TASKS
 from benchbench.metrics.intervals import AT_ONCE, each_interval
 from benchbench.metrics.rates import keep_rates, together
-from benchbench.metrics.samples import RATES, contributions, sample_of
+from benchbench.metrics.samples import RATES, contributions, sample, sample_of
 from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def prepare(cells: Iterable[Cell]) -> None:
-    """Compute the rates of many cells and their intervals, so that `tsr`, `usr` and `mean_rate` of each have them."""
+    """Compute the rates of many cells and their intervals, so that `tsr`, `usr` and `mean_rate` of each have them.
+
+    And those of other tasks, for `metric_interval`.
+    """
     mine = list(cells)
     for alike in _of_crafts(mine):
         judged = together(alike)
@@ -28,6 +32,12 @@ def prepare(cells: Iterable[Cell]) -> None:
         parts = [contributions(cell, rate) for cell in mine]
         for cell, found in zip(mine, each_interval([[p] if p is not None else [] for p in parts]), strict=True):
             cell.derived["interval", rate] = found
+    for task in sorted({cell.target.task for cell in mine if cell.target.task in TASKS} - {CLASSIFICATION}):
+        theirs = [cell for cell in mine if cell.target.task == task]
+        for metric in (m for m in TASKS.create(task).metrics if m.unit == "%"):
+            samples = [sample(cell, metric) for cell in theirs]
+            for cell, found in zip(theirs, each_interval([[s] if s is not None else [] for s in samples]), strict=True):
+                cell.derived["interval", metric] = found
 
 
 def _of_crafts(cells: Iterable[Cell]) -> Iterator[list[Cell]]:

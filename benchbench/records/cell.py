@@ -7,7 +7,7 @@ recorded once for all targets; the cell holds what its target made of each trial
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchbench.base.identity import canonical_json
 from benchbench.contracts.task import Judged
+from benchbench.records.column import Column
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 SCHEMA = 3
@@ -87,7 +88,7 @@ class TargetPart(Part):
     """Digest of the target's source files."""
     clean: tuple[tuple[int, ...], ...] = ()
     """classification: confusion matrix on the unattacked test photographs of this split: [true][predicted class]."""
-    unattacked: dict[str, tuple[float | None, ...]] = {}
+    unattacked: dict[str, Column] = {}
     """Other tasks: their columns on the unattacked test photographs of this split, one trial a photograph."""
 
     @cached_property
@@ -156,7 +157,7 @@ class MeasurePart(Part):
     """Sum over the photographs that have a value, per wanted class."""
     images: tuple[int, ...]
     """How many these are, per wanted class."""
-    values: tuple[float | None, ...] | None = None
+    values: Column | None = None
     """Of each trial, None where there is none; missing in records of schema 2, which held sums alone."""
 
 
@@ -209,7 +210,7 @@ class Cell(Part):
     split: SplitPart
     protocol: dict[str, Any]
     craft: CraftPart
-    outcomes: dict[str, tuple[int | float | None, ...]]
+    outcomes: dict[str, Column]
     """What the target made of each trial, by the columns of its task."""
     profile_digest: str = ""
     """What a profile from a file said; '' for a built-in one, see `Profile.digest`."""
@@ -234,7 +235,7 @@ class Cell(Part):
             photograph=image,
             true=true,
             wanted=wanted,
-            outcomes={name: _array(found) for name, found in self.outcomes.items()},
+            outcomes={name: found.numbers for name, found in self.outcomes.items()},
             known=self.dataset.known,
             classes=self.target.classes,
             true_classes=self.split.classes,
@@ -267,8 +268,3 @@ def tabulate(judged: Judged) -> NDArray[np.int64]:
     apart = places + size * np.arange(len(places))[:, None]
     found = np.bincount(apart.ravel(), minlength=len(places) * size)
     return found.reshape(*predicted.shape[:-1], *shape).astype(np.int64, copy=False)
-
-
-def _array(found: Sequence[int | float | None]) -> NDArray[Any]:
-    made = np.array(found)
-    return made if made.dtype != object else np.array([np.nan if v is None else v for v in found])

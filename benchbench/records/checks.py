@@ -120,11 +120,11 @@ def _outcomes(cell: Cell) -> Iterator[str]:
     if cell.target.task != CLASSIFICATION:
         if not outcomes:
             yield "it has no outcomes"
-        if not all(map(_numbers, outcomes.values())):
+        if not all(column.whole or _numbers(column) for column in outcomes.values()):
             yield "an outcome is no number of a size that can be"
-    elif set(outcomes) != {"predicted"} or not set(map(type, outcomes["predicted"])) <= {int}:
+    elif set(outcomes) != {"predicted"} or not outcomes["predicted"].whole:
         yield "its outcomes are not classes"
-    elif not _within({v for v in outcomes["predicted"] if isinstance(v, int)}, cell.target.classes):
+    elif not _within(outcomes["predicted"].numbers.tolist(), cell.target.classes):
         yield "its outcomes are of classes that its target does not have"
 
 

@@ -75,6 +75,7 @@ def cell_record(cell: Cell, apart: bool = False) -> dict[str, Any]:
     """
     whole = cell.model_dump(mode="json", include={*OWN, *EXTRA})
     record = {"schema_version": SCHEMA, "cell_id": cell.cell_id, "craft_id": cell.craft.craft_id}
+    whole["outcomes"] = dict(sorted(whole["outcomes"].items()))  # as in canonical JSON, see `Parts.read`
     record |= {k: whole[k] for k in OWN} | {k: whole[k] for k in EXTRA if whole[k]}
     record |= {APART: cell.split.fingerprint} if apart else {}
     return record | {"content": digest("content", record)}
@@ -90,9 +91,18 @@ class _Target:
     """`TargetPart`; the record itself where it is none, so that the cell's error names it in its place."""
 
 
+@dataclass(frozen=True)
+class _Outcomes:
+    """A cell's outcomes, and the text that they were read from: in a pack of ours mostly their canonical JSON."""
+
+    text: str
+    columns: Any
+
+
 _BEFORE_TARGET = re.compile(rb'\{"schema_version":%d,"cell_id":"\w+","craft_id":"\w+","target":' % SCHEMA)
 """How a cell's line begins in a pack of ours; what follows is the target's record, and then"""
 _AFTER_TARGET = b',"outcomes":'
+_AFTER_OUTCOMES = b',"provenance":'
 
 
 class Parts:
@@ -116,23 +126,26 @@ class Parts:
         return self._targets[key]
 
     def read(self, line: bytes) -> Any:
-        """Return the record of a pack's line; the target of a cell's is read once for all lines that have it.
+        """Return the record of a pack's line.
+
+        The target of a cell's is read once for all lines that have it, and the text of its outcomes is kept.
 
         Raises:
             ValueError: see `parsed`.
         """
         before = _BEFORE_TARGET.match(line)
         start = before.end() if before else 0
-        end = line.find(_AFTER_TARGET, start)
-        if not start or end < 0:
+        end, last = line.find(_AFTER_TARGET, start), line.rfind(_AFTER_OUTCOMES)
+        if not start or not 0 <= end < last:
             return parsed(line)
-        said = line[start:end]
-        if said not in self._read:
-            try:
+        said, columns = line[start:end], line[end + len(_AFTER_TARGET) : last]
+        try:
+            if said not in self._read:
                 self._read[said] = self.target(parsed(said))
-            except ValueError:  # it goes on behind what looks like its end
-                return parsed(line)
-        return parsed(b"%bnull%b" % (line[:start], line[end:])) | {"target": self._read[said]}
+            known = {"target": self._read[said], "outcomes": _Outcomes(columns.decode(), parsed(columns))}
+            return parsed(b'%bnull,"outcomes":null%b' % (line[:start], line[last:])) | known
+        except ValueError:  # one of them goes on behind what looks like its end
+            return parsed(line)
 
     def provenance(self, record: Any) -> Any:
         """Return a provenance whose versions of packages are one mapping for all cells that have them."""
@@ -207,6 +220,8 @@ class Reader:
         try:
             own = {k: body[k] for k in OWN} | {k: body[k] for k in EXTRA if k in body}
             own |= {"target": own["target"].part, "provenance": self._parts.provenance(own["provenance"])}
+            if isinstance(own["outcomes"], _Outcomes):
+                own["outcomes"] = own["outcomes"].columns
             cell = Cell.model_validate({"cell_id": body["cell_id"], **own, **shared})
         except (ValidationError, KeyError) as error:
             raise StoreError(f"{where} is not a cell: {_first(error)}. {_REMEDY}") from error
@@ -269,27 +284,37 @@ def _checked(record: Any, where: str) -> dict[str, Any]:
 
 def _intact(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     body = {k: v for k, v in record.items() if k != "content"}
+    said = record.get("content")
     try:
-        found = digest_of_text("content", _text(body))
+        intact = said == digest_of_text("content", _text(body))
+        outcomes = body.get("outcomes")
+        if not intact and isinstance(outcomes, _Outcomes):  # written otherwise: 5.0 for 5, names in another order
+            intact = said == digest_of_text("content", _text(body | {"outcomes": outcomes.columns}))
     except (IdentityError, RecursionError):
-        found = None  # NaN, infinity or brackets without end, which no run writes
-    if found is None or record.get("content") != found:
+        intact = False  # NaN, infinity or brackets without end, which no run writes
+    if not intact:
         raise StoreError(f"{where} was changed after it was written: its numbers do not match its digest. {_REMEDY}")
     return body
 
 
 def _text(body: Mapping[str, Any]) -> str:
-    """Return the canonical JSON of a record, with that of its target as it is known.
+    """Return the canonical JSON of a record, with that of its target and outcomes as it is known.
 
     Raises:
         IdentityError, RecursionError: it has none.
     """
-    target = body.get("target")
-    if not isinstance(target, _Target):
+    if not isinstance(body.get("target"), _Target):
         return canonical_json(body)
-    before, after = ({k: v for k, v in body.items() if (k < "target") is so and k != "target"} for so in (True, False))
-    parts = [canonical_json(before)[1:-1], f'"target":{target.text}', canonical_json(after)[1:-1]]
-    return f"{{{','.join(filter(None, parts))}}}"
+    known = {k: v.text for k, v in body.items() if isinstance(v, _Target | _Outcomes)}
+    rest: dict[str, Any] = {}
+    parts: list[str] = []
+    for name in sorted(body):
+        if name in known:
+            parts += [canonical_json(rest)[1:-1], f'"{name}":{known[name]}']
+            rest = {}
+        else:
+            rest[name] = body[name]
+    return f"{{{','.join(filter(None, [*parts, canonical_json(rest)[1:-1]]))}}}"
 
 
 def _first(error: Exception) -> str:

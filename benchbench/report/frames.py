@@ -115,9 +115,9 @@ def trials_frame(cells: Iterable[Cell]) -> DataFrame:
         }
         for name, values in cell.outcomes.items():
             named = name == "predicted"
-            columns[name] = models[np.array(values, np.int64)] if named else np.array(values, float)
+            columns[name] = models[values.numbers.astype(np.int64)] if named else values.numbers.astype(np.float64)
         for name, measure in cell.craft.measures.items():
             if measure.values is not None:
-                columns[name] = np.array([np.nan if v is None else v for v in measure.values])
+                columns[name] = measure.values.numbers.astype(np.float64)
         parts.append(DataFrame(columns | {"cell_id": cell.cell_id}))
     return concat(parts, ignore_index=True) if parts else DataFrame()

@@ -81,7 +81,7 @@ def test_verification_records_a_float_a_trial(bench: Bench, tmp_path: Path) -> N
     assert cell.outcomes["pce"] == pytest.approx(expected, abs=1e-3)
     turn = [row[(k + 1) % 4] for row, k in zip(scores, own, strict=True) for _ in range(2)]
     assert cell.outcomes["other_0"] == pytest.approx(turn, abs=1e-3)
-    assert cell.outcomes["other_3"] == (None,) * len(expected), "three others are enrolled"
+    assert tuple(cell.outcomes["other_3"]) == (None,) * len(expected), "three others are enrolled"
     task = TASKS.create("verification")
     assert task.metric("pce").value(cell.judged) == pytest.approx(np.mean(expected), abs=1e-3)
     passed = np.mean(np.array(expected) >= 60)

@@ -13,6 +13,7 @@ from benchbench.base.errors import StoreError
 from benchbench.base.identity import digest
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
+from benchbench.records.column import Column
 from benchbench.records.dataset import read_summary
 from benchbench.records.mirror import Mirror
 from benchbench.records.reading import cell_record, craft_record, identify
@@ -122,7 +123,7 @@ def test_two_files_that_hold_one_cell_with_other_outcomes_are_both_named(cell: C
 
     predicted = list(cell.outcomes["predicted"])
     predicted[0] = (int(predicted[0] or 0) + 1) % cell.target.classes
-    ((name, text),) = packed([cell.model_copy(update={"outcomes": {"predicted": tuple(predicted)}})]).items()
+    ((name, text),) = packed([cell.model_copy(update={"outcomes": {"predicted": Column(predicted)}})]).items()
     root = tmp_path / "a" / "r"
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_text(text)

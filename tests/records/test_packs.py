@@ -13,6 +13,7 @@ from benchbench.base.errors import StoreError
 from benchbench.base.identity import digest
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
+from benchbench.records.column import Column
 from benchbench.records.packs import packed, read_pack
 from benchbench.records.reading import cell_record, identify
 from benchbench.records.snapshots import differences, merged, pack
@@ -112,12 +113,33 @@ def test_a_target_is_read_whatever_its_texts_say_and_wherever_it_stands(store: C
         list(read_pack(path))
 
 
+def test_outcomes_are_read_however_they_were_written(store: CellStore, tmp_path: Path) -> None:
+    """As text that is canonical JSON, which is not encoded again, or otherwise."""
+    (path,) = pack(store, tmp_path / "packs")
+    craft = next(line for line in path.read_text().splitlines() if '"cell_id"' not in line)
+    cell = next(c for c in store.cells() if c.craft.craft_id == json.loads(craft)["craft_id"])
+    task = cell.target.model_copy(update={"task": "verification", "clean": ()})
+    outcomes = {name: Column(v + 5.0 for v in cell.outcomes["predicted"]) for name in ("pce", "other")}
+    notes = cell.provenance | {"packages": {"a": "1", "provenance": "2"}}
+    changed = cell.model_copy(update={"target": task, "outcomes": outcomes, "provenance": notes})
+    record = cell_record(changed.model_copy(update={"cell_id": identify(changed)[1]}))
+    backward = record | {"outcomes": dict(reversed(record["outcomes"].items()))}
+    whole = json.dumps(record, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]")
+    lines = [json.dumps(record, separators=(",", ":")), whole, json.dumps(backward, separators=(",", ":"))]
+    assert list(record["outcomes"]) == ["other", "pce"] and lines[0] != whole
+    path.write_text("\n".join([craft, *lines]) + "\n")
+    assert [found.outcomes for found in read_pack(path)] == 3 * [outcomes]
+    path.write_text("\n".join([craft, lines[0].replace('"other":[', '"other":[7,')]) + "\n")
+    with pytest.raises(StoreError, match="line 2, was changed after it was written"):
+        list(read_pack(path))
+
+
 def test_cells_that_contradict_each_other_are_not_merged(store: CellStore, tmp_path: Path) -> None:
     pack(store, tmp_path / "one")
     other = CellStore(tmp_path / "other")
     cells = list(store.cells())
     first = cells[0]
-    moved = tuple((p + 1) % first.target.classes for p in first.outcomes["predicted"])
+    moved = Column((p + 1) % first.target.classes for p in first.outcomes["predicted"])
     for cell in [first.model_copy(update={"outcomes": {"predicted": moved}}), *cells[1:2]]:
         other.write(cell)
     assert len(merged([store, CellStore(tmp_path / "one")])) == 4

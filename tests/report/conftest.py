@@ -18,6 +18,7 @@ from benchbench.records.cell import (
     TargetPart,
     TrialsPart,
 )
+from benchbench.records.column import Column
 from benchbench.report.papers.cama2020 import published
 
 MakeCell = Callable[..., Cell]
@@ -151,7 +152,7 @@ def make(
             target_calls=0,
             facts={},
         ),
-        outcomes={"predicted": tuple(p for found in outcomes(true, table) for p in found)},
+        outcomes={"predicted": Column(p for found in outcomes(true, table) for p in found)},
         provenance={"utc": utc},
     )
 

@@ -14,6 +14,7 @@ import pytest
 
 from benchbench.evaluate.tasks.vote import COLUMNS
 from benchbench.records.cell import Cell, MeasurePart
+from benchbench.records.column import Column
 from benchbench.report import paper
 from benchbench.report.erasing import erasing_csv, erasing_table
 from benchbench.report.groups import groups
@@ -37,7 +38,7 @@ def voted(make_cell: MakeCell, attack: str, target: str, accuracy: float, l1: fl
     photograph = np.array(base.craft.trials.photograph)
     true = np.array(base.split.true)[photograph]
     right = photograph % 100 < round(100 * accuracy)  # 100 photographs a model
-    named = tuple(int(v) for v in np.where(right, true, (true + 1) % 6))
+    named = Column(int(v) for v in np.where(right, true, (true + 1) % 6))
     measures = {**base.craft.measures, "l1": MeasurePart(sums=(l1 * 500,) * 6, images=(500,) * 6)}
     return base.model_copy(
         update={

@@ -11,6 +11,7 @@ import pytest
 
 from benchbench.metrics.rates import changed_images
 from benchbench.records.cell import Cell
+from benchbench.records.column import Column
 from benchbench.report import DatasetSummary, ModelCounts
 from benchbench.report.gates import gates
 from benchbench.report.groups import groups
@@ -41,7 +42,7 @@ def as_clean(cell: Cell) -> Cell:
 
 
 def predicts(cell: Cell, classes: list[int]) -> Cell:
-    return cell.model_copy(update={"outcomes": {"predicted": tuple(classes)}})
+    return cell.model_copy(update={"outcomes": {"predicted": Column(classes)}})
 
 
 @pytest.mark.parametrize(("pgd", "fgsm", "passed"), [(0.9, 0.7, True), (0.6, 0.7, False)])
@@ -83,7 +84,7 @@ def one_wanted(cell: Cell) -> Cell:
     return craft(cell, trials=fewer).model_copy(
         update={
             "protocol": cell.protocol | {"wanted": 1},
-            "outcomes": {"predicted": tuple(cell.outcomes["predicted"][k] for k in kept)},
+            "outcomes": {"predicted": Column(cell.outcomes["predicted"][k] for k in kept)},
         }
     )
 

@@ -12,6 +12,7 @@ import pytest
 from benchbench.evaluate.tasks.clustering import MULTIPLES, columns_of
 from benchbench.evaluate.tasks.vote import COLUMNS
 from benchbench.records.cell import Cell, MeasurePart
+from benchbench.records.column import Column
 from benchbench.report.catalog import table
 from benchbench.report.erasing import places
 from benchbench.report.groups import Group, groups
@@ -27,10 +28,10 @@ def voted(make_cell: MakeCell, attack: str, backbone: str, accuracy: float, l1: 
     base = make_cell(attack, "a/b/complete", "in", params=params, control=attack == "identity")
     photograph = np.array(base.craft.trials.photograph)
     true = np.array(base.split.true)[photograph]
-    named = tuple(int(v) for v in np.where(photograph % 100 < round(100 * accuracy), true, (true + 1) % 6))
+    named = Column(int(v) for v in np.where(photograph % 100 < round(100 * accuracy), true, (true + 1) % 6))
     trials = len(photograph)
     measures = {"psnr": base.craft.measures["psnr"]} | {
-        name: MeasurePart(sums=(value * 500,) * 6, images=(500,) * 6, values=(value,) * trials)
+        name: MeasurePart(sums=(value * 500,) * 6, images=(500,) * 6, values=Column((value,) * trials))
         for name, value in (("l1", l1), ("niqe", 10 * l1))
     }
     return base.model_copy(
@@ -109,7 +110,7 @@ def test_claims_are_decided_by_intervals(make_cell: MakeCell) -> None:
 def test_devices_before_and_after(make_cell: MakeCell) -> None:
     base = make_cell("cama", "a/b/partial", "in")
     count = len(base.craft.trials.photograph)
-    scores = {"pce": (5.0,) * count} | {f"other_{k}": (1.0,) * count for k in range(5)}
+    scores = {"pce": Column((5.0,) * count)} | {f"other_{k}": Column((1.0,) * count) for k in range(5)}
     cells = [
         base.model_copy(
             update={
@@ -118,7 +119,7 @@ def test_devices_before_and_after(make_cell: MakeCell) -> None:
                         "name": f"verification/{of}",
                         "task": "verification",
                         "clean": (),
-                        "unattacked": {"pce": (100.0, None, 300.0)},
+                        "unattacked": {"pce": Column((100.0, None, 300.0))},
                     }
                 ),
                 "outcomes": scores,

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from benchbench.records.column import Column
 from benchbench.report import groups, table
 from benchbench.report.catalog import owners, shown
 from benchbench.report.paper import PAPERS, papers
@@ -53,7 +54,7 @@ def synthetic(make_cell):
                     }
                 ),
                 "craft": cell.craft.model_copy(update={"craft_id": key, "trials": trials}),
-                "outcomes": {"predicted": tuple(np.where(hit, wanted, 9).tolist())},
+                "outcomes": {"predicted": Column(np.where(hit, wanted, 9).tolist())},
             }
         )
 

@@ -6,8 +6,8 @@ It needs all trials of a cell before it can say anything of one. Source: Chen et
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -45,7 +45,8 @@ def clustering_accuracies(judged: Judged, multiple: int) -> tuple[float, ...]:
     return tuple(found)
 
 
-def chance(counts: Sequence[int], clusters: int) -> float:
+@cache
+def chance(counts: tuple[int, ...], clusters: int) -> float:
     """Return the expected accuracy of photographs that fall into clusters at random, into each as likely.
 
     How many of a model a cluster gets is binomial, whatever other models it gets; it is named after the greatest of

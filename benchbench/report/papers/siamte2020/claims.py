@@ -203,9 +203,9 @@ def ours(group: Group, method: str, quantity: Quantity) -> list[Part] | None:
 def measured(cell: Cell, name: str) -> Sample | None:
     """Return what each photograph adds to the mean of a measure; None where one has no value."""
     part = cell.craft.measures.get(name)
-    if part is None or part.values is None or any(v is None for v in part.values):
+    if part is None or part.values is None or np.isnan(part.values.numbers).any():
         return None
-    values = np.array(part.values, np.float64) / len(part.values)
+    values = part.values.numbers / len(part.values)
     key = (cell.split.fingerprint, cell.split.name)
     sums = cell.judged.sums(values)
     return Sample(key, cell.split.stratum, sums, sums, len(values))

@@ -189,7 +189,7 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
 def _chance(group: Group, split: str) -> Row:
     """Return the row of what clusters give that have nothing to do with camera models."""
     true = next((cell.split.true for cell in group.others if cell.split.name == split), ())
-    counts = tuple(Counter(true).values())
+    counts = tuple(sorted(Counter(true).values()))
     found = [Entry(chance(counts, m * len(counts)) if counts else None, captions.NO_CELL) for m in MULTIPLES]
     of_each = [entry for m in found for entry in (m, Entry(""))]
     return Row("chance", "at random", (*of_each, *of_each, Entry(""), Entry("")), ranked=False)
