@@ -24,6 +24,7 @@ from benchbench.base.provenance import commit, device_name, processor
 from .report import Options, Report, summary
 
 STAGES = (
+    "rendering",
     "signal_processing",
     "reading",
     "scoring",

@@ -66,7 +66,8 @@ def measure(options: Options) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "c" if options.quick else default_cache()
         counts = _counts(options.quick, cache)
-        spent(options.quick, cache, 1, isolated=True)  # photographs, networks of the zoo and clean predictions
+        if not options.quick:
+            spent(options.quick, cache, 1, isolated=True)  # photographs, networks of the zoo and clean predictions
         fewest = part = _part(options.quick, cache, 1, counts[1])
         if not options.quick:
             limit = next((n for n, count in counts.items() if n is not None and count >= TRIALS), None)

@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STAGES = ("signal_processing", "reading", "scoring", "training", "steps", "memory", "growth", "many_cells", "isolation")
+STAGES = (
+    "rendering",
+    "signal_processing",
+    "reading",
+    "scoring",
+    "training",
+    "steps",
+    "memory",
+    "growth",
+    "many_cells",
+    "isolation",
+)
 """`cluster` does what tests/harness/test_cluster.py does."""
 
 

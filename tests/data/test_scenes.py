@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from benchbench.data.virtual import recipe as virtual
 from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.data.virtual.scenery import KINDS, built, draw
 from benchbench.data.virtual.scenery.sketch import BOX, ELLIPSE, LEAF, front, shapes
-from benchbench.data.virtual.scenes import PACKAGED, PHOTOGRAPH, photograph, plan_scenes, render_scene
+from benchbench.data.virtual.scenes import PACKAGED, PHOTOGRAPH, SceneSpec, photograph, plan_scenes, render_scene
 from benchbench.studies.scenes import PHOTOGRAPHS, contact_sheet, examples, measure, spectral_slope
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scenes.npz"
@@ -79,6 +80,13 @@ def test_radiance_fits_into_half_precision():
         scene = render_scene(spec, 64, 0)
         assert scene.dtype == np.float16 and np.isfinite(scene).all()
         assert abs(float(scene.astype(np.float64).mean()) - 1) < 0.02
+
+
+def test_what_is_not_painted_does_not_spoil_a_scene():
+    """A small tree of this landscape would shine without end where nothing of it is painted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(render_scene(SceneSpec("q", 0, "landscape", None), 768, 0)).all()
 
 
 def test_spectra_are_those_of_photographs(measured):

@@ -185,7 +185,8 @@ def _tree(n: int, rng: np.random.Generator, picture: Float, foot: float, side: f
     lumps = fractal(n, rng, 1.0, coarsest=5)
     crown = step(0, 1 - dx * dx - dy * dy + 0.42 * lumps, 0.12)
     trunk = step(0, 0.07 - np.abs(dx), 0.03) * (y > cy) * (y < foot)
-    light = np.exp(-0.9 * dy - 0.7 * side * dx + 0.8 * lumps - 1.2)
+    # Far from the crown, where nothing of it is painted, it would overflow, and 0 times infinity is no number.
+    light = np.exp(np.minimum(-0.9 * dy - 0.7 * side * dx + 0.8 * lumps - 1.2, 30.0))
     leaves = lit(color(0.05, 0.05 + hue, 0.3), np.asarray(1.6 * light, np.float32), 0.1 * np.exp(0.4 * lumps), beam)
     ground = np.exp(-np.square((x - cx) / (1.3 * wide)) - np.square((y - foot) / (0.1 * high)))
     picture = picture * (1 - 0.75 * ground)[..., None].astype(np.float32)
