@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any, cast
 
 import torch
-import torchattacks
 from torch import Tensor
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
@@ -74,7 +73,7 @@ class TorchAttack(Attack):
         arguments = dict(self.arguments)
         if "n_classes" in _parameters(self.attack):
             arguments.setdefault("n_classes", context.known)
-        attack = getattr(torchattacks, self.attack)(evaluator, **arguments)
+        attack = _made(self.attack)(evaluator, **arguments)
         labels = wanted
         if self.card.targeted:
             attack.set_mode_targeted_by_label(quiet=True)
@@ -91,19 +90,28 @@ _MOVED = ("FAB", "OnePixel", "Pixle", "Square")
 """Targeted attacks that number classes themselves, or draw from NumPy."""
 
 
+def _made(name: str) -> Any:
+    """Return the class of an attack of torchattacks."""
+    import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+
+    return getattr(torchattacks, name)
+
+
 @cache
 def is_targeted(name: str) -> bool:
     """Say whether an attack of torchattacks can be aimed at a class."""
-    attack = getattr(torchattacks, name)(torch.nn.Linear(1, 1))
+    attack = _made(name)(torch.nn.Linear(1, 1))
     return "targeted" in attack.supported_mode
 
 
 def _parameters(name: str) -> list[str]:
-    return [p for p in inspect.signature(getattr(torchattacks, name)).parameters if p != "model"]
+    return [p for p in inspect.signature(_made(name)).parameters if p != "model"]
 
 
 def all_names() -> list[str]:
     """Return the names of all attacks of torchattacks."""
+    import torchattacks
+
     base = torchattacks.attack.Attack
     return sorted(
         n for n, c in vars(torchattacks).items() if inspect.isclass(c) and issubclass(c, base) and c is not base

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 import torch
-import torchattacks
 from torch import Tensor
 
 from benchbench.base.identity import since
@@ -49,6 +48,8 @@ class Fgsm(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """x' = clip(x - epsilon * sign(gradient of the NLL of the wanted class))."""
+        import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.FGSM(surrogate_of(self.on, context), eps=epsilon)
         attack.set_mode_targeted_by_label(quiet=True)

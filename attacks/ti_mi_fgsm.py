@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
-import torchattacks
 from torch import Tensor
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
@@ -52,6 +51,8 @@ class TiMiFgsm(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Follow the accumulated, smoothed gradient of the wanted class's NLL."""
+        import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+
         attack = torchattacks.TIFGSM(
             surrogate_of(self.on, context),
             eps=self.epsilon / 255,

@@ -97,7 +97,7 @@ class ClassifierFit(Fit):
     def operations(self) -> float:
         """See `Fit.operations`; of the backbone."""
         # What comes before and after the backbone is next to nothing, so that one count stands for all of its networks.
-        key = (self.backbone, repr(self.shape))
+        key = f"{self.backbone} {self.shape!r}"
         return per_pixel(key, lambda: BACKBONES.create(self.backbone).build(self.shape, 3, 6, 0.0), 3)
 
     def needs(self) -> Mapping[str, Fit]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from benchbench.contracts.profile import load_profile
-from benchbench.learn.operations import BACKWARD, STEP, UNIT, per_pixel, seconds_per_unit, training
+import benchbench.learn.operations
+from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.profile import load_profile, profile_names
+from benchbench.learn.operations import BACKWARD, STEP, UNIT, count, kept, per_pixel, seconds_per_unit, training
 from benchbench.learn.training import ClassifierFit
 
 
@@ -52,3 +59,37 @@ def test_this_machine_has_a_pace() -> None:
     """Between a hundred thousand and a hundred patches a second, whatever the machine."""
     assert 1e-5 < seconds_per_unit() < 1e-2
     assert torch.get_num_threads() >= 1
+
+
+def counted() -> dict[str, float]:
+    """Count the operations of every backbone of benchbench, as every built-in profile shapes it."""
+    ours = {
+        name: b for name in BACKBONES.names() if type(b := BACKBONES.create(name)).__module__.startswith("benchbench.")
+    }
+    shaped = {}
+    for (name, backbone), profile in itertools.product(ours.items(), map(load_profile, profile_names())):
+        shape = profile.backbones.shape(name)
+        shaped[f"{name} {shape!r}"] = backbone, shape
+    return {key: count(lambda b=b, s=s: b.build(s, 3, 6, 0.0), 3) for key, (b, s) in shaped.items()}
+
+
+@pytest.mark.slow
+def test_counts_that_are_kept_are_those_of_the_networks() -> None:
+    """After a change of a backbone or a profile: python tests/learn/test_operations.py."""
+    assert kept() == pytest.approx(counted(), rel=0.02), "another torch may count a little otherwise"
+
+
+def test_a_plan_counts_no_network_of_the_built_in_profiles() -> None:
+    code = (
+        "import sys; from benchbench.contracts.fit import Setup; from benchbench.contracts.profile import load_profile;"
+        "from benchbench.contracts.target import TARGETS; setup = Setup(load_profile('quick'), 'd', 6, 12);"
+        "fits = TARGETS.create('vgg16/cc/complete').fits(setup).values();"
+        "print(sum(fit.operations for fit in fits) > 0, 'timm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
+if __name__ == "__main__":
+    place = Path(benchbench.learn.operations.__file__).with_name("operations.json")
+    place.write_text(json.dumps(counted(), indent=0, sort_keys=True) + "\n")
