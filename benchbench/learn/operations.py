@@ -15,7 +15,6 @@ from importlib import resources
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 UNIT = 62e6
 """Operations of a unit of `Fit.cost`: a patch of 64 px, forward and backward, in the ResNet-18 of profile `quick`."""
@@ -44,6 +43,8 @@ def per_pixel(key: Hashable, build: Callable[[], nn.Module], channels: int, *mor
 
 def count(build: Callable[[], nn.Module], channels: int, *more: Callable[[], Tensor]) -> float:
     """Count what `per_pixel` returns; the network is built."""
+    from torch.utils.flop_counter import FlopCounterMode  # late: it imports a compiler where there is one
+
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         build().eval()(torch.empty(1, channels, _SIDE, _SIDE), *(one() for one in more))
     return float(counter.get_total_flops()) / _SIDE**2

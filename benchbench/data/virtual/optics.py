@@ -12,9 +12,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import scipy  # it imports its parts as they are used
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
-from scipy.sparse import csr_array
 
 from benchbench.base.errors import DataError
 from benchbench.data.virtual.cameras import LensSpec
@@ -39,7 +38,7 @@ class Optics:
     margin: int
 
     @cached_property
-    def _planes(self) -> list[csr_array]:
+    def _planes(self) -> list[scipy.sparse.csr_array]:
         side = self.where.shape[0] + 2 * self.margin
         return [bicubic(self.where[:, :, c] + self.margin, side) for c in range(3)]
 
@@ -50,11 +49,11 @@ class Optics:
         out: Image = np.stack(planes, axis=1).reshape(height, width, 3)
         np.maximum(out, 0, out=out)  # cubic interpolation rings below zero at sharp edges
         if self.blur > 0:
-            out = gaussian_filter(out, (self.blur, self.blur, 0), mode="nearest")
+            out = scipy.ndimage.gaussian_filter(out, (self.blur, self.blur, 0), mode="nearest")
         return np.asarray(out * self.light, np.float32)
 
 
-def bicubic(where: NDArray[np.float32], side: int) -> csr_array:
+def bicubic(where: NDArray[np.float32], side: int) -> scipy.sparse.csr_array:
     """Cubic convolution (Keys 1981, a = -1/2) as a matrix: (H W, side^2), float32.
 
     where: (H, W, 2), the (x, y) of each pixel in a picture of `side` x `side` px, whose edge pixels go on outside.
@@ -76,7 +75,9 @@ def bicubic(where: NDArray[np.float32], side: int) -> csr_array:
     columns = taps[:, 1, :, None] * side + taps[:, 0, None, :]
     values = weights[:, 1, :, None] * weights[:, 0, None, :]
     rows = np.arange(0, values.size + 1, 16, dtype=np.int32)
-    return csr_array((values.astype(np.float32).ravel(), columns.ravel(), rows), shape=(len(at), side * side))
+    return scipy.sparse.csr_array(
+        (values.astype(np.float32).ravel(), columns.ravel(), rows), shape=(len(at), side * side)
+    )
 
 
 @dataclass(frozen=True)

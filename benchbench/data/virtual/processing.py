@@ -5,9 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
+import scipy  # it imports its parts as they are used
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import correlate1d, gaussian_filter, median_filter
 
 from benchbench.data.virtual.cameras import Camera, DenoiseSpec, JpegSpec, SharpenSpec, ToneSpec
 
@@ -78,18 +78,18 @@ def tone_curve(linear: Float, spec: ToneSpec) -> Float:
 def denoise(ycc: Float, spec: DenoiseSpec) -> None:
     """Noise reduction in place on (H, W, 3) Y, Cb, Cr in gray levels."""
     if spec.kind == "median":  # strength: the share of the median in the result
-        ycc[:, :, 0] += spec.strength * (median_filter(ycc[:, :, 0], 3, mode="nearest") - ycc[:, :, 0])
+        ycc[:, :, 0] += spec.strength * (scipy.ndimage.median_filter(ycc[:, :, 0], 3, mode="nearest") - ycc[:, :, 0])
     elif spec.kind == "sigma":
         ycc[:, :, 0] = _sigma_filter(ycc[:, :, 0], spec.strength)
     elif spec.kind == "wavelet":
         ycc[:, :, 0] = _undecimated_threshold(ycc[:, :, 0], spec.strength)
     if spec.chroma > 0:
-        ycc[:, :, 1:] = gaussian_filter(ycc[:, :, 1:], (spec.chroma, spec.chroma, 0), mode="nearest")
+        ycc[:, :, 1:] = scipy.ndimage.gaussian_filter(ycc[:, :, 1:], (spec.chroma, spec.chroma, 0), mode="nearest")
 
 
 def sharpen(ycc: Float, spec: SharpenSpec) -> None:
     """Unsharp mask in place on the luminance; differences below the threshold are left alone."""
-    detail = ycc[:, :, 0] - gaussian_filter(ycc[:, :, 0], spec.radius, mode="nearest")
+    detail = ycc[:, :, 0] - scipy.ndimage.gaussian_filter(ycc[:, :, 0], spec.radius, mode="nearest")
     ycc[:, :, 0] += spec.amount * np.sign(detail) * np.maximum(np.abs(detail) - spec.threshold, 0)
 
 
@@ -122,7 +122,9 @@ def _undecimated_threshold(y: Float, strength: float) -> Float:
     for level in range(3):
         spread = np.zeros(4 * 2**level + 1, np.float32)
         spread[:: 2**level] = kernel
-        smooth = correlate1d(correlate1d(low, spread, 0, mode="nearest"), spread, 1, mode="nearest")
+        smooth = scipy.ndimage.correlate1d(
+            scipy.ndimage.correlate1d(low, spread, 0, mode="nearest"), spread, 1, mode="nearest"
+        )
         detail = low - smooth
         out += np.sign(detail) * np.maximum(np.abs(detail) - strength / 2**level, 0)
         low = smooth

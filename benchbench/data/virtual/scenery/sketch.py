@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # it imports its parts as they are used
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter1d
 
 Float = NDArray[np.float32]
 SUN = np.array((1.10, 1.0, 0.84), np.float32)
@@ -112,8 +111,8 @@ def slopes(height: Float) -> tuple[Float, Float]:
 
 def blur(image: Float, sigma: float) -> Float:
     """Gaussian blur over the two first axes, sigma in px."""
-    once = gaussian_filter1d(image, sigma, axis=0, mode="nearest", truncate=3.0)
-    return np.asarray(gaussian_filter1d(once, sigma, axis=1, mode="nearest", truncate=3.0), np.float32)
+    once = scipy.ndimage.gaussian_filter1d(image, sigma, axis=0, mode="nearest", truncate=3.0)
+    return np.asarray(scipy.ndimage.gaussian_filter1d(once, sigma, axis=1, mode="nearest", truncate=3.0), np.float32)
 
 
 def wide_blur(image: Float, sigma: float) -> Float:
