@@ -54,8 +54,8 @@ def count(build: Callable[[], nn.Module], channels: int, *more: Callable[[], Ten
 def kept() -> dict[str, float]:
     """Return the counts of backbones as the built-in profiles shape them, by name and shape.
 
-    An estimate of a run then builds no network: importing timm takes longer than all else that a plan does. The test of
-    this module counts them again, and writes the file.
+    An estimate of a run then builds no network: importing timm takes longer than all else that a plan does. The file is
+    what `python tests/learn/test_operations.py` writes.
     """
     return dict(json.loads((resources.files("benchbench.learn") / "operations.json").read_text(encoding="utf-8")))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchbench.contracts.task import TASKS
 from benchbench.metrics.intervals import AT_ONCE, each_interval
 from benchbench.metrics.rates import keep_rates, together
-from benchbench.metrics.samples import RATES, contributions, sample, sample_of
+from benchbench.metrics.samples import RATES, contributions, sample, sample_of, value_of
 from benchbench.records.cell import CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def prepare(cells: Iterable[Cell]) -> None:
     for task in sorted({cell.target.task for cell in mine if cell.target.task in TASKS} - {CLASSIFICATION}):
         theirs = [cell for cell in mine if cell.target.task == task]
         for metric in (m for m in TASKS.create(task).metrics if m.unit == "%"):
-            samples = [sample(cell, metric) for cell in theirs]
+            samples = [sample(cell, metric) if value_of(cell, metric) is not None else None for cell in theirs]
             for cell, found in zip(theirs, each_interval([[s] if s is not None else [] for s in samples]), strict=True):
                 cell.derived["interval", metric] = found
 

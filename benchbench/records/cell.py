@@ -227,7 +227,7 @@ class Cell(Part):
         """The protocol as canonical JSON."""
         return canonical_json(self.protocol)
 
-    @cached_property
+    @property
     def judged(self) -> Judged:
         """Trials and outcomes as metrics see them."""
         image, wanted, true = self.craft.trials.arrays(self.split)

@@ -23,7 +23,6 @@ from benchbench.base.errors import StoreError
 from benchbench.base.files import STALE_SECONDS, file_name, write_atomic
 from benchbench.records.cell import Cell
 from benchbench.records.checks import contradiction
-from benchbench.records.column import Column
 from benchbench.records.packs import read_pack
 from benchbench.records.reading import APART, Parts, Reader, cell_record, craft_record, identify, load, migrated, older
 
@@ -159,16 +158,15 @@ class CellStore:
         Raises:
             StoreError: an unreadable cell, unless `problems` is given.
         """
-        seen: dict[tuple[str, ...], tuple[Path, Mapping[str, Column]]] = {}
+        seen: dict[tuple[str, ...], tuple[Path, int]] = {}
 
         def new(cell: Cell, path: Path) -> bool:
             """Say whether a cell has not been seen; one that says something else than before is a problem."""
             key = (cell.dataset.name, cell.profile, cell.cell_id, cell.split.fingerprint)
-            if key not in seen:
-                seen[key] = path, cell.outcomes
-                return True
-            first, before = seen[key]
-            if before != cell.outcomes:
+            said = hash(tuple(sorted(cell.outcomes.items())))
+            fresh = key not in seen
+            first, before = seen.setdefault(key, (path, said))
+            if before != said:
                 wrong = StoreError(
                     f"{path} and {first} hold cell '{cell.cell_id[:12]}' with different outcomes, as two machines may "
                     "compute it; remove one of them.  See: bench results diff"
@@ -176,7 +174,7 @@ class CellStore:
                 if problems is None:
                     raise wrong
                 problems.append(wrong)
-            return False
+            return fresh
 
         for path in self.paths(dataset, profile):
             try:

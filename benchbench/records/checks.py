@@ -6,7 +6,6 @@ A digest shows that a record is as it was written. It does not show that whoever
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 
@@ -153,7 +152,7 @@ def _clean(target: TargetPart, models: int) -> Iterator[str]:
             yield "its clean confusion matrix is not one of its classes"
         if not _within({n for row in target.clean for n in row}, MOST_COUNTS):
             yield "its clean confusion matrix holds counts that cannot be"
-    elif not all(map(_numbers, target.unattacked.values())):
+    if not all(map(_numbers, target.unattacked.values())):
         yield "an outcome of unattacked photographs is no number of a size that can be"
 
 
@@ -162,6 +161,6 @@ def _within(values: Collection[int], stop: int) -> bool:
 
 
 def _numbers(values: Iterable[float | None]) -> bool:
-    """Say whether all are finite and of a size that can be, but for those that are not there."""
-    found = [v for v in values if v is not None]
-    return not found or (all(map(math.isfinite, found)) and max(found) <= LARGEST and min(found) >= -LARGEST)
+    """Say whether all are of a size that can be, but for those that are not there."""
+    found = (v for v in values if v is not None)
+    return all(-LARGEST <= v <= LARGEST for v in found)  # as NaN is not

@@ -99,10 +99,12 @@ class _Outcomes:
     columns: Any
 
 
-_BEFORE_TARGET = re.compile(rb'\{"schema_version":%d,"cell_id":"\w+","craft_id":"\w+","target":' % SCHEMA)
+_BEFORE_TARGET = re.compile(rf'\{{"schema_version":{SCHEMA},"cell_id":"\w+","craft_id":"\w+","target":')
 """How a cell's line begins in a pack of ours; what follows is the target's record, and then"""
-_AFTER_TARGET = b',"outcomes":'
-_AFTER_OUTCOMES = b',"provenance":'
+_AFTER_TARGET = ',"outcomes":'
+_AFTER_OUTCOMES = ',"provenance":'
+_CANONICAL = re.compile(r'[\[\]{}":,.+\-0-9a-z_]*')
+"""What outcomes are made of in canonical JSON, mostly: no white space, no NaN."""
 
 
 class Parts:
@@ -112,7 +114,7 @@ class Parts:
         """Start with nothing known."""
         self._targets: dict[str, _Target] = {}
         """By the text of their record, which tells 1 from 1.0 and from true."""
-        self._read: dict[bytes, _Target] = {}
+        self._read: dict[str, _Target] = {}
         self._packages: dict[str, Any] = {}
 
     def target(self, record: Any) -> _Target:
@@ -133,19 +135,20 @@ class Parts:
         Raises:
             ValueError: see `parsed`.
         """
-        before = _BEFORE_TARGET.match(line)
+        text = line.decode()
+        before = _BEFORE_TARGET.match(text)
         start = before.end() if before else 0
-        end, last = line.find(_AFTER_TARGET, start), line.rfind(_AFTER_OUTCOMES)
-        if not start or not 0 <= end < last:
-            return parsed(line)
-        said, columns = line[start:end], line[end + len(_AFTER_TARGET) : last]
+        end, last = text.find(_AFTER_TARGET, start), text.rfind(_AFTER_OUTCOMES)
+        said, columns = text[start:end], text[end + len(_AFTER_TARGET) : last]
+        if not start or not 0 <= end < last or not _CANONICAL.fullmatch(columns):
+            return parsed(text)
         try:
             if said not in self._read:
                 self._read[said] = self.target(parsed(said))
-            known = {"target": self._read[said], "outcomes": _Outcomes(columns.decode(), parsed(columns))}
-            return parsed(b'%bnull,"outcomes":null%b' % (line[:start], line[last:])) | known
+            known = {"target": self._read[said], "outcomes": _Outcomes(columns, parsed(columns))}
+            return parsed(f'{text[:start]}null,"outcomes":null{text[last:]}') | known
         except ValueError:  # one of them goes on behind what looks like its end
-            return parsed(line)
+            return parsed(text)
 
     def provenance(self, record: Any) -> Any:
         """Return a provenance whose versions of packages are one mapping for all cells that have them."""
@@ -291,7 +294,7 @@ def _intact(record: Mapping[str, Any], where: str) -> dict[str, Any]:
         if not intact and isinstance(outcomes, _Outcomes):  # written otherwise: 5.0 for 5, names in another order
             intact = said == digest_of_text("content", _text(body | {"outcomes": outcomes.columns}))
     except (IdentityError, RecursionError):
-        intact = False  # NaN, infinity or brackets without end, which no run writes
+        intact = False  # it has no canonical JSON: NaN, brackets without end
     if not intact:
         raise StoreError(f"{where} was changed after it was written: its numbers do not match its digest. {_REMEDY}")
     return body
@@ -306,6 +309,8 @@ def _text(body: Mapping[str, Any]) -> str:
     if not isinstance(body.get("target"), _Target):
         return canonical_json(body)
     known = {k: v.text for k, v in body.items() if isinstance(v, _Target | _Outcomes)}
+    if not all(known.values()):
+        raise IdentityError("the target has no canonical JSON.")
     rest: dict[str, Any] = {}
     parts: list[str] = []
     for name in sorted(body):

@@ -115,7 +115,7 @@ def trials_frame(cells: Iterable[Cell]) -> DataFrame:
         }
         for name, values in cell.outcomes.items():
             named = name == "predicted"
-            columns[name] = models[values.numbers.astype(np.int64)] if named else values.numbers.astype(np.float64)
+            columns[name] = models[values.numbers] if named else values.numbers.astype(np.float64)
         for name, measure in cell.craft.measures.items():
             if measure.values is not None:
                 columns[name] = measure.values.numbers.astype(np.float64)

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import benchbench.learn.operations
-from benchbench.contracts.backbone import BACKBONES
+from benchbench.contracts.backbone import BACKBONES, Backbone
 from benchbench.contracts.profile import load_profile, profile_names
 from benchbench.learn.operations import BACKWARD, STEP, UNIT, count, kept, per_pixel, seconds_per_unit, training
 from benchbench.learn.training import ClassifierFit
@@ -61,16 +62,24 @@ def test_this_machine_has_a_pace() -> None:
     assert torch.get_num_threads() >= 1
 
 
-def counted() -> dict[str, float]:
-    """Count the operations of every backbone of benchbench, as every built-in profile shapes it."""
-    ours = {
-        name: b for name in BACKBONES.names() if type(b := BACKBONES.create(name)).__module__.startswith("benchbench.")
-    }
-    shaped = {}
+def shaped() -> dict[str, tuple[Backbone, Any]]:
+    """Return every backbone of benchbench as every built-in profile shapes it."""
+    every = {name: BACKBONES.create(name) for name in BACKBONES.names()}
+    ours = {name: b for name, b in every.items() if type(b).__module__.startswith("benchbench.")}
+    found = {}
     for (name, backbone), profile in itertools.product(ours.items(), map(load_profile, profile_names())):
         shape = profile.backbones.shape(name)
-        shaped[f"{name} {shape!r}"] = backbone, shape
-    return {key: count(lambda b=b, s=s: b.build(s, 3, 6, 0.0), 3) for key, (b, s) in shaped.items()}
+        found[f"{name} {shape!r}"] = backbone, shape
+    return found
+
+
+def counted() -> dict[str, float]:
+    """Count the operations of all these."""
+    return {key: count(lambda b=b, s=s: b.build(s, 3, 6, 0.0), 3) for key, (b, s) in shaped().items()}
+
+
+def test_counts_are_kept_of_all_that_built_in_profiles_have() -> None:
+    assert set(kept()) == set(shaped())
 
 
 @pytest.mark.slow

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchbench.contracts.task import TASKS
 from benchbench.metrics import rates
-from benchbench.metrics.intervals import difference, each_interval, mean_rate, rate_interval
+from benchbench.metrics.intervals import difference, each_interval, mean_rate, metric_interval, rate_interval
 from benchbench.metrics.many import prepare
 from benchbench.metrics.ranks import ranks, ranks_of_many
 from benchbench.metrics.samples import RATES, Sample, contributions, stacked
-from benchbench.records.cell import predictions, tabulate
+from benchbench.records.cell import CLASSIFICATION, predictions, tabulate
 from benchbench.records.packs import read_pack
 from benchbench.records.reference import reference_results
 
@@ -64,6 +65,26 @@ def test_two_attacks_rank_apart_where_their_difference_is_separated() -> None:
         assert (ranks(pair) != [1, 1]) == gap.separated
         said.add(gap.separated)
     assert said == {True, False}
+
+
+def test_intervals_of_other_tasks_are_those_of_each() -> None:
+    cells = [
+        cell
+        for name in ("identity-uint8", "median-3-uint8")
+        for cell in read_pack(reference_results() / f"virtual/quick/packs/{name}.jsonl")
+        if cell.target.task != CLASSIFICATION
+    ]
+    prepare(cells)
+    kept = {
+        (n, metric): cell.derived["interval", metric]
+        for n, cell in enumerate(cells)
+        for metric in TASKS.create(cell.target.task).metrics
+        if metric.unit == "%"
+    }
+    assert len({cells[n].target.task for n, _ in kept}) == 3 and any(found is not None for found in kept.values())
+    for (n, metric), found in kept.items():
+        cells[n].derived.clear()
+        assert metric_interval([cells[n]], metric) == found
 
 
 def test_many_cells_are_what_each_is_alone() -> None:

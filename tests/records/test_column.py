@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import sys
 
@@ -22,7 +23,7 @@ class Record(BaseModel):
     columns: dict[str, Column]
 
 
-@given(st.lists(SOME) | st.lists(st.integers(-300, 300)) | st.lists(st.floats(allow_nan=False)))
+@given(st.lists(SOME) | st.lists(st.integers(-300, 300)) | st.lists(st.floats(allow_nan=False) | st.none()))
 def test_a_column_is_its_numbers(numbers: list[int | float | None]) -> None:
     column = Column(numbers)
     assert list(column) == numbers and [column[k] for k in range(len(column))] == numbers
@@ -37,17 +38,34 @@ def test_a_column_is_its_numbers(numbers: list[int | float | None]) -> None:
 
 
 def test_equal_numbers_are_equal_however_they_are_kept() -> None:
-    assert Column([1, 2]) == Column([1.0, 2.0]) and hash(Column([1, 2])) == hash(Column([1.0, 2.0]))
-    assert Column([1, 2.5]).numbers.dtype == np.float64
+    for one, other in (([1, 2], [1.0, 2.0]), ([0.0, None], [-0.0, None]), ([3, None], [3.0, None])):
+        assert Column(one) == Column(other) and hash(Column(one)) == hash(Column(other))
+    assert hash(Column([-1])) != hash(Column([-2])), "as those of the numbers are"
     assert list(Column([2**60 + 1, 0.5])) == [2**60 + 1, 0.5], "no float has so many digits"
-    with pytest.raises(TypeError):
-        Column([1])[0] = 2  # type: ignore[index]
+    missing, other = Column([math.nan, None, 1.0])[:2]
+    assert other is None and missing != missing, "a number that is none is no missing one"
+    with pytest.raises(TypeError, match="not str"):
+        Column(["1"])  # type: ignore[list-item]
 
 
-def test_in_memory_a_class_takes_a_byte() -> None:
-    column = Column(k % 12 for k in range(100_000))
-    assert sys.getsizeof(column._numbers) < 101_000
-    assert sys.getsizeof(Column(k / 7 for k in range(100_000))._numbers) < 801_000
+def test_metrics_reckon_with_wide_numbers_of_their_own() -> None:
+    """In the byte that each is kept in, 32 x 100 would be -128."""
+    column = Column([32] * 5)
+    column.numbers[:] = 7
+    assert list(column) == [32] * 5 and (column.numbers * 100).tolist() == [3200] * 5
+    assert Column([1, 2.5]).numbers.dtype == Column([2**70]).numbers.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("numbers", "each"),
+    [
+        ([k % 12 for k in range(100_000)], 1),
+        ([k / 7 for k in range(100_000)], 8),
+        ([None, *(k / 7 for k in range(100_000))], 8),
+    ],
+)
+def test_memory_is_a_byte_a_class_and_eight_a_score(numbers: list[int | float | None], each: int) -> None:
+    assert sys.getsizeof(Column(numbers)._kept) < each * 101_000
 
 
 def test_in_a_record_it_is_a_list_of_numbers() -> None:
