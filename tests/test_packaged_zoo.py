@@ -11,8 +11,9 @@ from benchbench.cli import options as opt
 from benchbench.cli import zoo as zoo_command
 from benchbench.harness.zoo import fits_of
 from benchbench.records.zoo import PACKAGED, Zoo
+from benchbench.report.paper import settings
 
-LARGEST = 53_000_000
+LARGEST = 63_000_000
 """Bytes, of all files together."""
 LEAST, LEAST_MEAN = 0.88, 0.97
 """Clean accuracy of a target, and of all on average. Wanted are 0.90 and 0.97; see results/README.md."""
@@ -26,6 +27,9 @@ BELOW = {
     "densenet100/rgb/partial": 0.866,
     "vgg16/rgb/complete": 0.875,
     "vgg16/ww/partial": 0.870,
+    "resnet12/rgb/complete": 0.816,
+    "resnet34/rgb/complete": 0.791,
+    "densenet40/rgb/complete": 0.816,
 }
 """Targets that miss the first, with what they reach: one that comes to it leaves the list."""
 
@@ -41,7 +45,7 @@ def test_it_holds_what_the_quick_profile_needs_and_nothing_else(zoo: Zoo, tmp_pa
     grid = ["resnet*/*,densenet*/*,vgg*/*", *zoo_command.TARGETS[1:]]
     assert zoo_command.TARGETS[0] == "all"
     asked = opt.request(zoo_command.ATTACKS, grid, "quick", "in,out", "virtual", None, None)
-    assert len(asked.targets) == 48 + 6
+    assert len(asked.targets) == 48 + 6 + 11  # four of the 15 are of the 48
     setup = asked.source.facts(tmp_path).setup(asked.profile, 0)
     assert zoo.ids() == set(fits_of(asked.attacks, asked.targets, setup)), "run: bench zoo build"
     assert zoo.photographs(setup.data_id) is not None
@@ -67,7 +71,7 @@ def accuracies(zoo: Zoo) -> dict[str, float]:
 
 def test_targets_are_trained_well(zoo: Zoo) -> None:
     found = accuracies(zoo)
-    assert len(found) == 48
+    assert len(found) == 48 + 6
     assert {name for name, share in found.items() if share < LEAST} == set(BELOW)
     assert {name: share for name, share in found.items() if share < BELOW.get(name, LEAST)} == {}
 
@@ -75,7 +79,9 @@ def test_targets_are_trained_well(zoo: Zoo) -> None:
 @pytest.mark.xfail(strict=True, reason="93.2 % on the quieter cameras, whose RGB networks see little to tell them by")
 def test_targets_are_trained_well_on_average(zoo: Zoo) -> None:
     found = accuracies(zoo)
-    assert sum(found.values()) / len(found) >= LEAST_MEAN
+    grid = [name for setting in settings() for name in setting.targets]
+    assert len(set(grid)) == 48
+    assert sum(found[name] for name in grid) / len(grid) >= LEAST_MEAN
 
 
 def test_records_say_where_they_come_from(zoo: Zoo) -> None:

@@ -24,9 +24,10 @@ ATTACKS = [
     "cama,misl-cgan,spoc-cgan,fgsm,pgd,ddn",
     "siamte,siamte[fidelity_weight=500],siamte[similarity=false]",
     "siamte[fidelity=false],siamte[identity=false],dn-e,ad-1",
+    "augmented2020:*,augmented-cgan[critic=rgb]",
 ]
-TARGETS = ["all", "siamte2020:vote/*", "siamte2020:clustering/*", "siamte2020:trace/*"]
-"""What the zoo of benchbench holds: the networks of the leaderboard, then those of a paper; fingerprints are none."""
+TARGETS = ["all", "siamte2020:vote/*", "siamte2020:clustering/*", "siamte2020:trace/*", "augmented2020:*"]
+"""What the zoo of benchbench holds: the networks of the leaderboard, then those of papers; fingerprints are none."""
 _Place = Annotated[Path | None, typer.Option("--zoo", help="The folder of the zoo; default: the one of benchbench.")]
 _Attacks = Annotated[list[str], typer.Option("--attack", "-a", help="Whose evaluators and generators.")]
 

@@ -87,6 +87,14 @@ def left_out(group: Group) -> tuple[str, ...]:
     return (f"{group.left_out} {noun} left out: of an older version, or computed again since.",)
 
 
+def thin(group: Group) -> tuple[str, ...]:
+    """Return the remark about attacks that were run against a few of the settings' targets, if there are any."""
+    if not group.thin:
+        return ()
+    names = "; ".join(attack.label for attack in group.thin)
+    return (f"Scored on less than half as many targets and splits as others, and left out: {names}.",)
+
+
 def clusters(group: Group) -> tuple[str, ...]:
     """Return the remark about intervals of records that do not name scenes, if there are any."""
     crafts = {cell.craft.craft_id: cell.split.scenes is None for cell in group.cells}

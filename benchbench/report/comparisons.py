@@ -87,7 +87,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
     shared = _shared(alike)
     attacks: dict[str, AttackRow] = {}
     for group in alike:
-        attacks |= {a.key: a for a in group.attacks if a.key not in attacks}
+        attacks |= {a.key: a for a in group.broad if a.key not in attacks}
     rows = []
     for attack in sorted(attacks.values(), key=lambda a: a.apart):
         entries = [_mean(group, attack, shared) for group in alike]
@@ -113,6 +113,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
         corner="Attack",
         columns=columns,
         rows=tuple(rows),
+        remarks=captions.thin(first),
         facts=first.facts | {"condition": "all", "budget": "all"},
     )
 

@@ -14,7 +14,7 @@ from benchbench.base.identity import canonical_json
 from benchbench.base.names import printable
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
-from benchbench.report.paper import attack_order, labels
+from benchbench.report.paper import attack_order, labels, settings
 
 LIMIT_PSNR = 35.0
 """dB: where attacks aim at, and so the budget of the limit that they are held against."""
@@ -134,6 +134,20 @@ class Group:
         return self._rows(self.cells)
 
     @cached_property
+    def thin(self) -> tuple[AttackRow, ...]:
+        """The attacks scored in less than half as many places of the papers' settings as the one scored in most."""
+        names = {name for setting in settings() for name in setting.targets}
+        often = Counter(attack_key(c) for c in self.cells if c.target.name in names)
+        most = max(often.values(), default=0)
+        return tuple(a for a in self.attacks if 2 * often[a.name, a.params] < most)
+
+    @cached_property
+    def broad(self) -> tuple[AttackRow, ...]:
+        """The other attacks, which tables over those settings are of."""
+        thin = {attack.key for attack in self.thin}
+        return tuple(a for a in self.attacks if a.key not in thin)
+
+    @cached_property
     def judged_attacks(self) -> tuple[AttackRow, ...]:
         """The attacks that have cells of other tasks than classification, whatever their goal, in the same order."""
         return self._rows(self.others)
@@ -142,19 +156,20 @@ class Group:
         rank = {name: i for i, name in enumerate(attack_order())}
         known = labels()
         seen: dict[tuple[str, str], Cell] = {}
+        often = Counter(map(attack_key, cells))
         for cell in cells:
             seen.setdefault(attack_key(cell), cell)
         rows = []
         for (name, params), cell in seen.items():
-            same = [c.attack.params for (n, _), c in seen.items() if n == name]
+            same = [(c.attack.params, often[key]) for key, c in seen.items() if key[0] == name]
             limit = cell.attack.knowledge == "oracle"
             label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
             white_box = cell.attack.knowledge == "white-box"
             label += " (white-box)" if white_box else " (limit)" if limit else ""
             made = cell.attack
             rows.append(AttackRow(name, params, label, made.control, made.baseline, white_box, limit, made.goal))
-        often = Counter(row.label for row in rows)
-        rows = [replace(r, label=f"{r.label} ({r.name})") if often[r.label] > 1 else r for r in rows]
+        called = Counter(row.label for row in rows)
+        rows = [replace(r, label=f"{r.label} ({r.name})") if called[r.label] > 1 else r for r in rows]
         return tuple(sorted(rows, key=lambda r: (*r.apart, rank.get(r.name, len(rank)), r.name, r.params)))
 
     @cached_property
@@ -202,8 +217,15 @@ class Group:
         return mean_or_none([rates.ssim_mean(c) for c in crafts]), mean_or_none([rates.l1_mean(c) for c in crafts])
 
     def measure(self, attack: AttackRow, split: str, name: str) -> float | None:
-        """Return the mean of any measure of what one attack crafted on one split; None where a craft lacks it."""
-        return mean_or_none([rates.measure_mean(c, name) for c in self._crafts(attack, split)])
+        """Return the mean of any measure of what one attack crafted on one split; None where a craft lacks it.
+
+        A craft that was made twice, and measured so once, has it.
+        """
+        found: dict[str, float | None] = {}
+        for cell in self.of(attack, split):
+            if found.get(cell.craft.craft_id) is None:
+                found[cell.craft.craft_id] = rates.measure_mean(cell, name)
+        return mean_or_none([found[craft_id] for craft_id in sorted(found)])
 
     def surrogate(self, attack: AttackRow, split: str, stream: str | None = None) -> float | None:
         """Return the targeted success on the attack's own evaluator, or one stream of it, or None where it has none."""
@@ -256,17 +278,23 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
     return mean(known) if known and len(known) == len(values) else None
 
 
-def _differing(params: dict[str, Any], all_params: Sequence[dict[str, Any]]) -> str:
+def _differing(params: dict[str, Any], others: Sequence[tuple[dict[str, Any], int]]) -> str:
     """Return " [steps=20]": the parameters by which this attack differs from others of its name.
 
-    A value that more of them have than any other goes without saying.
+    A value that more of their cells have than any other goes without saying.
+
+    Args:
+        others: parameters and number of cells of each, this one's among them.
     """
     shown = []
-    for key in sorted({k for p in all_params for k in p if any(q.get(k) != p[k] for q in all_params)}):
-        texts = [str(p[key]) if key in p else "" for p in (params, *all_params)]
-        often = Counter(texts[1:]).most_common(2)
-        if len(often) == 1 or often[0][1] == often[1][1] or texts[0] != often[0][0]:
-            shown.append(f"{key}={printable(texts[0])[:40]}" if texts[0] else f"no {key}")
+    for key in sorted({k for p, _ in others for k in p if any(q.get(k) != p[k] for q, _ in others)}):
+        often: Counter[str] = Counter()
+        for other, cells in others:
+            often[str(other[key]) if key in other else ""] += cells
+        (usual, most), *rest = often.most_common(2)
+        mine = str(params[key]) if key in params else ""
+        if not rest or most == rest[0][1] or mine != usual:
+            shown.append(f"{key}={printable(mine)[:40]}" if mine else f"no {key}")
     return f" [{', '.join(shown)}]" if shown else ""
 
 

@@ -19,10 +19,12 @@ NO_SHARE = "the limit itself"
 def leaderboard_table(group: Group, *, show_published: bool) -> Table:
     """Build the table of attacks, best first: rank, mean rates, distortion and success on the own evaluator."""
     known = labels()
-    rows_of = {(a.name, a.params): a for a in group.attacks}
+    rows_of = {(a.name, a.params): a for a in group.broad}
     rows = []
     for found in leaderboard_rows(group):
-        attack = rows_of[str(found["attack"]), str(found["params"])]
+        attack = rows_of.get((str(found["attack"]), str(found["params"])))
+        if attack is None:
+            continue
         entries = [Entry(found["rank"], NOT_RANKED if attack.ranked else NO_RIVAL)]
         for rate in RATES:
             low, high = found[f"{rate}_low"], found[f"{rate}_high"]
@@ -63,7 +65,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             Column("own_out", "Own evaluator out"),
         ),
         rows=tuple(rows),
-        remarks=captions.left_out(group),
+        remarks=(*captions.left_out(group), *captions.thin(group)),
         published=show_published,
         facts=group.facts,
     )

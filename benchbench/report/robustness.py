@@ -13,7 +13,7 @@ from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.paper import papers
+from benchbench.report.paper import papers, settings
 
 LACKS = "not every attack has been scored on it"
 FEW = "no attack that competes has been scored"
@@ -95,7 +95,9 @@ def _robustness(group: Group) -> Table:
     for paper in reversed(papers()):
         labels |= {**paper.backbones, **paper.preprocessors}
     rows: list[Row] = []
-    grid = {c.target.name: c.target for c in group.cells}
+    known = {name for setting in settings() for name in setting.targets}
+    every = {c.target.name: c.target for c in group.cells}
+    grid = {name: target for name, target in every.items() if name in known} or every
     for kind in ("preprocessor", "backbone"):
         places: dict[str, list[str]] = {}
         for name, target in grid.items():
@@ -109,8 +111,9 @@ def _robustness(group: Group) -> Table:
 
 
 def _rivals(group: Group) -> list[AttackRow]:
-    """Return the attacks that compete and were scored as often as any other."""
-    often = Counter(attack_key(c) for c in group.cells)
+    """Return the attacks that compete and were scored as often as any other, on targets of the papers' settings."""
+    known = {name for setting in settings() for name in setting.targets}
+    often = Counter(attack_key(c) for c in [c for c in group.cells if c.target.name in known] or group.cells)
     count = {a.key: often[a.name, a.params] for a in group.attacks if a.ranked}
     most = max(count.values(), default=0)
     return [a for a in group.attacks if count.get(a.key) == most]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchbench.report import table
+from benchbench.report.groups import groups
 
 RATES = {
     "resnet18/rgb/complete": {"cama": 0.9, "pgd": 0.1},
@@ -67,3 +68,32 @@ def test_a_target_that_lacks_a_cell_has_no_rank(cells):
         row = made.row(name)
         assert row.entries[0].value is None and row.entries[1].value is None
     assert made.row("resnet18/hp/complete").entries[0].value == 1
+
+
+def test_an_attack_of_few_of_these_targets_is_named_and_is_no_row(cells, make_cell):
+    """As variants of another paper are, which were run against targets of that paper."""
+    others = [
+        make_cell("pgd", name, split, 0.5, 0.9, params={"steps": 7})
+        for name in ("resnet18/rgb/complete", "resnet12/rgb/complete", "resnet34/rgb/complete")
+        for split in ("in", "out")
+    ]
+    whole = [c for c in cells if c.target.overlap == "complete"]
+    (before,), (after,) = table("robustness", whole), table("robustness", [*whole, *others])
+    assert [(r.key, r.entries) for r in after.rows] == [(r.key, r.entries) for r in before.rows]
+    (board,) = table("leaderboard", [*whole, *others])
+    assert [row.label for row in board.rows] == ["Cama", "PGD", "Noise"], "what most of PGD's cells have is not said"
+    assert any("left out: PGD [steps=7]." in remark for remark in board.remarks)
+    (rows,) = table("2a", [*whole, *others])
+    assert "PGD [steps=7]" not in {row.label for row in rows.rows}
+
+
+def test_a_measure_is_that_of_the_craft_that_was_measured(make_cell):
+    """A craft that was made again for other targets may have been measured less."""
+    first, again = (make_cell("cama", name, "in", 0.5, 0.9) for name in ("resnet18/rgb/complete", "vgg16/rgb/complete"))
+    measures = first.craft.measures | {"own": first.craft.measures["l1"]}
+    first = first.model_copy(update={"craft": first.craft.model_copy(update={"measures": measures})})
+    for cells in ([first, again], [again, first]):
+        (group,) = groups(cells)
+        assert group.measure(group.attacks[0], "in", "own") == pytest.approx(2.0)
+    (group,) = groups([again])
+    assert group.measure(group.attacks[0], "in", "own") is None

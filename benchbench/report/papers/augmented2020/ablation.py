@@ -21,14 +21,23 @@ SLIP = "printed by mistake"
 
 
 def rows_of(group: Group) -> list[tuple[AttackRow, Variant | None]]:
-    """Return the paper's eight rows, run or not, each as often as it was run with other weights; then all others."""
+    """Return the paper's eight rows, run or not, each as often as it was run with other weights; then others.
+
+    These are variants that the paper has not, and attacks that were run against its targets behind learned residuals,
+    which no other paper has.
+    """
     mine = [(attack, variant(attack)) for attack in group.attacks]
     found: list[tuple[AttackRow, Variant | None]] = []
     for row in published.variants():
         ran = [(a, v) for a, v in mine if v == row]
         found += ran or [(AttackRow("", "", row.label), row)]
     listed = {a.key for a, _ in found}
-    others = [(a, v) for a, v in mine if a.key not in listed]
+    own = [(name, split) for name in targets("wdf") for split in SPLIT_OF.values()]
+    others = [
+        (a, v)
+        for a, v in mine
+        if a.key not in listed and (v is not None or any(group.cell(a, *place) is not None for place in own))
+    ]
     return found + sorted(others, key=lambda one: (one[0].name not in LABELS, one[0].control))
 
 

@@ -19,10 +19,10 @@ def rows_of(layout: Layout, group: Group) -> tuple[AttackRow, ...]:
     """Return the attacks of one table: the paper's, run or not; then strangers'; then controls."""
     paper: list[AttackRow] = []
     for name in layout.attacks:
-        ours = [a for a in group.attacks if a.name == name]
+        ours = [a for a in group.broad if a.name == name]
         paper += ours or [AttackRow(name, "", LABELS.get(name, name))]
     everywhere = {n for other in published.layouts().values() for n in other.attacks}
-    others = [a for a in group.attacks if a.name not in everywhere]
+    others = [a for a in group.broad if a.name not in everywhere]
     return (*paper, *others)
 
 
@@ -72,7 +72,7 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
     if show_published:
         caption.append(captions.PUBLISHED)
     caption.append(captions.command(number, group, show_published))
-    remarks = list(captions.left_out(group))
+    remarks = [*captions.left_out(group), *captions.thin(group)]
     if not pair:
         remarks.append(NO_TRUE_CLASS)
     if group.cells and not any(a.control for a in group.attacks):
