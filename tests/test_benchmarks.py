@@ -109,4 +109,4 @@ def test_memory_is_that_of_a_process_and_its_descendants(started: Callable[..., 
 def test_an_unknown_stage_is_named() -> None:
     done = benchmarks("--only", "speed")
     assert done.returncode == 2
-    assert "unknown stage 'speed'; stages are signal_processing, reading, scoring" in done.stderr
+    assert "unknown stage 'speed'; stages are rendering, signal_processing, reading" in done.stderr

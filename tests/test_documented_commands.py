@@ -27,6 +27,7 @@ ONLY_PARSED = {
     "bench run .*--only": "the job is one of the reader's own plan; tests/harness/test_worklist.py does such jobs",
     "bench run .*--executor ray": "it needs a cluster; tests/harness/test_cluster.py starts one",
     "bench run .*niqe": "an extra that need not be here; tests/evaluate/test_niqe.py runs it",
+    "bench run .*st-lpips": "an extra that need not be here; tests/evaluate/test_st_lpips.py runs it",
     "bench run .*torchattack:": "an extra that need not be here; tests/attacks/test_torchattack.py runs it",
     "bench verify cama-crafted": "the photographs are made by the line above it; tests/cli/test_crafted.py does both",
     "bench zoo (build|verify)": "hours of training, minutes of judging; tests/harness/test_zoo.py does both, small",
