@@ -92,8 +92,8 @@ class TargetPart(Part):
     """Other tasks: their columns on the unattacked test photographs of this split, one trial a photograph."""
 
     @cached_property
-    def derived(self) -> dict[int, str]:
-        """Where what is wrong with a target may be kept, by the number of true classes."""
+    def derived(self) -> dict[Any, Any]:
+        """Where what is found of a target may be kept, for all cells that it judged."""
         return {}
 
     @cached_property

@@ -13,6 +13,7 @@ from benchbench.base.errors import BenchError
 from benchbench.base.names import fault
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.scenario import NO_CAMERA
+from benchbench.contracts.task import TASKS
 from benchbench.records.cell import CLASSIFICATION, Cell, Craft, TargetPart
 
 MOST_MODELS = 10_000
@@ -119,12 +120,23 @@ def _outcomes(cell: Cell) -> Iterator[str]:
     if cell.target.task != CLASSIFICATION:
         if not outcomes:
             yield "it has no outcomes"
+        elif lacking := _columns(cell.target) - set(outcomes):
+            yield f"it lacks '{min(lacking)}', which task '{cell.target.task}' records"
         if not all(column.whole or _numbers(column) for column in outcomes.values()):
             yield "an outcome is no number of a size that can be"
     elif set(outcomes) != {"predicted"} or not outcomes["predicted"].whole:
         yield "its outcomes are not classes"
     elif not _within(outcomes["predicted"].numbers.tolist(), cell.target.classes):
         yield "its outcomes are of classes that its target does not have"
+
+
+def _columns(target: TargetPart) -> frozenset[str]:
+    """Return what the target's task records; nothing where it is not installed here."""
+    if "columns" not in target.derived:
+        task = target.task
+        target.derived["columns"] = frozenset(TASKS.create(task).columns if task in TASKS else ())
+    found: frozenset[str] = target.derived["columns"]
+    return found
 
 
 def _measures(whole: Craft) -> Iterator[str]:

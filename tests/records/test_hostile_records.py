@@ -76,6 +76,7 @@ def put(*place: Any) -> Change:
         (put("craft", "measures", "psnr", "values", [10**400] * 18), "measure 'psnr' has a value that cannot be"),
         (put("target", "unattacked", {"pce": [10**400]}), "an outcome of unattacked photographs is no number"),
         (put("outcomes", "predicted", 0, 10**400), "its outcomes are not classes"),
+        (put("target", "task", "vote"), "it lacks 'named_0', which task 'vote' records"),
         (put("craft", "identical", [-1, 0, 0]), "its counts of photographs are not of its trials"),
         (put("craft", "surrogate_hits", [0]), "its counts of photographs are not of its trials"),
         (put("craft", "clipped", 7.0), "shares or calls below nothing"),

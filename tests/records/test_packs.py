@@ -118,7 +118,7 @@ def test_outcomes_are_read_however_they_were_written(store: CellStore, tmp_path:
     (path,) = pack(store, tmp_path / "packs")
     craft = next(line for line in path.read_text().splitlines() if '"cell_id"' not in line)
     cell = next(c for c in store.cells() if c.craft.craft_id == json.loads(craft)["craft_id"])
-    task = cell.target.model_copy(update={"task": "verification", "clean": ()})
+    task = cell.target.model_copy(update={"task": "weighing", "clean": ()})
     outcomes = {name: Column(v + 5.0 for v in cell.outcomes["predicted"]) for name in ("pce", "other")}
     notes = cell.provenance | {"packages": {"a": "1", "provenance": "2"}}
     changed = cell.model_copy(update={"target": task, "outcomes": outcomes, "provenance": notes})
