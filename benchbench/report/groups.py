@@ -14,7 +14,7 @@ from benchbench.base.identity import canonical_json
 from benchbench.base.names import printable
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
-from benchbench.report.paper import attack_order, labels, settings
+from benchbench.report.paper import attack_order, grid, labels
 
 LIMIT_PSNR = 35.0
 """dB: where attacks aim at, and so the budget of the limit that they are held against."""
@@ -136,7 +136,7 @@ class Group:
     @cached_property
     def thin(self) -> tuple[AttackRow, ...]:
         """The attacks scored in less than half as many places of the papers' settings as the one scored in most."""
-        names = {name for setting in settings() for name in setting.targets}
+        names = set(grid())
         often = Counter(attack_key(c) for c in self.cells if c.target.name in names)
         most = max(often.values(), default=0)
         return tuple(a for a in self.attacks if 2 * often[a.name, a.params] < most)

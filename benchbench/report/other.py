@@ -8,13 +8,12 @@ from benchbench.report import captions
 from benchbench.report.entries import NO_TRUE_CLASS_SHORT, entry
 from benchbench.report.groups import Group
 from benchbench.report.model import Column, Row, Table
-from benchbench.report.paper import settings
+from benchbench.report.paper import grid
 
 
 def other_table(group: Group, *, show_published: bool) -> Table:
     """Build the table of targets outside the paper's grid: a row a target and attack, so any number fits."""
-    grid = {name for setting in settings() for name in setting.targets}
-    targets = {c.target.name: c.target for c in group.cells if c.target.name not in grid}
+    targets = {c.target.name: c.target for c in group.cells if c.target.name not in grid()}
     columns = (
         Column("in", "In", pair=True, better="higher"),
         Column("out", "Out", pair=True, better="higher"),

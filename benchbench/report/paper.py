@@ -151,6 +151,11 @@ def _settings(found: tuple[Paper, ...]) -> tuple[Setting, ...]:
     return tuple(setting for paper in found for setting in paper.settings())
 
 
+def grid() -> tuple[str, ...]:
+    """Return the names of all targets of these settings: what the leaderboard is over."""
+    return tuple(name for setting in settings() for name in setting.targets)
+
+
 def examiners() -> tuple[str, ...]:
     """Return the targets that the leaderboard of what erases averages over, of all papers that have some."""
     return tuple(dict.fromkeys(name for paper in papers() for name in paper.examiners()))

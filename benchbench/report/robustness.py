@@ -13,7 +13,7 @@ from benchbench.records.cell import Cell
 from benchbench.report import captions, means
 from benchbench.report.groups import AttackRow, Group, attack_key
 from benchbench.report.model import Column, Entry, Row, Table
-from benchbench.report.paper import papers, settings
+from benchbench.report.paper import grid, papers
 
 LACKS = "not every attack has been scored on it"
 FEW = "no attack that competes has been scored"
@@ -95,12 +95,11 @@ def _robustness(group: Group) -> Table:
     for paper in reversed(papers()):
         labels |= {**paper.backbones, **paper.preprocessors}
     rows: list[Row] = []
-    known = {name for setting in settings() for name in setting.targets}
     every = {c.target.name: c.target for c in group.cells}
-    grid = {name: target for name, target in every.items() if name in known} or every
+    compared = {name: every[name] for name in grid() if name in every} or every
     for kind in ("preprocessor", "backbone"):
         places: dict[str, list[str]] = {}
-        for name, target in grid.items():
+        for name, target in compared.items():
             places.setdefault(getattr(target, kind), []).append(name)
         # Such as have the same partners: another set of targets would be another comparison.
         most = max((len(names) for names in places.values()), default=0)
@@ -112,7 +111,7 @@ def _robustness(group: Group) -> Table:
 
 def _rivals(group: Group) -> list[AttackRow]:
     """Return the attacks that compete and were scored as often as any other, on targets of the papers' settings."""
-    known = {name for setting in settings() for name in setting.targets}
+    known = set(grid())
     often = Counter(attack_key(c) for c in [c for c in group.cells if c.target.name in known] or group.cells)
     count = {a.key: often[a.name, a.params] for a in group.attacks if a.ranked}
     most = max(count.values(), default=0)

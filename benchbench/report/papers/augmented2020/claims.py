@@ -14,7 +14,7 @@ from benchbench.report import captions, claims
 from benchbench.report.claims import AS_WELL, Side
 from benchbench.report.groups import AttackRow, Group, mean_or_none
 from benchbench.report.model import Entry, Row, Table
-from benchbench.report.paper import settings
+from benchbench.report.paper import grid
 from benchbench.report.papers.augmented2020 import published
 from benchbench.report.papers.augmented2020.ablation import NOT_MEASURED, PERCEPTUAL
 from benchbench.report.papers.augmented2020.words import KINDS, Variant, targets, variant
@@ -161,10 +161,9 @@ def _distance(group: Group, wanted: Variant) -> float | None:
 
 def _successor(group: Group) -> Row:
     """Return the row on the attack after this one: two streams in place of three classifiers, on its 48 targets."""
-    names = [name for setting in settings() for name in setting.targets]
     after = [a for a in group.attacks if a.name == "cama"]
     sides = [
-        Side(None, _whole(group, row, names, SPLITS))
+        Side(None, _whole(group, row, grid(), SPLITS))
         for row in (after[0] if len(after) == 1 else None, only(group, ALL))
     ]
     text = "Two streams (Cama, its successor) do as well as three classifiers on the successor's 48 targets"
