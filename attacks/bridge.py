@@ -92,7 +92,7 @@ _MOVED = ("FAB", "OnePixel", "Pixle", "Square")
 
 def _made(name: str) -> Any:
     """Return the class of an attack of torchattacks."""
-    import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+    import torchattacks  # late: it imports all of scipy.stats, and every run loads this module
 
     return getattr(torchattacks, name)
 

@@ -48,7 +48,7 @@ class Fgsm(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """x' = clip(x - epsilon * sign(gradient of the NLL of the wanted class))."""
-        import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+        import torchattacks  # late: it imports all of scipy.stats, and every run loads this module
 
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.FGSM(surrogate_of(self.on, context), eps=epsilon)

@@ -54,7 +54,7 @@ class Pgd(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Iterate x' = clip(project(x' - step * sign(gradient of the NLL of the wanted class)))."""
-        import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+        import torchattacks  # late: it imports all of scipy.stats, and every run loads this module
 
         epsilon = self.epsilon if self.epsilon is not None else float(context.networks["epsilon"])
         attack = torchattacks.PGD(

@@ -51,7 +51,7 @@ class TiMiFgsm(Attack):
 
     def perturb(self, x: Tensor, true: Tensor | None, wanted: Tensor, context: CraftContext) -> Tensor:
         """Follow the accumulated, smoothed gradient of the wanted class's NLL."""
-        import torchattacks  # late: it imports all of scipy.stats, and every command loads this module
+        import torchattacks  # late: it imports all of scipy.stats, and every run loads this module
 
         attack = torchattacks.TIFGSM(
             surrogate_of(self.on, context),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from shlex import quote
 
 from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.scenario import SCENARIOS
-from benchbench.report.groups import Group
+from benchbench.report.groups import AttackRow, Group
 
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
@@ -87,11 +88,11 @@ def left_out(group: Group) -> tuple[str, ...]:
     return (f"{group.left_out} {noun} left out: of an older version, or computed again since.",)
 
 
-def thin(group: Group) -> tuple[str, ...]:
+def thin(attacks: Sequence[AttackRow]) -> tuple[str, ...]:
     """Return the remark about attacks that were run against a few of the settings' targets, if there are any."""
-    if not group.thin:
+    if not attacks:
         return ()
-    names = "; ".join(attack.label for attack in group.thin)
+    names = "; ".join(attack.label for attack in attacks)
     return (f"Scored on less than half as many targets and splits as others, and left out: {names}.",)
 
 

@@ -86,8 +86,10 @@ def conditions_table(alike: Sequence[Group]) -> Table:
     columns = tuple(Column(_name(g), _name(g), pair=True, better="higher") for g in alike)
     shared = _shared(alike)
     attacks: dict[str, AttackRow] = {}
+    thin: dict[str, AttackRow] = {}
     for group in alike:
         attacks |= {a.key: a for a in group.broad if a.key not in attacks}
+        thin |= {a.key: a for a in group.thin}
     rows = []
     for attack in sorted(attacks.values(), key=lambda a: a.apart):
         entries = [_mean(group, attack, shared) for group in alike]
@@ -113,7 +115,7 @@ def conditions_table(alike: Sequence[Group]) -> Table:
         corner="Attack",
         columns=columns,
         rows=tuple(rows),
-        remarks=captions.thin(first),
+        remarks=captions.thin([thin[key] for key in thin if key not in attacks]),
         facts=first.facts | {"condition": "all", "budget": "all"},
     )
 

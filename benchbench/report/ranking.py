@@ -65,7 +65,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             Column("own_out", "Own evaluator out"),
         ),
         rows=tuple(rows),
-        remarks=(*captions.left_out(group), *captions.thin(group)),
+        remarks=(*captions.left_out(group), *captions.thin(group.thin)),
         published=show_published,
         facts=group.facts,
     )

@@ -97,3 +97,14 @@ def test_a_measure_is_that_of_the_craft_that_was_measured(make_cell):
         assert group.measure(group.attacks[0], "in", "own") == pytest.approx(2.0)
     (group,) = groups([again])
     assert group.measure(group.attacks[0], "in", "own") is None
+
+
+def test_under_conditions_an_attack_is_a_row_or_is_named_and_never_both(cells, make_cell):
+    """Of few targets under one condition, as broad as any under another."""
+    whole = [c for c in cells if c.target.overlap == "complete"]
+    few = make_cell("stega", "resnet18/rgb/complete", "in", 0.5, 0.9, title="Stega")
+    same = make_cell("stega", "resnet18/rgb/complete", "in", 0.5, 0.9, title="Stega", condition="jpeg-75")
+    (one,) = table("conditions", [*whole, few])
+    assert "Stega" not in {row.label for row in one.rows} and any("left out: Stega." in r for r in one.remarks)
+    (both,) = table("conditions", [*whole, few, same])
+    assert "Stega" in {row.label for row in both.rows} and not any("left out" in r for r in both.remarks)

@@ -72,7 +72,7 @@ def success_table(number: str, group: Group, *, show_published: bool) -> Table:
     if show_published:
         caption.append(captions.PUBLISHED)
     caption.append(captions.command(number, group, show_published))
-    remarks = [*captions.left_out(group), *captions.thin(group)]
+    remarks = [*captions.left_out(group), *captions.thin(group.thin)]
     if not pair:
         remarks.append(NO_TRUE_CLASS)
     if group.cells and not any(a.control for a in group.attacks):
