@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -104,6 +105,15 @@ def test_memory_is_that_of_a_process_and_its_descendants(started: Callable[..., 
             process.communicate()
         least = sum(map(int, megabytes)) << 20
         assert least <= own <= least + (30 << 20) and own < total
+
+
+def test_a_heap_is_the_same_picture_painted_either_way(started: Callable[..., int]) -> None:
+    from benchbench.base.seeds import stream
+    from benchmarks.rendering import heap, painted, painted_over
+
+    drawn = heap(stream(0, "a heap of this test"))
+    ours, peer = painted(96, *drawn), painted_over(96, *drawn)
+    assert (np.abs(ours - peer) > 1e-3).any(axis=2).mean() < 1e-3 and ours.std() > 0.1  # rounding at an edge
 
 
 def test_an_unknown_stage_is_named() -> None:

@@ -15,7 +15,7 @@ from benchbench.report import means
 from benchbench.report.formats import csv_text
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
 from benchbench.report.model import Scalar
-from benchbench.report.paper import settings
+from benchbench.report.paper import grid, settings
 
 SPLITS = ("in", "out")
 RATES: tuple[Rate, ...] = ("tsr", "usr")
@@ -152,7 +152,7 @@ def _row(group: Group, attack: AttackRow) -> dict[str, Scalar]:
         "control": "true" if attack.control else "false",
         "baseline": "true" if attack.baseline else "false",
         "cells": 0,
-        "cells_in_grid": len(SPLITS) * sum(len(setting.targets) for setting in settings()),
+        "cells_in_grid": len(SPLITS) * len(grid()),
     }
     means: dict[str, list[float | None]] = {"tsr": [], "usr": []}
     scored = 0
