@@ -17,7 +17,7 @@ from benchbench.contracts.section import Section
 from benchbench.learn.course import Course, descend
 from benchbench.learn.losses import FeatureMatching, Generated, Pixel, Term, total
 from benchbench.learn.patches import PatchSource
-from benchbench.learn.precision import autocast
+from benchbench.learn.precision import autocast, no_autocast
 from benchbench.learn.training import parts
 from benchbench.synthesis.fits import Pictures, drawn_photographs, synthetic_pictures
 
@@ -171,6 +171,7 @@ class SpocGeneratorFit(Fit):
     """
 
     kind: ClassVar[str] = "benchbench_attacks.spoc/generator"
+    version: ClassVar[int] = 2
     stands_alone: ClassVar[bool] = True
 
     model: int
@@ -304,7 +305,8 @@ def _on_unit_range(embedder: Embedder) -> Callable[[Tensor], list[Tensor]]:
     """Return the embedder's maps of pictures in [0, 1]; one function a game, so that it is asked once a batch."""
 
     def maps(x: Tensor) -> list[Tensor]:
-        return embedder.maps(x * 2 - 1)
+        with no_autocast(x.device):  # embeddings differ by less than what bfloat16 rounds off
+            return embedder.maps(x * 2 - 1)
 
     return maps
 

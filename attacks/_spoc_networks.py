@@ -18,6 +18,8 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from benchbench.contracts.section import Section
 from benchbench.forensics import FiniteDifferences
+from benchbench.learn.convolutions import PaddedConv2d
+from benchbench.learn.precision import no_autocast
 
 BLUR = 0.4
 """Sigma, px, of the Gaussian before the generator: it takes off what checkerboards up-sampling has left."""
@@ -59,7 +61,7 @@ class SpocGenerator(nn.Module):
         self.inverse = shape.inverse
         layers: list[nn.Module] = []
         for place in range(7):
-            convolution = nn.Conv2d(widths[place], widths[place + 1], 3, padding=1, padding_mode="reflect")
+            convolution = PaddedConv2d(widths[place], widths[place + 1], 3, padding=1, padding_mode="reflect")
             layers += [spectral_norm(convolution) if 0 < place < 6 else convolution, nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers[:-1])
         if self.inverse:
@@ -69,9 +71,10 @@ class SpocGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return pictures as the generator's camera model would have them, (N, 3, H, W) in [-1, 1]."""
-        blurred = gaussian_blur(x, BLUR)
+        with no_autocast(x.device):  # most of what comes out: bfloat16 is a gray level off
+            blurred = gaussian_blur(x, BLUR)
         change = cast(Tensor, self.body(blurred)).float()
-        return torch.tanh(change + (torch.atanh(blurred.float() * NEARLY_ONE) if self.inverse else blurred))
+        return torch.tanh(change + (torch.atanh(blurred * NEARLY_ONE) if self.inverse else blurred))
 
 
 class MeanOnlyBatchNorm2d(nn.Module):
@@ -90,13 +93,17 @@ class MeanOnlyBatchNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize (N, C, H, W)."""
+        count, channels, height, width = x.shape
+        # Channels last, rows of all pictures under each other: a sum with numbers by channel takes a quarter of the time.
+        rows = x.permute(0, 2, 3, 1).reshape(count * height, width * channels)
         if self.training:
-            mean = x.mean((0, 2, 3))
+            mean = rows.mean(0, dtype=torch.promote_types(x.dtype, torch.float32)).view(width, channels).mean(0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean.detach().float(), self.momentum)
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         else:
             mean = self.running_mean
-        return x + (self.bias - mean).view(1, -1, 1, 1).to(x.dtype)
+        rows = rows + (self.bias - mean).to(x.dtype).repeat(width)
+        return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 class FixedLayer(nn.Module):
@@ -123,7 +130,7 @@ class SpocCritic(nn.Module):
         layers: list[nn.Module] = [FixedLayer(), nn.Conv2d(9, c, 3), nn.ReLU(inplace=True)]
         for _ in range(4):
             block = spectral_norm(nn.Conv2d(c, c, 3, bias=False))  # the norm that follows has the bias
-            layers += [block, MeanOnlyBatchNorm2d(c), nn.ReLU(inplace=True)]
+            layers += [block, MeanOnlyBatchNorm2d(c), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.Conv2d(c, 1, 3))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -116,8 +116,8 @@ def _package() -> Any:
     """
     if importlib.util.find_spec("torchattack") is None:
         raise BenchError(
-            "attacks of torchattack need the package torchattack, which is not installed.  "
-            "Install it: pip install 'benchbench-forensics[torchattack]'"
+            "attacks of torchattack need the package torchattack, which is not installed. "
+            "In a checkout of benchbench: pip install '.[torchattack]'"
         )
     return importlib.import_module("torchattack")
 

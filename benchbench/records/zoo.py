@@ -65,8 +65,8 @@ class Zoo:
                     _ = [(one["target"], one["confusion"]) for one in facts["clean"].values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
-                f"{path} cannot be read; use --no-zoo, or mend it: pip install --force-reinstall --no-deps "
-                "benchbench-forensics; in a checkout: git restore benchbench/zoo"
+                f"{path} cannot be read; use --no-zoo, or mend it: in a checkout, git restore benchbench/zoo; else "
+                "install benchbench anew."
             ) from error
         if not known:
             raise StoreError(f"{path} was written by a newer benchbench; upgrade, or use --no-zoo.")
@@ -106,8 +106,8 @@ class Zoo:
             raise StoreError(f"{path} cannot be read ({error.strerror or error}).") from error
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
             raise StoreError(
-                f"{path} is damaged; delete it and '{record['label']}' is trained, or mend it: pip install "
-                "--force-reinstall --no-deps benchbench-forensics; in a checkout: git restore benchbench/zoo"
+                f"{path} is damaged; delete it and '{record['label']}' is trained, or mend it: in a checkout, "
+                "git restore benchbench/zoo; else install benchbench anew."
             )
         halves = set(record["half"])
         return {n: t.to(torch.float32) if n in halves else t for n, t in load(content).items()}

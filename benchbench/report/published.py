@@ -25,8 +25,8 @@ def folder() -> Traversable:
         if checkout.is_dir():
             return checkout
     raise BenchError(
-        "the published figures are not installed. Run: pip install --force-reinstall --no-deps benchbench-forensics; "
-        "in a checkout: git restore results/published"
+        "the published figures are not installed. In a checkout: git restore results/published; else install "
+        "benchbench anew."
     )
 
 

@@ -80,11 +80,11 @@ def test_without_the_package_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, bench_here: Callable[..., Any], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(st_lpips, "_weights_file", lambda: None)
-    with pytest.raises(BenchError, match=r"pip install 'benchbench-forensics\[perceptual\]'"):
+    with pytest.raises(BenchError, match=r"pip install '\.\[perceptual\]'"):
         StLpips().measure(*pictures((32, 32)), rounded=False)
     done = bench_here("run", "--attack", "noise", "--targets", "all", "--measures", "st-lpips", "--profile", "smoke")
     assert done.returncode == 2
-    assert done.stderr.startswith("bench: measure 'st-lpips' cannot be had: its weights are not installed. Run: pip")
+    assert done.stderr.startswith("bench: measure 'st-lpips' cannot be had: its weights are not installed. In a checkout")
     listed = bench_here("list", "measures")
     assert listed.returncode == 0 and "ST-LPIPS" in listed.stdout
     from benchbench.api.words import measures
