@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchbench.contracts.attack import CraftContext
 from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.numbers import Count, Positive, Share
 from benchbench.contracts.profile import Precision
 from benchbench.contracts.section import Section
 from benchbench.learn.course import Course, descend
@@ -21,24 +22,22 @@ from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
 from benchbench.synthesis.fits import Pictures, synthetic_pictures
 
+from ._goal import say_if_missed
 from ._surrogates import make_surrogate, surrogate_fits
-
-EPOCHS = 8
-"""Parts that a training is cut into, for its checkpoints and its stop."""
 
 
 class PainterRecipe(Section):
     """How a generator is trained against a surrogate."""
 
-    channels: int = 64
-    learning_rate: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
+    channels: Count = 64
+    learning_rate: Positive = 2e-4
+    betas: tuple[Share, Share] = (0.5, 0.999)
     schedule: Literal["constant", "one-cycle"] = "constant"
-    batch: int = 30
-    patch: int = 256
-    steps: int = 6_670
+    batch: Count = 30
+    patch: Count = 256
+    steps: Count = 6_670
     """Ten epochs over 20 000 pictures."""
-    validation_images: int = 25
+    validation_images: Count = 25
     precision: Precision = "float32"
 
 
@@ -62,7 +61,10 @@ class PainterFit(Fit):
         networks: its fits.
     """
 
+    version: ClassVar[int] = 2
     stands_alone: ClassVar[bool] = True
+    parts: ClassVar[int] = 8
+    """That a training is cut into, for its checkpoints and its stop."""
 
     model: int
     on: str
@@ -102,9 +104,10 @@ class PainterFit(Fit):
             log_probability: of the wanted class, (N,), as the surrogate has it.
         """
 
-    def goal(self, psnr: float) -> bool:
-        """Say whether training may stop, of the mean PSNR of held-out pictures in dB."""
-        return False
+    @property
+    def wanted_psnr(self) -> float | None:
+        """The mean PSNR of held-out pictures, dB, at which training stops; None: at its end."""
+        return None
 
     def run(self, context: FitContext) -> dict[str, Tensor]:
         """Train; return the generator at the end, or where its goal was reached."""
@@ -113,9 +116,8 @@ class PainterFit(Fit):
         pictures: Pictures = context.needs["pictures"]
         surrogate = make_surrogate(self.on, {n: context.needs[n] for n, _ in self.networks}).to(device)
         side = min(recipe.patch, pictures.images.shape[1])
-        rows = np.arange(len(pictures))
-        source = PatchSource([pictures.images], pictures.generator, rows, side, device)
-        held = np.linspace(0, len(rows) - 1, min(recipe.validation_images, len(rows))).astype(int)
+        held, rest = pictures.held_out(recipe.validation_images)
+        source = PatchSource([pictures.images], pictures.generator, rest, side, device)
         network, stop = self.build().to(device), Stop().to(device)
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas)
 
@@ -132,12 +134,14 @@ class PainterFit(Fit):
         def score() -> tuple[float]:
             psnr, success = self.measure(network, surrogate, pictures, held, device)
             context.facts.update(psnr_held_out=psnr, surrogate_success=success)
-            stop.reached.fill_(self.goal(psnr))
+            stop.reached.fill_(self.wanted_psnr is not None and psnr >= self.wanted_psnr)
             return (0.0,)
 
         modules = {"network": network, "stop": stop}
-        course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision)
-        return course.play(context, modules, {"adam": optimizer}, step, score, self.seed)
+        course = Course.cut(recipe.steps, self.parts, recipe.schedule, recipe.precision)
+        state = course.play(context, modules, {"adam": optimizer}, step, score, self.seed)
+        say_if_missed(self.label, float(context.facts["psnr_held_out"]), self.wanted_psnr)
+        return state
 
     def measure(
         self, network: nn.Module, surrogate: nn.Module, pictures: Pictures, rows: np.ndarray, device: torch.device

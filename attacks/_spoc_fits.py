@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.contracts.fit import Fit, FitContext, Setup
+from benchbench.contracts.numbers import Count, Positive, Share
 from benchbench.contracts.profile import Precision
 from benchbench.contracts.section import Section
 from benchbench.learn.course import Course, descend
@@ -44,19 +45,21 @@ ANCHOR_PATCHES = 512
 class EmbedderRecipe(Section):
     """The embedder and its training; the defaults are the published ones."""
 
-    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
-    cameras: int = 600
+    channels: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)
+    gain: Positive = 1.0
+    """Of its fixed layer."""
+    cameras: Count = 600
     """Drawn camera models."""
-    photographs: int = 34
+    photographs: Count = 34
     """Of each."""
-    models: int = 20
+    models: Count = 20
     """Camera models in a batch."""
-    patches: int = 4
+    patches: Count = 4
     """Of each model in a batch."""
-    learning_rate: float = 1e-4
+    learning_rate: Positive = 1e-4
     schedule: Literal["constant", "one-cycle"] = "constant"
-    patch: int = 256
-    steps: int = 50_000
+    patch: Count = 256
+    steps: Count = 50_000
     precision: Precision = "float32"
 
 
@@ -64,14 +67,14 @@ class SpocRecipe(Section):
     """Generator, critic and their game; the defaults are the published ones."""
 
     shape: SpocShape = SpocShape()
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.999)
+    learning_rate: Positive = 1e-4
+    betas: tuple[Share, Share] = (0.5, 0.999)
     schedule: Literal["constant", "one-cycle"] = "constant"
-    batch: int = 10
+    batch: Count = 10
     """Pictures; the critic sees as many photographs, pictures before and pictures after."""
-    patch: int = 256
-    steps: int = 50_000
-    validation_images: int = 25
+    patch: Count = 256
+    steps: Count = 50_000
+    validation_images: Count = 25
     """Pictures of q that the PSNR goal is held against."""
     precision: Precision = "float32"
 
@@ -120,7 +123,7 @@ class EmbedderFit(Fit):
         train, rest = held_out_apart(labels)
         source = PatchSource([images], labels, train, side, device)
         held_out = PatchSource([images], labels, rest, side, device)
-        network = Embedder(recipe.channels).to(device)
+        network = Embedder(recipe.channels, recipe.gain).to(device)
         optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
 
         def embedded(source: PatchSource, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -147,7 +150,7 @@ class EmbedderFit(Fit):
 
     def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Embedder:
         """Return the frozen embedder."""
-        return cast(Embedder, frozen_network(Embedder(self.recipe.channels), state))
+        return cast(Embedder, frozen_network(Embedder(self.recipe.channels, self.recipe.gain), state))
 
 
 def told_apart(embeddings: Tensor, labels: Tensor) -> float:
@@ -214,10 +217,7 @@ class SpocGeneratorFit(Fit):
         train, _ = parts(context.data, "q", known_only=True)
         mine = train[photos.camera[train] == self.model]
         pictures: Pictures = context.needs["pictures"]
-        held = np.linspace(0, len(pictures) - 1, min(recipe.validation_images, len(pictures))).astype(int)
-        rest = (
-            np.setdiff1d(np.arange(len(pictures)), held) if len(pictures) > 2 * len(held) else np.arange(len(pictures))
-        )
+        held, rest = pictures.held_out(recipe.validation_images)
         side = min(recipe.patch, photos.images.shape[1])
         real = PatchSource([photos.images], photos.camera, mine, side, device)
         synthetic = PatchSource([pictures.images], pictures.generator, rest, side, device)

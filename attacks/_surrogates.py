@@ -89,9 +89,12 @@ def _fits_of(name: str, setup: Setup) -> dict[str, Fit]:
             f"surrogate '{name}' is neither an evaluator ({', '.join(EVALUATORS)}) nor a backbone.  "
             "See: bench list backbones; several are joined by '+'."
         )
-    if PREPROCESSORS.get(preprocessor).whole_image:
+    behind = PREPROCESSORS.get(preprocessor)
+    if behind.whole_image or behind.stands_for:
         raise BenchError(
             f"surrogate '{name}': preprocessor '{preprocessor}' has no gradient that reaches a photograph."
+            if behind.whole_image
+            else f"surrogate '{name}': preprocessor '{preprocessor}' is a network of the targets'."
         )
     profile = setup.profile
     recipe = profile.evaluator_recipe(name)

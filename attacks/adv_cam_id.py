@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Decibel, NotNegative
 
 from ._painted import PainterFit, painted, painter_fits
 from ._surrogates import DEFAULT, surrogate_of
@@ -58,6 +58,7 @@ class AdvCamIdFit(PainterFit):
 
     kind: ClassVar[str] = "benchbench_attacks.adv-cam-id/generator"
     title: ClassVar[str] = "adv-cam-id"
+    parts: ClassVar[int] = 40
 
     pixel_weight: float
     classifier_weight: float
@@ -71,9 +72,10 @@ class AdvCamIdFit(PainterFit):
         """See `PainterFit.loss`; distances are in [-1, 1]."""
         return self.pixel_weight * 2 * F.l1_loss(changed, x) - self.classifier_weight * log_probability.mean()
 
-    def goal(self, psnr: float) -> bool:
-        """See `PainterFit.goal`."""
-        return psnr >= self.psnr
+    @property
+    def wanted_psnr(self) -> float:
+        """See `PainterFit.wanted_psnr`."""
+        return self.psnr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +85,14 @@ class AdvCamId(Attack):
     Attributes:
         on: the surrogate, see `benchbench_attacks._surrogates`.
         pixel_weight, classifier_weight: of the L1 distance in [-1, 1] and of the cross-entropy. Their paper's ratio is
-            not among our sources; this is MISLGAN's, by the same authors.
+            not among our sources; this is the one that Cama's paper gives for them (`misl-cgan`).
         psnr: dB at which training stops.
     """
 
     on: str = DEFAULT
-    pixel_weight: float = 10.0
-    classifier_weight: float = 0.01
-    psnr: float = 31.0
+    pixel_weight: NotNegative = 10.0
+    classifier_weight: NotNegative = 0.01
+    psnr: Decibel = 31.0
 
     card: ClassVar[AttackCard] = AttackCard(
         name="adv-cam-id",
@@ -101,12 +103,6 @@ class AdvCamId(Attack):
         paper="Chen, Zhao & Stamm, Generative adversarial attacks against deep-learning-based camera model "
         "identification, IEEE TIFS 2019, with the settings of Cozzolino et al. 2019",
     )
-
-    def __post_init__(self) -> None:
-        for name in ("pixel_weight", "classifier_weight", "psnr"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}; a finite number of at least 0 is expected")
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return the surrogate and a generator for each camera model that the attacker knows."""

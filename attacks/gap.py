@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Positive
 from benchbench.contracts.profile import GeneratorShape
 from benchbench.learn.image_to_image import ImageToImage
 
@@ -70,7 +71,7 @@ class Gap(Attack):
     """
 
     on: str = DEFAULT
-    epsilon: float = 8.0
+    epsilon: Positive = 8.0
 
     card: ClassVar[AttackCard] = AttackCard(
         name="gap",

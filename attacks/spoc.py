@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Decibel, NotNegative
 
 from ._spoc_fits import generator_fits
 
@@ -31,12 +31,12 @@ class Spoc(Attack):
 
     discriminator: bool = True
     embedder: bool = True
-    pixel_weight: float = 1.0
-    perceptual_weight: float = 0.001
-    embedder_weight: float = 1.0
-    matching_weight: float = 0.01
-    adversarial_weight: float = 0.1
-    psnr: float | None = None
+    pixel_weight: NotNegative = 1.0
+    perceptual_weight: NotNegative = 0.001
+    embedder_weight: NotNegative = 1.0
+    matching_weight: NotNegative = 0.01
+    adversarial_weight: NotNegative = 0.1
+    psnr: Decibel | None = None
 
     card: ClassVar[AttackCard] = AttackCard(
         name="spoc",
@@ -47,14 +47,6 @@ class Spoc(Attack):
         paper="Cozzolino et al., SpoC: spoofing camera fingerprints, 2019",
         paper_url="https://arxiv.org/abs/1911.12069",
     )
-
-    def __post_init__(self) -> None:
-        for name in (
-            "pixel_weight", "perceptual_weight", "embedder_weight", "matching_weight", "adversarial_weight"
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}; a finite weight of at least 0 is expected")
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return a generator for each camera model that the attacker knows."""

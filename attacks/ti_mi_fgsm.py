@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
+from benchbench.contracts.numbers import Count, NotNegative, Positive, Steps
 
 from ._surrogates import DEFAULT, surrogate_fits, surrogate_of
 
@@ -28,11 +29,11 @@ class TiMiFgsm(Attack):
     """
 
     on: str = DEFAULT
-    epsilon: float = 8.0
-    step: float = 0.4
-    steps: int = 40
-    decay: float = 1.0
-    kernel: int = 15
+    epsilon: Positive = 8.0
+    step: Positive = 0.4
+    steps: Steps = 40
+    decay: NotNegative = 1.0
+    kernel: Count = 15
 
     card: ClassVar[AttackCard] = AttackCard(
         name="ti-mi-fgsm",
@@ -44,6 +45,10 @@ class TiMiFgsm(Attack):
         "CVPR 2019, with the settings of Cozzolino et al. 2019",
         paper_url="https://arxiv.org/abs/1904.02884",
     )
+
+    def __post_init__(self) -> None:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}; an odd number of pixels is expected")
 
     def fits(self, setup: Setup) -> Mapping[str, Fit]:
         """Return the surrogate."""

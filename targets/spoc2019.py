@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from pydantic import Field
 
 from benchbench.base.errors import UnknownNameError, did_you_mean
 from benchbench.contracts.spec import validated
@@ -26,6 +28,8 @@ CLASSIFIERS = {
 }
 DETECTORS = {"xception/detector": ("xception", "rgb"), "spec/detector": ("resnet34", "spectrum")}
 """Backbone and preprocessor of each."""
+PAPERS = 10
+"""Camera models that the paper's classifiers know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +42,14 @@ class Examiner(Target):
     """
 
     examiner: str
-    models: int = 10
+    models: Annotated[int, Field(ge=2, le=1000)] = PAPERS
 
     @property
     def card(self) -> TargetCard:
         """The card, from the fields."""
         backbone, preprocessor = CLASSIFIERS[self.examiner]
-        return TargetCard(name=self.examiner, backbone=backbone, preprocessor=preprocessor, overlap="partial")
+        name = self.examiner if self.models == PAPERS else f"{self.examiner}-{self.models}"
+        return TargetCard(name=name, backbone=backbone, preprocessor=preprocessor, overlap="partial")
 
     def classes(self, setup: Setup) -> int:
         """Return how many camera models it tells apart."""
@@ -55,7 +60,7 @@ class Examiner(Target):
         from benchbench.learn.training import ClassifierFit
 
         profile = setup.profile
-        recipe = profile.recipe_for(self.name)
+        recipe = profile.recipe_for(self.examiner)
         return {
             "classifier": ClassifierFit(
                 role="p",
@@ -66,7 +71,7 @@ class Examiner(Target):
                 dropout=profile.backbones.dropout,
                 recipe=recipe,
                 patch=recipe.patch or profile.patch,
-                name=self.name,
+                name=self.examiner,
                 seed=setup.seed,
             )
         }
@@ -144,6 +149,8 @@ class Bridge:
                 + ", ".join(self.names())
             )
         kind, field = (Examiner, "examiner") if name in CLASSIFIERS else (Detector, "detector")
+        if field in params:
+            raise UnknownNameError(f"target 'spoc2019:{name}' has no parameter '{field}'.")
         values = validated(f"target 'spoc2019:{name}'", kind, params)
         made: Target = kind(**{**values, field: name})
         return made

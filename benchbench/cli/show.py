@@ -111,8 +111,9 @@ def generators(
     from benchbench.contracts.attack import ATTACKS
     from benchbench.contracts.profile import load_profile
     from benchbench.records.cache import Cache, default_cache
+    from benchbench.records.zoo import Zoo
     from benchbench.report.figures import save
-    from benchbench.studies.generators import spectra_of_generators
+    from benchbench.studies.generators import SPLITS, needed, spectra_of_generators
 
     chosen = load_profile(profile)
     instance = ATTACKS.create(attack, chosen.attacks)
@@ -120,8 +121,10 @@ def generators(
     place = cache or default_cache()
     source = opt.source(data, chosen, rule, scenes, cache)
     dataset, setup = source.open(place), source.facts(place).setup(chosen, seed)
+    Zoo().adopt(needed(instance, setup), Cache(place))
+    command = f"bench run --profile {profile} --split {','.join(SPLITS)} --attack '{attack}' --targets 'spoc2019:*'"
     path = output or Path(f"{_file(attack)}-generators.png")
-    save(spectra_of_generators(instance, dataset, setup, Cache(place), torch.device(device), seed), path)
+    save(spectra_of_generators(instance, dataset, setup, Cache(place), torch.device(device), seed, command), path)
     print(path)
 
 

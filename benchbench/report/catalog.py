@@ -154,6 +154,8 @@ def _claims(group: Group) -> Table:
     found = claims_of(group)
     if not found:
         raise UnknownNameError("no paper that is installed here makes a claim.")
+    if len(found) == 1:
+        return found[0]
     # A paper may say nothing of what others have columns for, such as targets like these.
     widest = max(found, key=lambda table: len(table.columns))
     width = len(widest.columns)
@@ -162,8 +164,6 @@ def _claims(group: Group) -> Table:
         for table in found
         for row in table.rows
     ]
-    if len(found) == 1:
-        return found[0]
     return replace(
         widest,
         title="What the papers claim",

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from benchbench.base.errors import BenchError
 from benchbench.contracts.attack import Attack
-from benchbench.contracts.fit import Setup, collect
+from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.scenario import SCENARIOS
 from benchbench.contracts.trials import Trials
 from benchbench.evaluate.craft import craft_trials
@@ -46,10 +46,21 @@ def mean_spectrum(pictures: torch.Tensor) -> NDArray[np.float64]:
     return shifted
 
 
+def needed(attack: Attack, setup: Setup) -> dict[str, Fit]:
+    """Return the fits that figure 4 is drawn from, by their ids."""
+    fits = dict(attack.fits(setup))
+    for split in SPLITS:
+        fits |= SCENARIOS.create(split).fits(setup)
+    return {fit.fit_id(setup.data_id): fit for fit in fits.values()}
+
+
 def spectra_of_generators(
-    attack: Attack, dataset: Dataset, setup: Setup, cache: Cache, device: torch.device, seed: int = 0
+    attack: Attack, dataset: Dataset, setup: Setup, cache: Cache, device: torch.device, seed: int = 0, command: str = ""
 ) -> Figure:
     """Draw a picture of each generator and its spectrum, above what the attack makes of them for the first model.
+
+    Args:
+        command: that makes what is missing, for a message.
 
     Raises:
         BenchError: a network of the attack, or one that makes the pictures, has not been trained yet.
@@ -61,10 +72,7 @@ def spectra_of_generators(
         fits = dict(scenario.fits(setup)) | dict(attack.fits(setup))
         for fit_id, fit in collect(fits, setup.data_id, cache.has).items():
             if not cache.has(fit_id):
-                raise BenchError(
-                    f"'{fit.label}' has not been made yet; bench run --split {','.join(SPLITS)} --attack {attack.name} "
-                    "does it."
-                )
+                raise BenchError(f"'{fit.label}' has not been made yet; {command} does it.")
         context = context or craft_context(attack, setup, cache.root, device)
         photos = scenario.pictures(dataset, networks(scenario.fits(setup), setup, cache.root, device))
         for generator in np.unique(photos.device):
@@ -73,7 +81,8 @@ def spectra_of_generators(
             batch = Trials(rows, np.full(len(rows), -1), np.zeros(len(rows), np.int64))
             y = craft_trials(attack, photos, batch, x, context, seed, f"generator {generator}")
             columns.append((_name(photos, rows), x, eight_bits(y)))
-    return _draw(columns, f"{attack.card.title}, {dataset.name}, profile {setup.profile.name}")
+    wanted = dataset.camera_models[0]
+    return _draw(columns, f"{attack.card.title}, {wanted} wanted, {dataset.name}, profile {setup.profile.name}")
 
 
 def _name(photos: Photos, rows: NDArray[np.int64]) -> str:

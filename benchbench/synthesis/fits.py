@@ -65,6 +65,12 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.generator)
 
+    def held_out(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the positions of `count` pictures, evenly spread, and of the rest; of all, where few were left."""
+        every = np.arange(len(self))
+        held = np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
+        return held, np.setdiff1d(every, held) if len(self) > 2 * len(held) else every
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatorFit(Fit):

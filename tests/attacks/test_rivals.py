@@ -88,7 +88,7 @@ def test_losses_of_the_painters():
     assert isinstance(adv, AdvCamIdFit)
     expected = 10 * float(((changed - x) * 2).abs().mean()) - 0.01 * float(said.mean())
     assert float(adv.loss(x, changed, said)) == pytest.approx(expected, rel=1e-6)
-    assert adv.goal(31.2) and not adv.goal(30.9) and not gap.goal(99)
+    assert adv.wanted_psnr == 31 and gap.wanted_psnr is None
 
 
 def test_the_filter_array_is_a_bayer_mosaic():

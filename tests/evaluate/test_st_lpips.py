@@ -84,7 +84,9 @@ def test_without_the_package_it_says_what_to_install(
         StLpips().measure(*pictures((32, 32)), rounded=False)
     done = bench_here("run", "--attack", "noise", "--targets", "all", "--measures", "st-lpips", "--profile", "smoke")
     assert done.returncode == 2
-    assert done.stderr.startswith("bench: measure 'st-lpips' cannot be had: its weights are not installed. In a checkout")
+    assert done.stderr.startswith(
+        "bench: measure 'st-lpips' cannot be had: its weights are not installed. In a checkout"
+    )
     listed = bench_here("list", "measures")
     assert listed.returncode == 0 and "ST-LPIPS" in listed.stdout
     from benchbench.api.words import measures

@@ -18,6 +18,7 @@ from benchbench.report.papers.spoc2019.published import CLASSIFIERS
 from benchbench.report.papers.spoc2019.tables import own_classifier
 
 PICTURES = 40
+SET = {"pgd": {"epsilon": 8 / 255, "steps": 40, "step_size": 0.15625}}
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +70,14 @@ def every(synthetic, spoc=0.6, rival=0.2, off=0.6):
         cells.append(synthetic("spoc", name, 0.1, params={"discriminator": False}))
         cells.append(synthetic("spoc", name, spoc, params={"embedder": False}))
         for method, on in product(("pgd", "ti-mi-fgsm", "gap", "adv-cam-id"), ("bondi2017", "xception")):
-            cells.append(synthetic(method, name, 1.0 if on == name else rival, params={"on": on}))
+            cells.append(
+                synthetic(method, name, 1.0 if on == name else rival, params={"on": on, **SET.get(method, {})})
+            )
         for method in ("pgd", "ti-mi-fgsm", "gap"):
             for judge in CLASSIFIERS:
                 on = "+".join(n for n in CLASSIFIERS if n != judge)
-                cells.append(synthetic(method, name, rival if judge == name else 1.0, params={"on": on}))
+                params = {"on": on, **SET.get(method, {})}
+                cells.append(synthetic(method, name, rival if judge == name else 1.0, params=params))
     return cells
 
 
@@ -133,3 +137,82 @@ def test_pages_show_the_tables_where_such_pictures_were_attacked(synthetic, make
     (with_them,) = groups(every(synthetic))
     (without,) = groups([make_cell()])
     assert "spoc-4" in shown(with_them) and "spoc-4" not in shown(without)
+
+
+@pytest.fixture
+def asked(synthetic):
+    """Return a cell of a detector: the share of pictures that it takes for synthetic, and that score high, is known."""
+
+    def call(attack, name, found, high, split="synthetic"):
+        cell = synthetic(attack, f"{name}/detector", 0.0, split)
+        rank = np.where(cell.judged.photograph < round(high * PICTURES), 0.99, 0.4)
+        outcomes = {
+            "synthetic": Column((cell.judged.photograph < round(found * PICTURES)).astype(int).tolist()),
+            "score": Column(rank.tolist()),
+            "rank": Column(rank.tolist()),
+        }
+        target = cell.target.model_copy(update={"task": "detection", "classes": 2})
+        return cell.model_copy(update={"target": target, "outcomes": outcomes})
+
+    return call
+
+
+def detectors(asked):
+    return [
+        *(asked("identity", "spec", 0.95, 0.9, split) for split in ("synthetic",)),
+        asked("identity", "spec", 0.2, 0.3, "off-training"),
+        asked("spoc", "spec", 0.1, 0.2),
+        asked("spoc", "spec", 0.05, 0.2, "off-training"),
+        *(asked("identity", "xception", 1.0, 1.0, split) for split in ("synthetic", "off-training")),
+    ]
+
+
+def test_what_detectors_find_before_and_after_stands_in_its_place(asked):
+    cells = detectors(asked)
+    (made,) = table("spoc-1", cells, published=True)
+    before, after = made.rows
+    assert [e.value for e in before.entries] == pytest.approx([1, 1, 0.99, 0.95, 0.9, 0.9 * 0.99 + 0.1 * 0.4])
+    assert [e.value for e in after.entries[3:]] == pytest.approx([0.1, 0.2, 0.2 * 0.99 + 0.8 * 0.4])
+    assert [e.value for e in after.entries[:3]] == [None] * 3
+    theirs = published.detected()
+    assert before.entries[3].published[0] == theirs["1", "before", "spec"] and before.entries[4].published is None
+    (off,) = table("spoc-2", cells)
+    assert [row.entries[3].value for row in off.rows] == pytest.approx([0.2, 0.05])
+    (group,) = groups(cells)
+    rows = {row.key: [e.value for e in row.entries] for row in claims_table(group).rows}
+    assert rows["spec-off"][3:5] == pytest.approx([0.95, 0.2]) and rows["spec-off"][6] == "holds"
+    assert rows["hidden-spec-1"][3:5] == pytest.approx([0.95, 0.1]) and rows["hidden-spec-1"][6] == "holds"
+    assert rows["xception-off"][6] == "holds" and rows["hidden-xception-1"][6] is None
+
+
+def test_no_attack_is_a_row_and_several_settings_are_said(synthetic):
+    cells = [synthetic("identity", name, 0.1) for name in CLASSIFIERS]
+    cells += [synthetic("spoc", "xception", rate, params={"psnr": psnr}) for rate, psnr in ((0.5, 31.0), (0.6, 33.0))]
+    pgd = {"on": "bondi2017", "epsilon": 8 / 255, "steps": 40, "step_size": 0.15625}
+    cells.append(synthetic("pgd", "xception", 0.3, params={**pgd, "steps": 10}))
+    (made,) = table("spoc-4", cells)
+    rows = {row.key: row for row in made.rows}
+    assert [e.value for e in rows["none-identity"].entries[1:]] == pytest.approx([0.1] * 4)
+    assert rows["none-spoc"].entries[3].value is None and "several sets" in rows["none-spoc"].entries[3].missing
+    assert rows["bondi2017-pgd"].entries[3].value is None, "not the settings of the paper"
+    (made,) = table("spoc-4", [*cells, synthetic("pgd", "xception", 0.4, params=pgd)])
+    assert {row.key: row for row in made.rows}["bondi2017-pgd"].entries[3].value == pytest.approx(0.4)
+
+
+def test_the_papers_figures_stand_beside_cells_of_their_condition_alone(synthetic):
+    def under(condition, budget=None):
+        protocol = {"condition": condition, "budget": budget, "seed": 0, "version": 1}
+        return [c.model_copy(update={"protocol": {**c.protocol, **protocol}}) for c in every(synthetic)]
+
+    jpeg = published.sar()["4", "jpeg", "bondi2017", "pgd"]
+    (made,) = table("spoc-4", under("jpeg-target"), published=True)
+    row = next(row for row in made.rows if row.key == "bondi2017-pgd")
+    assert row.entries[0].published is None, "theirs is of decompressed pictures"
+    assert row.entries[3].published[0] == jpeg.rates["xception"]
+    for cells in (under("jpeg-target"), under("jpeg-75"), under("uint8", 35.0)):
+        (other,) = table("spoc-5", cells, published=True)
+        assert all(entry.published is None for row in other.rows for entry in row.entries)
+    (group,) = groups(under("jpeg-target"))
+    rows = {row.key: [e.value for e in row.entries] for row in claims_table(group).rows}
+    assert rows["spoc-only-embedder"][2] == "said without a figure" and rows["spoc-pgd"][2] == "holds"
+    assert claims_table(group).notes() is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchbench.base.errors import UnknownNameError
+from benchbench.base.errors import BenchError, UnknownNameError
 from benchbench.contracts.fit import FitContext, Setup, collect
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
@@ -36,7 +36,13 @@ def test_classifiers_know_ten_models_or_all_there_are():
     assert bondi.classes(SETUP) == 10
     few = Setup(profile=SETUP.profile, data_id="0" * 32, known=3, classes=4)
     assert bondi.classes(few) == 4
-    assert TARGETS.create("spoc2019:bondi2017[models=2]").classes(SETUP) == 6
+    two = TARGETS.create("spoc2019:bondi2017[models=2]")
+    assert two.classes(SETUP) == 6 and two.name == "bondi2017-2" and bondi.name == "bondi2017"
+    for wrong in ("models=0", "models=-3"):
+        with pytest.raises(BenchError, match="models"):
+            TARGETS.create(f"spoc2019:bondi2017[{wrong}]")
+    with pytest.raises(UnknownNameError, match="no parameter 'examiner'"):
+        TARGETS.create("spoc2019:bondi2017[examiner=xception]")
     fit = bondi.fits(SETUP)["classifier"]
     assert (fit.classes, fit.role) == (10, "p")
     detector = TARGETS.create("spoc2019:spec/detector")

@@ -34,7 +34,8 @@ _rendered = lru_cache(maxsize=96)(render_scene)
 def rendering(size: int, seed: int, purpose: str, role: Role, number: int) -> NDArray[np.uint8]:
     """Return a picture that no camera took: a scene through a window, exposed, in the sRGB tone curve, of 8 bits.
 
-    No lens, sensor, demosaicing, sharpening or JPEG has a part in it. Roles share no scene, and purposes none.
+    No lens, sensor, demosaicing, sharpening or JPEG has a part in it. Roles share no
+    scene, and purposes none but packaged photographs, which are in the role of the data set too.
 
     Args:
         size: side, px, a multiple of 8 of at least 32.

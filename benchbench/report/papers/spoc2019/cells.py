@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from benchbench.records.cell import Cell
 from benchbench.report.groups import Group
 from benchbench.report.papers.spoc2019.published import CLASSIFIERS
@@ -9,6 +11,7 @@ from benchbench.report.papers.spoc2019.published import CLASSIFIERS
 SYNTHETIC, OFF = "synthetic", "off-training"
 """The two splits: pictures by generators of the training set, and by others."""
 METHODS = {
+    "identity": "No attack",
     "pgd": "PGD",
     "ti-mi-fgsm": "TI-MI-FGSM",
     "gap": "GAP",
@@ -23,6 +26,8 @@ PARTS = {
     "spoc-only-discriminator": (True, False),
 }
 """Whether (discriminator, embedder) have a part."""
+SETTINGS = {"pgd": {"epsilon": 8 / 255, "steps": 40, "step_size": 40 / 256}}
+"""What an attack is set to, where its defaults are another paper's; docs/spoc2019.md has the commands."""
 
 
 def network(trained_on: str, classifier: str) -> frozenset[str]:
@@ -38,19 +43,28 @@ def of_method(cell: Cell, method: str, trained_on: str, classifier: str) -> bool
     if method in PARTS:
         parts = (attack.params.get("discriminator", True), attack.params.get("embedder", True))
         return attack.name == "spoc" and parts == PARTS[method]
+    if method == "identity":
+        return attack.name == method
     built = frozenset(str(attack.params.get("on", "")).split("+"))
-    return attack.name == method and built == network(trained_on, classifier)
+    wanted = SETTINGS.get(method, {})
+    as_set = all(math.isclose(float(attack.params.get(k) or 0), v, rel_tol=1e-3) for k, v in wanted.items())
+    return attack.name == method and as_set and built == network(trained_on, classifier)
 
 
-def place(group: Group, split: str, method: str, trained_on: str, classifier: str) -> Cell | None:
-    """Return the cell of one place of tables 4 to 6; None where there is none, or several sets of parameters."""
-    found = [
+def candidates(group: Group, split: str, method: str, trained_on: str, classifier: str) -> list[Cell]:
+    """Return the cells of one place of tables 4 to 6, of whatever other parameters."""
+    return [
         cell
         for cell in group.elsewhere
         if cell.split.name == split
         and cell.target.name == classifier
         and of_method(cell, method, trained_on, classifier)
     ]
+
+
+def place(group: Group, split: str, method: str, trained_on: str, classifier: str) -> Cell | None:
+    """Return the cell of one place of tables 4 to 6; None where there is none, or several sets of parameters."""
+    found = candidates(group, split, method, trained_on, classifier)
     return found[0] if len(found) == 1 else None
 
 

@@ -11,7 +11,7 @@ from benchbench.report.entries import entry
 from benchbench.report.groups import Group, mean, mean_or_none
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.report.papers.spoc2019 import published
-from benchbench.report.papers.spoc2019.cells import METHODS, OFF, SYNTHETIC, detector, network, place
+from benchbench.report.papers.spoc2019.cells import METHODS, OFF, SYNTHETIC, candidates, detector, network, place
 from benchbench.report.papers.spoc2019.published import CLASSIFIERS, DETECTORS
 
 TITLES = {"tuama2016": "Tuama2016", "bondi2017": "Bondi2017", "xception": "Xception", "inceptionv3": "Incept.V3"}
@@ -20,6 +20,16 @@ SPLIT_OF = {"1": SYNTHETIC, "2": OFF, "4": SYNTHETIC, "5": SYNTHETIC, "6": OFF}
 METRICS = ("tpr", "tpr5", "auc")
 CONDITIONS = {"uint8": "uncompressed", "jpeg-target": "jpeg"}
 """What the paper calls ours."""
+SEVERAL = "the attack was run with several sets of parameters"
+
+
+def compared(group: Group, number: str) -> str:
+    """Return the paper's condition that a table's cells stand beside; '' where it has no figures for ours.
+
+    It compresses pictures in table 4 alone, and rescales none.
+    """
+    theirs = CONDITIONS.get(group.condition, "") if group.track == "native" else ""
+    return theirs if number == "4" or theirs == "uncompressed" else ""
 
 
 def detectors_table(number: str, group: Group, *, show_published: bool) -> Table:
@@ -33,8 +43,8 @@ def detectors_table(number: str, group: Group, *, show_published: bool) -> Table
         for name in DETECTORS:
             cell = detector(group, split, name, method)
             for metric in metrics:
-                theirs = published.detected()[number, when, name] if metric.key == "tpr" else None
-                shown = (theirs, None) if show_published and theirs is not None else None
+                given = show_published and metric.key == "tpr" and compared(group, number)
+                shown = (published.detected()[number, when, name], None) if given else None
                 if cell is None:
                     entries.append(Entry(None, captions.NO_CELL, published=shown))
                     continue
@@ -61,7 +71,7 @@ def accuracy_table(group: Group, *, show_published: bool) -> Table:
             for true, row in zip(cell.split.classes, cell.target.clean, strict=True)
             if true < len(row)
         ]
-        theirs = (published.accuracy()[name], None) if show_published else None
+        theirs = (published.accuracy()[name], None) if show_published and compared(group, "3") else None
         whole = set(cells) == {"in", "out"}
         entries.append(Entry(mean(right) if whole else None, "" if whole else captions.NO_CELL, published=theirs))
     columns = tuple(Column(name, TITLES[name]) for name in CLASSIFIERS)
@@ -76,20 +86,26 @@ def accuracy_table(group: Group, *, show_published: bool) -> Table:
 def sar_table(number: str, group: Group, *, show_published: bool) -> Table:
     """Build table 4, 5 or 6: success on each classifier, a row a method, a block what it was built on."""
     split = SPLIT_OF[number]
-    condition = CONDITIONS.get(group.condition, "") if number == "4" else "uncompressed"
+    condition = compared(group, number)
     # The rows of table 4 are those of any condition.
     layout = [key for key in published.sar() if key[0] == number and (number != "4" or key[1] == "uncompressed")]
+    layout.insert(next(k for k, key in enumerate(layout) if key[2] == "none"), (number, "", "none", "identity"))
     rows = []
     for _, _, trained_on, method in layout:
         theirs = published.sar().get((number, condition, trained_on, method)) if show_published else None
         cells = {name: place(group, split, method, trained_on, name) for name in CLASSIFIERS}
         known = [cell for cell in cells.values() if cell is not None]
         psnr = mean_or_none([rates.psnr_mean(cell) for cell in _crafts(known)])
-        entries = [Entry(psnr, captions.NO_CELL, published=(theirs.psnr, None) if theirs else None)]
+        # Ours is of what is handed over, before a JPEG condition; the paper's of what JPEG leaves.
+        decibels = (theirs.psnr, None) if theirs and condition == "uncompressed" else None
+        why = "no picture changes" if method == "identity" else captions.NO_CELL
+        entries = [Entry(psnr, why, published=decibels)]
         for name, cell in cells.items():
             made = entry(cell, pair=False)
             shown = (theirs.rates[name], None) if theirs else None
-            entries.append(Entry(made.value, made.missing, published=shown, interval=made.interval))
+            several = cell is None and len(candidates(group, split, method, trained_on, name)) > 1
+            missing = SEVERAL if several else made.missing
+            entries.append(Entry(made.value, missing, published=shown, interval=made.interval))
         rows.append(
             Row(f"{trained_on}-{method}", METHODS[method], tuple(entries), block=BUILT_ON[trained_on], ranked=False)
         )
@@ -97,15 +113,16 @@ def sar_table(number: str, group: Group, *, show_published: bool) -> Table:
     kind = "off the training set" if split == OFF else "of the training set"
     what = (
         f"Successful attack rate: synthetic pictures, by generators {kind}, taken for the wanted camera model, averaged"
-        " over the models that the attacker knows. Where a method was built on the classifier itself, as in the first"
-        " two blocks' own columns, it is white-box."
+        " over the models that the attacker knows. Where a method was built on a network like the one that judges, as"
+        " in the first two blocks' own columns, that was trained on the attacker's photographs with its six models: it"
+        " is transfer here, and white-box in the paper. PSNR is of the picture before a JPEG condition."
     )
     title = "The two parts of SpoC's loss" if number == "5" else "Attacks on camera model identification"
     return _table(number, title, what, group, columns, rows, "Built on", show_published)
 
 
 def own_classifier(trained_on: str, classifier: str) -> bool:
-    """Say whether a rival was built on the classifier that judges it."""
+    """Say whether a rival was built on a network of the architecture that judges it."""
     return trained_on != "none" and classifier in network(trained_on, classifier)
 
 
