@@ -222,7 +222,8 @@ class SpocGeneratorFit(Fit):
         real = PatchSource([photos.images], photos.camera, mine, side, device)
         synthetic = PatchSource([pictures.images], pictures.generator, rest, side, device)
         generator, critic = SpocGenerator(recipe.shape).to(device), SpocCritic(recipe.shape).to(device)
-        pixel = Pixel(self.pixel_weight, self.psnr).to(device)
+        # With less than the weight that it begins with, a generator that aims at a PSNR leaves the pictures for good.
+        pixel = Pixel(self.pixel_weight, self.psnr, least=self.pixel_weight).to(device)
         terms = self.terms(context, real, critic, pixel)
         optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)

@@ -26,7 +26,8 @@ class Spoc(Attack):
             installed.
         embedder_weight, matching_weight: of the embedder's terms, and of feature matching among them.
         adversarial_weight: of the critic's term.
-        psnr: when set, the pixel weight adapts in training until synthetic pictures have this many dB.
+        psnr: when set, the pixel weight adapts in training until synthetic pictures have this many dB; it does not fall
+            below `pixel_weight`.
     """
 
     discriminator: bool = True

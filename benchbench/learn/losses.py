@@ -75,6 +75,7 @@ class Pixel(nn.Module):
     Args:
         weight: of this term, at the start.
         goal: dB between whole photographs and what becomes of them; None keeps the weight.
+        least: that an adapted weight does not fall below.
 
     Attributes:
         pixel: the weight now. psnr: running mean over batches of patches, dB. offset: what whole photographs have
@@ -85,9 +86,9 @@ class Pixel(nn.Module):
     psnr: Tensor
     offset: Tensor
 
-    def __init__(self, weight: float, goal: float | None = None) -> None:
+    def __init__(self, weight: float, goal: float | None = None, least: float = 0.05) -> None:
         super().__init__()
-        self.goal = goal
+        self.goal, self.least = goal, least
         self.register_buffer("pixel", torch.tensor(weight))
         self.register_buffer("psnr", torch.tensor(goal or 0.0))
         self.register_buffer("offset", torch.tensor(0.0))
@@ -118,7 +119,7 @@ class Pixel(nn.Module):
         mse = ((x - changed) / 2).square().mean((1, 2, 3)).clamp_min(1e-8)
         self._follow(-10 * mse.log10(), wanted)
         self.pixel.mul_(torch.exp(WEIGHT_RATE * (self.goal - self.offset - self.psnr).clamp(-5, 5)))
-        self.pixel.clamp_(0.05, 1000.0)
+        self.pixel.clamp_(self.least, 1000.0)
 
     def _follow(self, psnr: Tensor, wanted: Tensor | None) -> None:
         """Let the running mean follow the PSNR of a batch, dB, (N,)."""
