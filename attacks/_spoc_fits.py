@@ -223,7 +223,7 @@ class SpocGeneratorFit(Fit):
         synthetic = PatchSource([pictures.images], pictures.generator, rest, side, device)
         generator, critic = SpocGenerator(recipe.shape).to(device), SpocCritic(recipe.shape).to(device)
         # With less than the weight that it begins with, a generator that aims at a PSNR leaves the pictures for good.
-        pixel = Pixel(self.pixel_weight, self.psnr, least=self.pixel_weight).to(device)
+        pixel = Pixel(self.pixel_weight, self.psnr, least=self.pixel_weight or 0.05).to(device)
         terms = self.terms(context, real, critic, pixel)
         optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)

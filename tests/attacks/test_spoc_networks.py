@@ -18,6 +18,7 @@ from benchbench_attacks._spoc_losses import (
 )
 from benchbench_attacks._spoc_networks import (
     Embedder,
+    FixedLayer,
     MeanOnlyBatchNorm2d,
     SpocCritic,
     SpocGenerator,
@@ -97,6 +98,17 @@ def test_mean_only_batch_norm_takes_off_the_mean_alone():
     assert torch.allclose(y.std((0, 2, 3)), x.std((0, 2, 3)), rtol=1e-5)
     assert torch.allclose(norm.running_mean, 0.1 * x.mean((0, 2, 3)))
     assert torch.allclose(norm.eval()(x), x + 0.5 - norm.running_mean.view(1, 3, 1, 1))
+
+
+def test_the_gain_multiplies_third_differences_alone():
+    x = pictures()
+    plain, gained = FixedLayer()(x), FixedLayer(4.0)(x)
+    assert torch.equal(plain[:, :3], x) and torch.equal(gained[:, :3], x)
+    rows = np.diff(x.numpy(), 3, axis=2)
+    assert np.allclose(plain[:, 6:, 3:].numpy(), rows, atol=1e-5)
+    assert torch.equal(gained[:, 3:], 4 * plain[:, 3:])
+    assert torch.equal(SpocCritic(NARROW.model_copy(update={"gain": 4.0})).body[0](x), gained)
+    assert torch.equal(Embedder((4, 6, 8, 10), 4.0).fixed(x), gained)
 
 
 def test_embeddings_are_maxima_over_the_last_maps():
