@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,21 +66,23 @@ def variance(values: Values, stratum: Labels) -> tuple[Values, int]:
         values: (..., photographs), each row a sum; the variances have the shape of what stands before the last axis.
         stratum: (photographs,), the class of each.
     """
-    strata = [values[..., place] for place in _places(stratum.tobytes())]
-    strata = [values] if any(s.shape[-1] < 2 for s in strata) else strata
-    sizes = {s.shape[-1] for s in strata}
-    total: Values = np.zeros(values.shape[:-1])
-    if len(sizes) == 1:  # the usual case: one call for all classes
-        n = sizes.pop()
-        if n < 2:
-            return total, 0
-        spreads = np.var(np.stack(strata, axis=-2), axis=-1, ddof=1)
-        for k in range(len(strata)):
-            total = total + n * spreads[..., k]
-        return total, (n - 1) * len(strata)
-    for s in strata:
-        total = total + s.shape[-1] * np.var(s, axis=-1, ddof=1)
-    return total, sum(s.shape[-1] - 1 for s in strata)
+    number, sizes = _numbered(stratum.astype(np.int64).tobytes())
+    if values.shape[-1] < 2:
+        return np.zeros(values.shape[:-1]), 0
+    means = sums(values, number) / sizes
+    squares = sums((values - means[..., number]) ** 2, number)
+    total: Values = np.sum(squares * (sizes / (sizes - 1)), axis=-1)
+    return total, values.shape[-1] - len(sizes)
+
+
+@lru_cache(maxsize=64)
+def _numbered(strata: bytes) -> tuple[Labels, Labels]:
+    """Return the number of each photograph's stratum, from 0, and their sizes; one of all where one would be alone."""
+    found = np.unique(np.frombuffer(strata, np.int64), return_inverse=True)[1].astype(np.int64)
+    sizes = np.bincount(found)
+    if len(sizes) and min(sizes) < 2:
+        return np.zeros_like(found), np.array([len(found)])
+    return found, sizes
 
 
 def clustered_variance(values: Values, stratum: Labels, cluster: Labels) -> tuple[Values, int]:
@@ -143,13 +144,3 @@ def _components(stratum: Labels, cluster: Labels) -> Labels:
         joined = np.unique(label[stratum[cluster == one]])
         label[np.isin(label, joined)] = joined[0]
     return label[stratum]
-
-
-@lru_cache(maxsize=256)
-def _places(stratum: bytes) -> tuple[NDArray[np.int64] | slice, ...]:
-    """Return where the photographs of each class are; a slice where they lie one after another."""
-    labels = np.frombuffer(stratum, np.int64)
-    if (labels[1:] >= labels[:-1]).all():
-        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-        return tuple(slice(start, stop) for start, stop in pairwise(edges))
-    return tuple(np.flatnonzero(labels == c) for c in np.unique(labels))

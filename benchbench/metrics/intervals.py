@@ -82,8 +82,8 @@ def totals(samples: Sequence[Sample], exact: bool = True) -> Values:
 def variance(samples: Sequence[Sample]) -> tuple[Values, int]:
     """Return the variance of the sum of all values, for each rate, and its degrees of freedom.
 
-    Photographs of one true class are alike, those of different classes are not compared. A class with one photograph
-    has no spread of its own; then the split is taken as one class.
+    Photographs of one stratum are alike, those of different ones are not compared. A stratum with one photograph has no
+    spread of its own; then the split is taken as one.
     """
     total: Values = np.zeros(())
     freedom = 0
@@ -313,4 +313,6 @@ def ratio(first: Sequence[Sample], second: Sequence[Sample], level: float = LEVE
     half = student_quantile(level, found[2]) * math.sqrt(found[1])
     if value <= 0:
         return Estimate(value, 0.0, half)
-    return Estimate(value, value * math.exp(-half / value), value * math.exp(half / value))
+    # Where next to nothing was seen the logarithm's upper end is anywhere.
+    above = value * math.exp(half / value) if value > half else value + half
+    return Estimate(value, value * math.exp(-half / value), above)

@@ -37,7 +37,7 @@ class Sample:
     key: tuple[str, str]
     """Fingerprint and name of the split: samples with equal keys are of the same photographs."""
     stratum: NDArray[np.int64]
-    """True class of each photograph."""
+    """Of each photograph: its true class, and its wanted one where it has one, see `TrialsPart.strata`."""
     values: Values
     """(photographs,); their sum is the rate. Or (rates, photographs): several rates of the same photographs at once."""
     full: Values
@@ -78,7 +78,8 @@ def value_of(cell: Cell, metric: Metric) -> float | None:
 def sample_of(cell: Cell, values: Values, full: Values | None) -> Sample:
     """Return the sample of a cell, of what a metric's contributions say of its photographs."""
     key, split = (cell.split.fingerprint, cell.split.name), cell.split
-    return Sample(key, split.stratum, values, values if full is None else full, len(cell.judged.true), split.scenes)
+    strata, trials = cell.craft.trials.strata(split), len(cell.judged.true)
+    return Sample(key, strata, values, values if full is None else full, trials, split.scenes)
 
 
 def combine(parts: Iterable[tuple[float, Sample]]) -> list[Sample]:

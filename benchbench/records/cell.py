@@ -149,6 +149,25 @@ class TrialsPart(Part):
             self.derived[:] = [(split, (image, np.array(self.wanted, np.int64), split.stratum[image]))]
         return self.derived[0][1]
 
+    @cached_property
+    def _strata(self) -> list[tuple[SplitPart, NDArray[np.int64]]]:
+        return []
+
+    def strata(self, split: SplitPart) -> NDArray[np.int64]:
+        """Return the stratum of each photograph: what strata differ by is given, and no chance.
+
+        It is the true class, and where each photograph is wanted as one class alone the wanted class with it, unless
+        some photograph would then stand alone.
+        """
+        if not self._strata or self._strata[0][0] is not split:
+            made = split.stratum
+            image, wanted, true = self.arrays(split)
+            if len(image) == len(made) and np.array_equal(image, np.arange(len(made))):
+                both = np.unique(np.stack([true, wanted]), axis=1, return_inverse=True)[1].astype(np.int64)
+                made = both if len(both) and np.min(np.bincount(both)) > 1 else made
+            self._strata[:] = [(split, made)]
+        return self._strata[0][1]
+
 
 class MeasurePart(Part):
     """One measure of what crafting did."""

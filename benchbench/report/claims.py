@@ -31,8 +31,8 @@ COLUMNS = (
     Column("population_verdict", "there too", "text"),
 )
 """Of every paper's table of claims, so that they make one."""
-Part = tuple[float, str, Sample]
-"""A weight, a target, and what photographs add to its rate."""
+Part = tuple[float, tuple[str, str, str], Sample]
+"""A weight; a target, its preprocessor and its backbone; what photographs add to its rate."""
 AS_WELL = 0.10
 """The margin of "as well": the papers' own differences between settings are below it."""
 
@@ -65,9 +65,12 @@ def row(key: str, text: str, first: Side, rivals: Sequence[Side], margin: float 
         return Row(key, text, (*there, *[Entry(None, INCOMPLETE)] * 6), ranked=False)
     best = max(known, key=_mean)
     here = [Entry(_mean(c), interval=_bounds(intervals.mean_rate(c, "tsr"))) for c in (first.cells, best)]
+    # That it does not hold of some rival is one of several things that chance may say (Bonferroni).
+    careful = 1 - (1 - intervals.LEVEL) / max(1, len(known))
     for contrast in (_fixed, _population):
-        found = {id(cells): contrast(_parts(first.cells, cells)) for cells in known}
-        here += _entries(found[id(best)], list(found.values()), margin)
+        found = {id(cells): contrast(_parts(first.cells, cells), intervals.LEVEL) for cells in known}
+        against = [contrast(_parts(first.cells, cells), careful) for cells in known]
+        here += _entries(found[id(best)], list(found.values()), against, margin)
     return Row(key, text, (*there, *here), ranked=False)
 
 
@@ -75,28 +78,46 @@ def _parts(first: Sequence[Cell], second: Sequence[Cell]) -> list[Part]:
     """Return the weighted samples whose sum is the difference of two means of TSR, each with its target."""
     parts: list[Part] = []
     for sign, cells in ((1.0, first), (-1.0, second)):
-        samples = [(c.target.name, s) for c in cells if (s := contributions(c, "tsr")) is not None]
-        parts += [(sign / len(samples), name, s) for name, s in samples]
+        samples = [(c.target, s) for c in cells if (s := contributions(c, "tsr")) is not None]
+        parts += [(sign / len(samples), (t.name, t.preprocessor, t.backbone), s) for t, s in samples]
     return parts
 
 
-def _fixed(parts: Sequence[Part]) -> intervals.Estimate | None:
-    return intervals.contrast((weight, sample) for weight, _, sample in parts)
+def _fixed(parts: Sequence[Part], level: float) -> intervals.Estimate | None:
+    return intervals.contrast(((weight, sample) for weight, _, sample in parts), level)
 
 
-def _population(parts: Sequence[Part]) -> intervals.Estimate | None:
-    return population_contrast(parts)
+def _population(parts: Sequence[Part], level: float) -> intervals.Estimate | None:
+    """Return the widest interval of targets, preprocessors or backbones as a sample, where there are several of them.
+
+    Targets are crossed of the two, and those of one preprocessor are alike: they are not as many independent ones.
+    """
+    found = [
+        population_contrast([(weight, names[which], sample) for weight, names, sample in parts], level)
+        for which in range(3)
+    ]
+    if found[0] is None:
+        return None
+    return max((one for one in found if one is not None), key=lambda one: one.high - one.low)
 
 
 def _entries(
-    shown: intervals.Estimate | None, every: Sequence[intervals.Estimate | None], margin: float
+    shown: intervals.Estimate | None,
+    every: Sequence[intervals.Estimate | None],
+    against: Sequence[intervals.Estimate | None],
+    margin: float,
 ) -> list[Entry]:
-    """Return the difference that is shown, and what those with all rivals say together."""
+    """Return the difference that is shown, and what those with all rivals say together.
+
+    Args:
+        every: whether it holds. against: whether it does not, of as many rivals.
+    """
     whole = [estimate for estimate in every if estimate is not None]
     if shown is None or len(whole) < len(every):
         return [Entry(None, FEW), Entry(None, FEW)]
     said = [verdict(e.low, e.high, margin) for e in whole]
-    word = FALSE if FALSE in said else OPEN if OPEN in said else TRUE
+    refuted = any(one is not None and verdict(one.low, one.high, margin) == FALSE for one in against)
+    word = FALSE if refuted else TRUE if set(said) == {TRUE} else OPEN
     return [Entry(shown.value, interval=_bounds(shown)), Entry(word)]
 
 

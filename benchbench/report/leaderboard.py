@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cache
 
@@ -186,23 +187,25 @@ def leaderboard_csv(cells: Iterable[Cell]) -> str:
 def all_rows(found: Iterable[Group]) -> list[dict[str, Scalar]]:
     """Return the leaderboard's rows of all groups; rows that differ in their seed alone share the spread over seeds."""
     rows = [row for group in found for row in leaderboard_rows(group)]
-    alike: dict[tuple[Scalar, ...], list[float]] = {}
+    alike: dict[tuple[Scalar, ...], list[tuple[Scalar, float]]] = {}
     for row in rows:
         if isinstance(row["tsr"], float):
-            alike.setdefault(_but_seed(row), []).append(row["tsr"])
+            alike.setdefault(_but_seed(row), []).append((row["seed"], row["tsr"]))
     for row in rows:
         values = alike.get(_but_seed(row), [])
-        row["seeds"] = len(values)
-        if len(values) > 1:
-            row["tsr_seeds_mean"] = mean_or_none(values)
-            row["tsr_seeds_sd"] = float(np.std(sorted(values), ddof=1))
+        seeds = {seed for seed, _ in values}
+        # Several rows of one seed differ in something that no column says, such as the pixels: no spread over seeds.
+        row["seeds"] = len(seeds)
+        if len(values) == len(seeds) > 1:
+            row["tsr_seeds_mean"] = mean_or_none([tsr for _, tsr in values])
+            row["tsr_seeds_sd"] = float(np.std(sorted(tsr for _, tsr in values), ddof=1))
     return rows
 
 
 def _but_seed(row: dict[str, Scalar]) -> tuple[Scalar, ...]:
-    return tuple(
-        row[k] for k in ("dataset", "data_id", "profile", "condition", "budget", "attack", "version", "params")
-    )
+    protocol = {key: value for key, value in json.loads(str(row["protocol"])).items() if key != "seed"}
+    same = (row[k] for k in ("dataset", "data_id", "profile", "attack", "version", "params"))
+    return *same, json.dumps(protocol, sort_keys=True)
 
 
 CELL_COLUMNS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_intervals_cover_what_they_say(p: float, correlation: float, images: int
     assert 0.93 <= covered / rounds <= 0.97
     expected = 0.81 if correlation == 0.3 else 0.66
     assert naive / rounds == pytest.approx(expected, abs=0.04), "as docs/statistics.md says"
+
+
+@pytest.mark.slow
+def test_intervals_where_each_photograph_is_wanted_as_one_class() -> None:
+    """What wanted classes differ by is given: 95 %, where the true class alone as stratum gives 99 % and more."""
+    rng = np.random.default_rng(4)
+    true, wanted = np.arange(120) % 6, np.arange(120) // 6 % 5
+    chance = np.array([0.15, 0.3, 0.5, 0.7, 0.85])[wanted]
+    covered, wide, widths = 0, 0, []
+    for _ in range(1000):
+        share = rng.binomial(24, rng.beta(chance / 0.3 * 0.7, (1 - chance) / 0.3 * 0.7)) / 24
+        one = Sample(("f", "in"), true * 5 + wanted, share / 120, np.full(120, 1 / 120), 24 * 120)
+        found, without = rate_interval([one]), rate_interval([replace(one, stratum=true)])
+        assert found is not None and without is not None
+        covered += found.low <= 0.5 <= found.high
+        wide += without.low <= 0.5 <= without.high
+        widths.append((found.high - found.low) / (without.high - without.low))
+    assert 0.93 <= covered / 1000 <= 0.97 and wide / 1000 > 0.99
+    assert np.mean(widths) < 0.75
 
 
 @pytest.mark.parametrize("p", [0.02, 0.97])

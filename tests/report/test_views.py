@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchbench.base.errors import StoreError
@@ -202,6 +203,32 @@ def test_seeds_are_rows_of_their_own_that_share_their_spread(paper_cells: list[C
     assert all(float(r["tsr_seeds_sd"]) == pytest.approx(0, abs=1e-12) for r in rows)
     (alone,) = rows_of(leaderboard_csv(mine))
     assert (alone["seeds"], alone["tsr_seeds_sd"]) == ("1", "")
+
+
+def test_runs_that_differ_in_more_than_their_seed_share_no_spread(paper_cells: list[Cell]) -> None:
+    mine = [c for c in paper_cells if c.attack.name == "cama"]
+    some = [
+        c.model_copy(update={"protocol": c.protocol | {"limit": 2}, "cell_id": c.cell_id[::-1]}) for c in mine[::-1]
+    ]
+    rows = rows_of(leaderboard_csv(mine + some))
+    assert len(rows) == 2
+    assert [(r["seed"], r["seeds"], r["tsr_seeds_sd"]) for r in rows] == [("0", "1", "")] * 2
+
+
+def test_strata_are_true_and_wanted_classes_where_a_photograph_has_one(make_cell: MakeCell) -> None:
+    cell = make_cell()
+    several = cell.craft.trials.strata(cell.split)
+    assert np.array_equal(several, cell.split.stratum), "several trials a photograph: its true class"
+    count = cell.split.images
+    each = tuple(int((t + 1 + n % 2) % 6) for n, t in enumerate(cell.split.true))
+    trials = cell.craft.trials.model_copy(update={"photograph": tuple(range(count)), "wanted": each})
+    found = trials.strata(cell.split)
+    pairs = list(zip(cell.split.true, each, strict=True))
+    for a in range(count):
+        for b in range(count):
+            assert (found[a] == found[b]) == (pairs[a] == pairs[b])
+    alone = trials.model_copy(update={"wanted": (5, *(0,) * (count - 1))})
+    assert np.array_equal(alone.strata(cell.split), cell.split.stratum), "a photograph alone has no spread"
 
 
 def test_baselines_are_shown_when_asked(make_cell: MakeCell) -> None:

@@ -21,6 +21,8 @@ from benchbench.report.papers.cama2020.words import BACKBONES, LABELS, PREPROCES
 
 KINDS = ("same_complete", "same_partial", "transfer_complete", "transfer_partial")
 """The evaluators' architecture or others, complete or partial overlap."""
+TARGETS_OF = {kind: len(PREPROCESSORS) * (1 if kind.startswith("same") else len(BACKBONES) - 1) for kind in KINDS}
+"""How many targets each has."""
 
 
 class Cama2020(Paper):
@@ -95,5 +97,16 @@ def _rate(attack: str, rate: Literal["tsr", "usr"]) -> float | None:
                 for (overlap, s, backbone, preprocessor, name), pair in published.success_rates().items()
                 if (s, name) == (split, attack) and preprocessor != published.MEAN and _kind(backbone, overlap) == kind
             ]
-            means.append(mean_or_none([value for value in found if value is not None]))
+            whole = len(found) == TARGETS_OF[kind] and None not in found
+            means.append(mean_or_none(found) if whole else _printed(attack, rate, kind, split))
     return mean_or_none(means)
+
+
+def _printed(attack: str, rate: Literal["tsr", "usr"], kind: str, split: str) -> float | None:
+    """Return the mean that the paper prints of a row whose entries are not all there; of several rows, their mean."""
+    found = [
+        pair[("tsr", "usr").index(rate)]
+        for (overlap, s, backbone, preprocessor, name), pair in published.success_rates().items()
+        if (s, name) == (split, attack) and preprocessor == published.MEAN and _kind(backbone, overlap) == kind
+    ]
+    return mean_or_none(found) if len(found) == TARGETS_OF[kind] // len(PREPROCESSORS) else None

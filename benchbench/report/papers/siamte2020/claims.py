@@ -15,7 +15,7 @@ import numpy as np
 
 from benchbench.contracts.task import TASKS
 from benchbench.metrics import intervals
-from benchbench.metrics.samples import Sample, sample
+from benchbench.metrics.samples import Sample, sample, sample_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
 from benchbench.report.groups import Group, mean_or_none
@@ -206,9 +206,7 @@ def measured(cell: Cell, name: str) -> Sample | None:
     if part is None or part.values is None or np.isnan(part.values.numbers).any():
         return None
     values = part.values.numbers / len(part.values)
-    key = (cell.split.fingerprint, cell.split.name)
-    sums = cell.judged.sums(values)
-    return Sample(key, cell.split.stratum, sums, sums, len(values))
+    return sample_of(cell, cell.judged.sums(values), None)
 
 
 def _value(parts: Sequence[Part]) -> float:
@@ -236,10 +234,11 @@ def _row(claim: Claim, group: Group) -> Row:
     if first is None or second is None:
         return Row(claim.key, claim.text, (*entries, *[Entry(None, INCOMPLETE)] * 4), ranked=False)
     entries += [_entry(_value(parts), rate) for parts in (first, second)]
-    parts = [*((claim.factor * w, s) for w, s in second), *((-w, s) for w, s in first)]
+    # Lower is better for an eraser; shown is the first less the second, as in the other papers' sentences.
+    parts = [*((w, s) for w, s in first), *((-claim.factor * w, s) for w, s in second)]
     found = intervals.contrast(parts)
     if found is None:
         few = "too few photographs"
         return Row(claim.key, claim.text, (*entries, Entry(None, few), Entry(None, few)), ranked=False)
-    entries += [_entry(found.value, rate, (found.low, found.high)), Entry(claim.verdict(found.low, found.high))]
+    entries += [_entry(found.value, rate, (found.low, found.high)), Entry(claim.verdict(-found.high, -found.low))]
     return Row(claim.key, claim.text, tuple(entries), ranked=False)
