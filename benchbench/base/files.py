@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -98,15 +100,18 @@ def inside(name: str) -> str | None:
     return None if outside or "\\" in name or "\0" in name else name
 
 
+_NO_LOCKS = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK})
+
+
 @contextmanager
-def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file `path`, and wait for whoever holds it; it is free again when a process dies.
 
     Args:
-        shared: any number of processes may hold it so at once, and nobody else.
+        waiting: called each second while somebody else holds it.
 
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: the file cannot be written or locked.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,19 +120,33 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
         raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
     with file:
         if fcntl is not None:  # Windows has no flock; two runs at once may then compute one thing twice
-            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            try:
+                while waiting is not None:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        waiting()
+                        time.sleep(1.0)
+                else:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:  # a file system without locks, such as Lustre's by default
+                    raise StoreError(f"'{path}' cannot be locked ({error.strerror or error}).") from error
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether a living process holds the lock file `path`."""
-    if fcntl is None or not path.exists():
+    """Say whether a living process holds the lock file `path`, or whether that cannot be told."""
+    if fcntl is None:
         return False
     try:
-        with path.open("rb") as file:  # read alone, so that a cache that cannot be written can be looked at
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
+        # Read alone, so that a cache that cannot be written can be looked at. NFS then grants a shared lock alone;
+        # whoever holds the file excludes that as well.
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
     return False

@@ -135,14 +135,14 @@ def run(
         print_failures(summary)
         code = max(code, summary.exit_code)
         done += summary.computed + summary.present
-    if export is not None and done:
-        _export(asked, opt.protocols(condition, budget, seed, limit), options, seed, export, quiet)
-    if pictures and done:
-        _draw_pictures(asked, options, seed)
     if report and done and not only:  # many run at a time; `bench report` makes the tables at the end
         gates_hold = write_report(results, [cell.cell_id for cell in done])
         print_standing(results, done)
         code = code or (0 if gates_hold else GATE_FAILED)
+    if export is not None and done:
+        _export(asked, opt.protocols(condition, budget, seed, limit), options, seed, export, quiet)
+    if pictures and done:
+        _draw_pictures(asked, options, seed)
     if lacking := _not_loaded(attack, targets):
         print(f"bench: left out, because it could not be loaded or made: {lacking}", file=sys.stderr)
         code = code or 1

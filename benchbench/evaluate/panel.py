@@ -24,9 +24,10 @@ CHANGED = "it changed its input in place; work on a copy, or use inplace=False"
 def _shared_key(module: torch.nn.Module) -> str:
     """Return the key of a target's preprocessor, or nothing for a target that is called as a whole."""
     preprocessor = getattr(module, "preprocessor", None)
-    key = getattr(preprocessor, "key", None)
+    # One that inherits a key need not compute what its parent does.
+    key = (dict(vars(type(preprocessor))) | getattr(preprocessor, "__dict__", {})).get("key")
     whole = not callable(preprocessor) or not callable(getattr(module, "classify", None))
-    return "" if whole or not isinstance(key, str) else key
+    return "" if whole or not isinstance(key, str) else f"{type(preprocessor).__qualname__} {key}"
 
 
 class Lent:

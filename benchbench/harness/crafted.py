@@ -77,6 +77,25 @@ def export_crafted(
     if protocol.wanted is None:
         protocol = Protocol(**(plain(protocol) | {"wanted": profile.wanted}))
     reads = CONDITIONS.create(protocol.condition).reads_wanted
+    display.start({"photographs": 0.0, "export": 0.0})
+    try:
+        return _exported(attack, splits, protocol, profile, source, options, seed, folder, display, reads)
+    finally:
+        display.close()
+
+
+def _exported(
+    attack: Attack,
+    splits: Sequence[Split],
+    protocol: Protocol,
+    profile: Profile,
+    source: Source,
+    options: RunOptions,
+    seed: int,
+    folder: Path,
+    display: Display,
+    reads: bool,
+) -> CraftedFolder:
     dataset = source.build(options.cache, options.workers, shown_on(display), not reads)
     setup = source.facts(options.cache).setup(profile, seed)
     cache = Cache(options.cache)

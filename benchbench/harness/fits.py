@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchbench.base.errors import BenchError
 from benchbench.base.provenance import provenance
 from benchbench.contracts.fit import Fit, FitContext, Progress, Setup, collect
 from benchbench.contracts.source import Source
 from benchbench.evaluate.networks import networks, process_cache
 from benchbench.harness.executors.jobs import Job, imports_of, package
 from benchbench.harness.options import RunOptions
+from benchbench.harness.pace import cost_of
 from benchbench.records.cache import Cache
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ class FitCall:
         cache = process_cache(self.cache)
         fit_id = self.fit.fit_id(self.setup.data_id)
         device = torch.device(self.device)
-        with cache.lock(fit_id):
+        # Whoever waits for another run is at work: a job without progress is taken for hung.
+        with cache.lock(fit_id, lambda: progress(0, 1, "waits for another run")):
             if cache.has(fit_id):
                 return
             began = time.perf_counter()
@@ -48,7 +51,7 @@ class FitCall:
                 "spec": self.fit.spec(),
                 "data_id": self.setup.data_id,
                 "needs": {name: need.fit_id(self.setup.data_id) for name, need in self.fit.needs().items()},
-                "work": self.fit.cost,
+                "work": cost_of(self.fit),
                 "facts": context.facts,
                 "seconds": seconds,
                 "provenance": provenance(self.device, seconds),
@@ -58,7 +61,12 @@ class FitCall:
     def _computed(
         self, cache: Cache, fit_id: str, device: torch.device, progress: Progress
     ) -> tuple[FitContext, dict[str, torch.Tensor]]:
-        """Run the fit; where it fails before it has gone on from its checkpoint, that is the checkpoint's fault."""
+        """Run the fit; what it raises before it has gone on from its checkpoint is taken for the checkpoint's fault.
+
+        It says that it has by its first word of progress. A disk, a memory or a network that fails is no such fault.
+        """
+        import torch
+
         checkpoint = cache.checkpoint(fit_id)
         began = False
 
@@ -67,8 +75,8 @@ class FitCall:
             began = True
             progress(done, total, text)
 
-        def run() -> tuple[FitContext, dict[str, torch.Tensor]]:
-            context = FitContext(
+        def context() -> FitContext:
+            return FitContext(
                 data=self.source.open(self.cache),
                 device=device,
                 needs=networks(self.fit.needs(), self.setup, self.cache, device),
@@ -76,16 +84,19 @@ class FitCall:
                 checkpoint=checkpoint,
                 progress=noted,
             )
-            return context, self.fit.run(context)
 
+        made = context()
         try:
-            return run()
+            return made, self.fit.run(made)
+        except (OSError, MemoryError, BenchError, torch.OutOfMemoryError):
+            raise
         except Exception as error:
             if began or not checkpoint.is_file():
                 raise
             why = f"the checkpoint of '{self.fit.label}' cannot be used ({type(error).__name__}: {str(error)[:100]})"
             cache.set_aside(checkpoint, why)
-            return run()
+        made = context()
+        return made, self.fit.run(made)
 
 
 def fit_jobs(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from benchbench.base.errors import BenchError
 from benchbench.base.processes import cores
 from benchbench.records.cache import default_cache
 from benchbench.records.zoo import PACKAGED
@@ -47,6 +48,17 @@ class RunOptions:
     """ray: processors that a job asks for. A job computes in one thread all the same."""
     gpus: float = 0.0
     """ray: GPUs, or the share of one, that a job asks for."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nobody would hold to.
+
+        Raises:
+            BenchError: a limit of local processes for a cluster's.
+        """
+        if self.executor == "ray" and (self.timeout is not None or self.memory is not None):
+            raise BenchError(
+                "--timeout and --memory limit processes of this machine; leave them out with --executor ray."
+            )
 
     @property
     def crafts_apart(self) -> bool:

@@ -25,6 +25,15 @@ SECONDS_PER_SCORE = 0.006
 scaled with the number of pixels."""
 
 
+def cost_of(fit: Fit) -> float:
+    """Return `Fit.cost`, and 0, which says that nothing is known, for a stranger's that raises or is no number."""
+    try:
+        found = float(fit.cost)
+    except Exception:
+        return 0.0
+    return found if math.isfinite(found) and found >= 0 else 0.0
+
+
 def measured_records(cache: Cache, device: str) -> list[dict[str, Any]]:
     """Return the records of the fits that were computed into this cache, on a device of the asked kind.
 
@@ -87,9 +96,9 @@ def expected_seconds(fit: Fit, records: Sequence[Mapping[str, Any]]) -> tuple[fl
     mine = _like(fit.label, fit.spec())
     alike = [r for r in records if r.get("seconds", 0.0) > 0 and _like(r["label"], r["spec"]) == mine]
     if alike:
-        return fit.cost * median(r["seconds"] / r["work"] for r in alike), True
+        return cost_of(fit) * median(r["seconds"] / r["work"] for r in alike), True
     known = _paces(records)
-    return fit.cost * rate(fit.cost, known, pace(known)), False
+    return cost_of(fit) * rate(cost_of(fit), known, pace(known)), False
 
 
 def _like(label: str, spec: Mapping[str, Any]) -> Any:

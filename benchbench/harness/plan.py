@@ -23,7 +23,7 @@ from benchbench.contracts.source import Facts
 from benchbench.contracts.target import Target
 from benchbench.contracts.trials import Split, is_targeted, trials
 from benchbench.harness.executors.jobs import imports_of
-from benchbench.harness.pace import crossing_seconds, measured_fits, pace, rate
+from benchbench.harness.pace import cost_of, crossing_seconds, measured_fits, pace, rate
 from benchbench.harness.reasons import OTHER_PIXELS, moved, not_asked, why_not
 from benchbench.records.cache import Cache
 from benchbench.records.cell import Cell
@@ -215,7 +215,8 @@ def make_plan(
     absent = {fit_id: fit for fit_id, fit in fits.items() if not there(fit_id)}
     known = measured_fits(cache, device) if missing else []
     own = pace(known) if missing else 0.0
-    costs = {fit_id: fit.cost * rate(fit.cost, known, own) for fit_id, fit in absent.items()}
+    work = {fit_id: cost_of(fit) for fit_id, fit in absent.items()}
+    costs = {fit_id: cost * rate(cost, known, own) for fit_id, cost in work.items()}
     return Plan(
         setup=setup,
         cells=tuple(cells),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -98,20 +99,9 @@ class Loop:
         best: tuple[Any, ...] = ((-float("inf"),), None)
         first = 0
         if context.checkpoint.is_file():
-            saved = torch.load(context.checkpoint, map_location="cpu", weights_only=True)
-            for name, module in self.modules.items():
-                module.load_state_dict(saved["modules"][name])
-            for name, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(saved["optimizers"][name])
-            for name, schedule in self.schedules.items():
-                schedule.load_state_dict(saved["schedules"][name])
-            generator.set_state(saved["generator"])
-            torch.random.set_rng_state(saved["rng"])
-            if saved["cuda_rng"] and torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(saved["cuda_rng"])
-            best, first, self.curve = saved["best"], saved["epoch"], saved["curve"]
-            self.used = saved.get("used", [])  # a checkpoint may come from another version
-            self.seconds = context.earlier_seconds = saved.get("seconds", 0.0)
+            best, first = self._restored(context, generator)
+            # From here on a failure is none of the checkpoint's.
+            context.progress(first * self.steps_per_epoch, self.epochs * self.steps_per_epoch, "")
         here = precision_used(self.precision, context.device)
         if not self.used or self.used[-1] != here:
             self.used = [*self.used, here]
@@ -139,13 +129,42 @@ class Loop:
                     best = (score, {k: v.detach().to("cpu", copy=True) for k, v in kept.items()})
             give_back()
             if done < self.epochs and time.monotonic() - last_save > self.checkpoint_seconds:
-                save_checkpoint(self._state(done, generator, best), context.checkpoint)
+                self._save(self._state(done, generator, best), context.checkpoint)
                 last_save = time.monotonic()
             context.progress(done * self.steps_per_epoch, total, f"loss {float(running):.3f}")
         context.facts["curve"] = self.curve
         context.facts["precision"] = ", then ".join(self.used)
         context.facts["score"] = list(best[0])
         return half_precise(best[1])
+
+    def _save(self, state: dict[str, Any], path: Path) -> None:
+        """Write a checkpoint; where the disk is full, say so, and train on without."""
+        try:
+            save_checkpoint(state, path)
+        except (OSError, RuntimeError) as error:  # torch raises the latter where a write fails
+            path.with_suffix(".tmp").unlink(missing_ok=True)
+            logging.getLogger("benchbench").warning(
+                "the checkpoint '%s' cannot be written (%s); training goes on without it.", path, str(error)[:100]
+            )
+
+    def _restored(self, context: FitContext, generator: torch.Generator) -> tuple[tuple[Any, ...], int]:
+        """Take over what the checkpoint holds; return the best score with its state, and the next epoch."""
+        saved = torch.load(context.checkpoint, map_location="cpu", weights_only=True)
+        for name, module in self.modules.items():
+            module.load_state_dict(saved["modules"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(saved["optimizers"][name])
+        for name, schedule in self.schedules.items():
+            schedule.load_state_dict(saved["schedules"][name])
+        generator.set_state(saved["generator"])
+        torch.random.set_rng_state(saved["rng"])
+        if torch.cuda.is_available():  # the machine that wrote it may have had more of them
+            for number, state in enumerate(saved["cuda_rng"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(state, number)
+        self.curve = saved["curve"]
+        self.used = saved.get("used", [])  # a checkpoint may come from another version
+        self.seconds = context.earlier_seconds = saved.get("seconds", 0.0)
+        return saved["best"], saved["epoch"]
 
 
 def half_precise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +151,10 @@ class Cache:
 
             def need(names: Iterable[str]) -> None:
                 # In place, because the lock is on this very file.
-                path.write_text(json.dumps(sorted(set(names))), encoding="utf-8")
+                try:
+                    path.write_text(json.dumps(sorted(set(names))), encoding="utf-8")
+                except OSError as error:
+                    raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
 
             try:
                 yield need
@@ -170,25 +173,20 @@ class Cache:
         return frozenset(found)
 
     @contextmanager
-    def lock(self, fit_id: str) -> Iterator[None]:
+    def lock(self, fit_id: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold a fit, so that two runs at once compute it once; waits for the other. Freed when a process dies.
+
+        Args:
+            waiting: called each second while the other holds it.
 
         Raises:
             StoreError: the cache cannot be written.
         """
         path = self._lock(fit_id)
-        with locked(path):
+        with locked(path, waiting):
             yield
             if self.has(fit_id):  # whoever waits for the removed file then finds the fit finished
                 path.unlink(missing_ok=True)
-
-    def hold(self, name: str) -> AbstractContextManager[None]:
-        """Keep `bench gc` from what `name` stands for; any number of processes may hold it at once.
-
-        Raises:
-            StoreError: the cache cannot be written.
-        """
-        return locked(self._lock(name), shared=True)
 
     def held(self, name: str) -> bool:
         """Say whether a living process holds a fit, or what else `name` stands for."""

@@ -78,7 +78,7 @@ class CellStore:
         place = self.craft_path(cell)
         try:
             standing = load(place)["split"]["fingerprint"] if place.exists() else cell.split.fingerprint
-        except (StoreError, TypeError, KeyError):
+        except (TypeError, KeyError):
             place.unlink()  # damaged: no cell can be read with it
             return place, False
         if standing == cell.split.fingerprint:

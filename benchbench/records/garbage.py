@@ -90,12 +90,19 @@ def remove(cache: Cache, items: list[Item]) -> None:
 
 
 def _referred(cache: Cache, store: CellStore) -> tuple[set[str], set[str]]:
-    """Return the fits and the photographs that cells were made with, ancestors included."""
+    """Return the fits and the photographs that cells were made with, ancestors included.
+
+    Raises:
+        StoreError: the file of a cell cannot be read at the moment; a damaged one counts for nothing.
+    """
     fits: set[str] = set()
     data: set[str] = set()
-    for cell in store.cells(problems=[]):
+    problems: list[StoreError] = []
+    for cell in store.cells(problems=problems):
         fits |= {*cell.attack.fits.values(), *cell.target.fits.values()}
         data.add(cell.dataset.data_id)
+    if unread := next((one for one in problems if isinstance(one.__cause__, OSError)), None):
+        raise StoreError(f"what its cell needs is not known, so nothing is removed: {unread}") from unread
     waiting = list(fits)
     while waiting:
         for need in _needs(cache, waiting.pop()):

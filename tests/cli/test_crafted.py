@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from benchbench.cli import options
+from benchbench.cli.display import BarDisplay
+from benchbench.contracts.attack import ATTACKS
+from benchbench.contracts.profile import load_profile
+from benchbench.contracts.protocol import Protocol
+from benchbench.harness.crafted import export_crafted
+from benchbench.harness.options import RunOptions
 from benchbench.records.cells import CellStore
 
 
@@ -132,3 +140,21 @@ def test_what_no_file_can_hold_is_refused_at_once(bench_here):
         2,
         "bench: --export: no file can hold what targets see under condition 'float'.\n",
     )
+
+
+def test_an_export_shows_how_far_it_is(exported, tmp_path):
+    root, _, tiny = exported
+    profile = load_profile(tiny)
+    shown = io.StringIO()
+    made = export_crafted(
+        ATTACKS.create("noise"),
+        ("in",),
+        protocol=Protocol(),
+        profile=profile,
+        source=options.source("virtual", profile, None, None, None),
+        options=RunOptions(workers=1, cache=root / "cache", results=tmp_path),
+        seed=0,
+        folder=tmp_path / "out",
+        display=BarDisplay(Console(file=shown, force_terminal=True, width=100)),
+    )
+    assert made.files and "export" in shown.getvalue() and "100 %" in shown.getvalue()

@@ -14,7 +14,7 @@ from torch import nn
 
 from benchbench.authoring.conformance import LinearTarget, check_attack, check_target, sample_images
 from benchbench.base.errors import AttackError, TargetError
-from benchbench.evaluate.panel import Panel
+from benchbench.evaluate.panel import Panel, _shared_key
 
 CLASSES = 3
 
@@ -181,3 +181,27 @@ def test_an_attack_that_changes_its_labels_is_told(plugin: Path, monkeypatch: py
     monkeypatch.setattr(Fade, "perturb", lambda self, x, source, target, context: x + 0 * source.fill_(1).sum())
     with pytest.raises(AttackError, match="changed the labels that it was given in place"):
         check_attack(Fade())
+
+
+class Keyed(nn.Module):
+    key = "keyed"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+class Heir(Keyed):
+    """Inherits the key, and computes something else."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 1 - x
+
+
+def test_one_that_inherits_a_key_shares_nothing_with_its_parent() -> None:
+    def target(preprocessor: nn.Module) -> Shared:
+        made = Shared(plain, LinearTarget(CLASSES))
+        made.preprocessor = preprocessor
+        return made
+
+    assert _shared_key(target(Keyed())) == _shared_key(target(Keyed())) != ""
+    assert _shared_key(target(Heir())) == ""

@@ -13,14 +13,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from benchbench.base.errors import BenchError
 from benchbench.harness.executors import local
 from benchbench.harness.executors.jobs import Job
 from benchbench.harness.executors.queue import Queue
+from benchbench.harness.fits import FitCall
 from benchbench.harness.options import RunOptions
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
@@ -269,6 +272,23 @@ def test_a_broken_checkpoint_is_set_aside(
         path.unlink()
     summary = bench(None, [Toy(look="rgb", overlap="complete"), Toy(look="gray", overlap="partial")])
     assert summary.sentence.startswith("4 computed") and "the checkpoint of 'centers p" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError("full"), OSError(28, "No space left"), BenchError("not there")])
+def test_a_good_checkpoint_stays_where_something_else_fails(tmp_path: Path, error: Exception) -> None:
+    cache = Cache(tmp_path / "c")
+    checkpoint = cache.checkpoint("id")
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"hours of work")
+
+    def fails(context: Any) -> Any:
+        raise error
+
+    fit = SimpleNamespace(label="net", run=fails, needs=dict)
+    call = FitCall(fit, None, SimpleNamespace(open=lambda place: None), tmp_path / "c", "cpu")  # type: ignore[arg-type]
+    with pytest.raises(type(error)):
+        call._computed(cache, "id", torch.device("cpu"), lambda *_: None)
+    assert checkpoint.read_bytes() == b"hours of work"
 
 
 def test_gc_leaves_what_a_run_of_the_moment_needs(tmp_path: Path) -> None:

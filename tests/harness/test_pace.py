@@ -11,15 +11,18 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from benchbench.base.errors import BenchError
 from benchbench.contracts.attack import ATTACKS
 from benchbench.contracts.fit import Fit, FitContext, Setup, silent
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
 from benchbench.contracts.task import TASKS
 from benchbench.harness.fits import FitCall
+from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import (
     SECONDS_PER_CRAFT,
     SECONDS_PER_SCORE,
+    cost_of,
     crossing_seconds,
     expected_seconds,
     measured_fits,
@@ -123,3 +126,22 @@ def test_steps_and_targets_make_a_crossing_longer() -> None:
     assert TASKS.create("vote").shown(1000) == pytest.approx(40 * (224 / 1000) ** 2)
     half = crossing_seconds(10, identity, [], SETUP, 128, 1e-3)
     assert half == pytest.approx(alone / 4)
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1.0, "much", None])
+def test_a_cost_that_is_no_number_says_nothing(cost: Any) -> None:
+    assert cost_of(SimpleNamespace(cost=cost)) == 0.0  # type: ignore[arg-type]
+
+    class Raises:
+        @property
+        def cost(self) -> float:
+            raise ZeroDivisionError
+
+    assert cost_of(Raises()) == 0.0 and cost_of(SimpleNamespace(cost=3)) == 3.0  # type: ignore[arg-type]
+
+
+def test_limits_of_this_machines_processes_are_none_of_a_clusters() -> None:
+    for limits in ({"timeout": 5.0}, {"memory": 10**9}):
+        RunOptions(**limits)  # type: ignore[arg-type]
+        with pytest.raises(BenchError, match="leave them out with --executor ray"):
+            RunOptions(executor="ray", **limits)  # type: ignore[arg-type]

@@ -98,6 +98,22 @@ def test_a_resumed_training_knows_what_the_steps_before_took(tmp_path, monkeypat
     assert context.earlier_seconds == 0 and all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("[enforce fail] unexpected pos")]
+)
+def test_a_full_disk_takes_the_checkpoint_and_not_the_training(tmp_path, monkeypatch, caplog, error):
+    whole, _ = train(tmp_path / "whole")
+
+    def full(state, file):
+        file.write(b"half of it")
+        raise error
+
+    monkeypatch.setattr(torch, "save", full)
+    state, _ = train(tmp_path / "full")
+    assert all(torch.equal(whole[name], state[name]) for name in whole)
+    assert "training goes on without it" in caplog.text and not list((tmp_path / "full").glob("checkpoint*"))
+
+
 def test_the_best_epoch_is_kept_and_the_later_of_equals(tmp_path):
     states = [train(tmp_path / str(i), scores=s)[0] for i, s in enumerate([[0, 0, 9, 0, 0, 0], [1, 1, 1, 1, 1, 1]])]
     last, context = train(tmp_path / "c")

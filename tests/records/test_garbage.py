@@ -83,3 +83,22 @@ def test_nothing_outside_the_cache_is_removed(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nothing outside it is removed"):
         remove(Cache(tmp_path / "c"), [Item(tmp_path / "r", "", "", 0)])
     assert (tmp_path / "r").exists()
+
+
+def test_a_cell_that_cannot_be_read_at_the_moment_still_needs_its_networks(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench()
+    cache, store = Cache(tmp_path / "a" / "c"), CellStore(tmp_path / "a" / "r")
+    assert find(cache, store) == []
+    hidden = str(store.paths()[0])
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if str(path) == hidden:
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    with pytest.raises(StoreError, match=r"nothing is removed: .* cannot be read: Input/output error"):
+        find(cache, CellStore(tmp_path / "a" / "r"))
