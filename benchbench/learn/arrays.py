@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchbench.base.errors import StoreError
 from benchbench.base.identity import since
 from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.preprocessor import PREPROCESSORS
@@ -25,10 +28,16 @@ def write_stack(
     batch: int = 8,
     channels: int = 3,
 ) -> None:
-    """Run `transform`, (n, 3, H, W) in [0, 1] to (n, channels, H, W), over photographs of `role` into stack.npy."""
+    """Run `transform`, (n, 3, H, W) in [0, 1] to (n, channels, H, W), over photographs of `role` into stack.npy.
+
+    Raises:
+        StoreError: the disk has no room for it.
+    """
     photos = context.data.photos(role)
     shape = (*photos.images.shape[:3], channels)
-    stack = np.lib.format.open_memmap(context.folder / "stack.npy", mode="w+", dtype=dtype, shape=shape)
+    path = context.folder / "stack.npy"
+    stack = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    _reserve(path)
     for start in range(0, len(photos), batch):
         x = torch.from_numpy(np.array(photos.images[start : start + batch])).to(context.device)
         with torch.inference_mode():
@@ -37,6 +46,16 @@ def write_stack(
         stack[start : start + batch] = y.cpu().numpy().astype(dtype)
         context.progress(min(start + batch, len(photos)), len(photos), "photographs")
     stack.flush()
+
+
+def _reserve(path: Path) -> None:
+    """Take the room that a mapped file will need: where the disk is full, writing into the map ends the process."""
+    if hasattr(os, "posix_fallocate"):  # not on Macs
+        try:
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise StoreError(f"'{path}' cannot be written ({error.strerror or error}).") from error
 
 
 @dataclass(frozen=True, kw_only=True)
