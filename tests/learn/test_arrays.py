@@ -38,6 +38,6 @@ def test_a_full_disk_is_a_sentence_before_anything_is_written(tmp_path: Path, mo
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     told: list[Any] = []
-    with pytest.raises(StoreError, match="cannot be written .No space left on device"):
+    with pytest.raises(StoreError, match=r"cannot be written \(No space left on device"):
         write_stack(context(tmp_path, told), "q", lambda x: x, np.uint8)
     assert not told
