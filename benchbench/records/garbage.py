@@ -62,6 +62,9 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
             else:
                 why = "no cell refers to them" if key not in data else "the whole data set holds them as well"
             found.append(_item(folder, f"photographs {key[:8]}", why))
+    for path in sorted(cache.root.glob("runs/*.json")):
+        if not is_locked(path):
+            found.append(_item(path, "lease", "of a run that was killed"))
     loose = ["scenes", "logs", "ablation", "broken"]
     if not needed:  # a learning curve of the moment reads what lies there
         loose.append("learning")
@@ -84,7 +87,10 @@ def remove(cache: Cache, items: list[Item]) -> None:
         if root not in item.path.resolve().parents:
             raise StoreError(f"'{item.path}' is not in the cache '{cache.root}'; nothing outside it is removed.")
         try:
-            shutil.rmtree(item.path)
+            if item.path.is_dir():
+                shutil.rmtree(item.path)
+            else:
+                item.path.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"'{item.path}' cannot be removed: {error.strerror or error}.") from error
 
@@ -125,4 +131,5 @@ def _label(cache: Cache, fit_id: str) -> str:
 
 
 def _item(path: Path, label: str, why: str) -> Item:
-    return Item(path, label, why, sum(p.stat().st_size for p in path.rglob("*") if p.is_file()))
+    files = path.rglob("*") if path.is_dir() else [path]
+    return Item(path, label, why, sum(p.stat().st_size for p in files if p.is_file()))

@@ -102,3 +102,16 @@ def test_a_cell_that_cannot_be_read_at_the_moment_still_needs_its_networks(
     monkeypatch.setattr(Path, "read_bytes", read)
     with pytest.raises(StoreError, match=r"nothing is removed: .* cannot be read: Input/output error"):
         find(cache, CellStore(tmp_path / "a" / "r"))
+
+
+def test_the_lease_of_a_run_that_was_killed_goes(tmp_path: Path) -> None:
+    cache, store = Cache(tmp_path / "c"), CellStore(tmp_path / "r")
+    left = tmp_path / "c" / "runs" / "0.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("[]")
+    with cache.lease() as need:
+        need([])
+        (item,) = find(cache, store, everything=True)
+        assert (item.path, item.why, item.size) == (left, "of a run that was killed", 2)
+        remove(cache, [item])
+        assert len(list(left.parent.glob("*.json"))) == 1, "that of the run of the moment stays"
