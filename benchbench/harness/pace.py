@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -26,12 +27,17 @@ scaled with the number of pixels."""
 
 
 def cost_of(fit: Fit) -> float:
-    """Return `Fit.cost`, and 0, which says that nothing is known, for a stranger's that raises or is no number."""
+    """Return `Fit.cost`; 0, as of what is not known, and a warning for a stranger's that raises or is no number."""
     try:
         found = float(fit.cost)
-    except Exception:
-        return 0.0
-    return found if math.isfinite(found) and found >= 0 else 0.0
+    except Exception as error:  # a stranger's code may raise anything
+        told = f"{type(error).__name__}: {error}"
+    else:
+        if math.isfinite(found) and found >= 0:
+            return found
+        told = f"it is {found}"
+    logging.getLogger("benchbench").warning("the cost of '%s' is not known (%s).", fit.label, told)
+    return 0.0
 
 
 def measured_records(cache: Cache, device: str) -> list[dict[str, Any]]:

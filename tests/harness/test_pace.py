@@ -129,15 +129,20 @@ def test_steps_and_targets_make_a_crossing_longer() -> None:
 
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1.0, "much", None])
-def test_a_cost_that_is_no_number_says_nothing(cost: Any) -> None:
-    assert cost_of(SimpleNamespace(cost=cost)) == 0.0  # type: ignore[arg-type]
+def test_a_cost_that_is_no_number_says_nothing(cost: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert cost_of(SimpleNamespace(cost=cost, label="net")) == 0.0  # type: ignore[arg-type]
+
+    assert "the cost of 'net' is not known" in caplog.text
 
     class Raises:
+        label = "other"
+
         @property
         def cost(self) -> float:
             raise ZeroDivisionError
 
-    assert cost_of(Raises()) == 0.0 and cost_of(SimpleNamespace(cost=3)) == 3.0  # type: ignore[arg-type]
+    assert cost_of(Raises()) == 0.0 and "'other' is not known (ZeroDivisionError" in caplog.text  # type: ignore[arg-type]
+    assert cost_of(SimpleNamespace(cost=3)) == 3.0  # type: ignore[arg-type]
 
 
 def test_limits_of_this_machines_processes_are_none_of_a_clusters() -> None:
