@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -78,75 +79,58 @@ def export_crafted(
         protocol = Protocol(**(plain(protocol) | {"wanted": profile.wanted}))
     reads = CONDITIONS.create(protocol.condition).reads_wanted
     display.start({"photographs": 0.0, "export": 0.0})
-    try:
-        return _exported(attack, splits, protocol, profile, source, options, seed, folder, display, reads)
-    finally:
-        display.close()
-
-
-def _exported(
-    attack: Attack,
-    splits: Sequence[Split],
-    protocol: Protocol,
-    profile: Profile,
-    source: Source,
-    options: RunOptions,
-    seed: int,
-    folder: Path,
-    display: Display,
-    reads: bool,
-) -> CraftedFolder:
-    dataset = source.build(options.cache, options.workers, shown_on(display), not reads)
-    setup = source.facts(options.cache).setup(profile, seed)
-    cache = Cache(options.cache)
-    fits = collect(attack.fits(setup), setup.data_id, cache.has)
-    if options.zoo is not None:
-        Zoo(options.zoo).adopt(fits, cache)
-    for fit_id, fit in collect(attack.fits(setup), setup.data_id, cache.has).items():
-        if not cache.has(fit_id):
-            raise BenchError(f"'{fit.label}' is not in the cache; bench run --attack {attack.name} trains it.")
-    queue, order = Queue(), []
-    for split in splits:
-        camera = dataset.classes("test")
-        targeted = is_targeted(attack, [protocol])
-        total = len(trials(camera, setup.known, split, targeted, protocol.wanted, protocol.limit))
-        count = max(1, min(options.workers, math.ceil(total / (2 * options.batch))))
-        for start, stop in pairwise(total * i // count for i in range(count + 1)):
-            job = ExportJob(
-                attack=Sealed(attack, setup) if options.crafts_apart else attack,
-                split=split,
-                start=start,
-                stop=stop,
-                protocol=protocol,
-                setup=setup,
-                source=source,
-                cache=options.cache,
-                device=options.device,
-                batch=options.batch,
-                folder=folder.absolute(),
-            )
-            key, label = f"export/{split}/{start}", f"export {attack.name} {split}"
-            cost = (stop - start) * SECONDS_PER_CRAFT
-            queue.add([Job(key=key, label=label, call=partial(export, job), cost=cost)])
-            order.append(key)
-    rows: dict[str, list[CraftedFile]] = {}
-    for outcome in run_jobs(queue, options, lambda key, done, total, text: None):
-        if outcome.error is not None:
-            raise BenchError(outcome.error)
-        rows[outcome.key] = outcome.value
-        display.update("export", len(rows), len(order), "")
-    card = attack.card
-    manifest = CraftedFolder(
-        attack=attack.spec()
-        | {"title": card.title, "knowledge": card.knowledge, "control": card.control, "baseline": card.baseline},
-        dataset=dataset.name,
-        data_id=dataset.data_id,
-        profile=profile.name,
-        protocol=plain(protocol),
-        files=tuple(row for key in order for row in rows[key]),
-    )
-    write_manifest(folder, manifest)
-    return manifest
+    with closing(display):
+        dataset = source.build(options.cache, options.workers, shown_on(display), not reads)
+        setup = source.facts(options.cache).setup(profile, seed)
+        cache = Cache(options.cache)
+        fits = collect(attack.fits(setup), setup.data_id, cache.has)
+        if options.zoo is not None:
+            Zoo(options.zoo).adopt(fits, cache)
+        for fit_id, fit in collect(attack.fits(setup), setup.data_id, cache.has).items():
+            if not cache.has(fit_id):
+                raise BenchError(f"'{fit.label}' is not in the cache; bench run --attack {attack.name} trains it.")
+        queue, order = Queue(), []
+        for split in splits:
+            camera = dataset.classes("test")
+            targeted = is_targeted(attack, [protocol])
+            total = len(trials(camera, setup.known, split, targeted, protocol.wanted, protocol.limit))
+            count = max(1, min(options.workers, math.ceil(total / (2 * options.batch))))
+            for start, stop in pairwise(total * i // count for i in range(count + 1)):
+                job = ExportJob(
+                    attack=Sealed(attack, setup) if options.crafts_apart else attack,
+                    split=split,
+                    start=start,
+                    stop=stop,
+                    protocol=protocol,
+                    setup=setup,
+                    source=source,
+                    cache=options.cache,
+                    device=options.device,
+                    batch=options.batch,
+                    folder=folder.absolute(),
+                )
+                key, label = f"export/{split}/{start}", f"export {attack.name} {split}"
+                cost = (stop - start) * SECONDS_PER_CRAFT
+                queue.add([Job(key=key, label=label, call=partial(export, job), cost=cost)])
+                order.append(key)
+        rows: dict[str, list[CraftedFile]] = {}
+        for outcome in run_jobs(queue, options, lambda key, done, total, text: None):
+            if outcome.error is not None:
+                raise BenchError(outcome.error)
+            rows[outcome.key] = outcome.value
+            display.update("export", len(rows), len(order), "")
+        card = attack.card
+        manifest = CraftedFolder(
+            attack=attack.spec()
+            | {"title": card.title, "knowledge": card.knowledge, "control": card.control, "baseline": card.baseline},
+            dataset=dataset.name,
+            data_id=dataset.data_id,
+            profile=profile.name,
+            protocol=plain(protocol),
+            files=tuple(row for key in order for row in rows[key]),
+        )
+        write_manifest(folder, manifest)
+        return manifest
 
 
 def submitted(folder: Path, dataset: Dataset) -> tuple[Submitted, list[Split], Protocol]:
