@@ -225,9 +225,10 @@ class SpocGeneratorFit(Fit):
         # With less than the weight that it begins with, a generator that aims at a PSNR leaves the pictures for good.
         pixel = Pixel(self.pixel_weight, self.psnr, least=self.pixel_weight or 0.05).to(device)
         terms = self.terms(context, real, critic, pixel)
+        players = {"generator": generator, "critic": critic} if self.adversarial_weight else {"generator": generator}
         optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)
-            for name, player in (("generator", generator), ("critic", critic))
+            for name, player in players.items()
         }
 
         def step(rng: torch.Generator) -> Tensor:
@@ -252,7 +253,7 @@ class SpocGeneratorFit(Fit):
             context.facts["pixel_weight"] = float(pixel.weight)
             return (0.0,)  # the last: the attacker has no classifier that could say which is the best
 
-        modules = {"generator": generator, "critic": critic, "losses": pixel}
+        modules = {**players, "losses": pixel}
         course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision)
         state = course.play(context, modules, optimizers, step, score, self.seed, keep="generator")
         say_if_missed(self.label, float(context.facts["psnr_held_out"]), self.psnr)

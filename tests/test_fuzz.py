@@ -254,7 +254,7 @@ def test_index_files(cell: Cell, tmp_path: Path) -> None:
         assert (tmp_path / "a.safetensors").read_bytes() == b"abc", "nothing was removed"
 
     record = {"label": "a", "files": {"state.safetensors": 3}, "needs": {}, "cost": 1.0, "seconds": 3.0}
-    whole = {"zoo": zoo, "meta": meta, "list": {"state.safetensors": 3}, "record": record}
+    whole = {"zoo": zoo, "meta": meta, "list": {"copy": "b", "files": {"state.safetensors": 3}}, "record": record}
     fuzzed(edited(whole).filter(lambda value: value.keys() >= whole.keys()), check)
 
 

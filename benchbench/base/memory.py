@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+CGROUP_LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says what a container may take, in versions 2 and 1 of its control groups."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of options in glibc's malloc.h."""
 
@@ -38,8 +40,9 @@ def machine_memory() -> int | None:
         found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (ValueError, OSError, AttributeError):
         return None
-    with suppress(OSError, ValueError):
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))  # 'max' without a limit
+    for limit in CGROUP_LIMITS:
+        with suppress(OSError, ValueError):
+            found.append(int(limit.read_text(encoding="ascii")))  # 'max', or 2^63 and less a page, without a limit
     return min(found)
 
 

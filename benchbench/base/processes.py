@@ -1,4 +1,4 @@
-"""How worker processes start, and how they end with the process that started them."""
+"""How worker processes start, and how they end with the process that started them, and what they started with them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ import os
 import signal
 import sys
 import threading
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
+import psutil
+
+_MARK = "BENCHBENCH_WORKER"
+"""The environment variable by which what a worker has started is known, however far down."""
 _PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
 
 
 class _Worker(SpawnProcess):
     def start(self) -> None:
-        with _without_main(), _as_parent():
+        self.mark = uuid.uuid4().hex
+        resource_tracker.ensure_running()  # it is this process's, and bears no mark
+        with _without_main(), _as_parent(), _marked(self.mark):
             super().start()
 
 
@@ -87,6 +95,37 @@ def _follow() -> None:
         with suppress(OSError):
             wait([parent.sentinel])
         os._exit(1)
+
+
+@contextmanager
+def _marked(mark: str) -> Iterator[None]:
+    before = os.environ.get(_MARK)
+    os.environ[_MARK] = mark
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_MARK]
+        else:
+            os.environ[_MARK] = before
+
+
+def end_with_children(process: BaseProcess) -> None:
+    """Kill a process and all that it has started: strangers' code may leave processes behind that nobody waits for."""
+    children: list[psutil.Process] = []
+    if process.is_alive():  # otherwise its number may be another's by now
+        with suppress(psutil.Error):
+            children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    mark = getattr(process, "mark", None)
+    if mark is not None:  # those whose own parent has ended are found by the mark alone
+        for other in psutil.process_iter():
+            with suppress(psutil.Error):
+                if other.environ().get(_MARK) == mark:
+                    children.append(other)
+    for child in children:
+        with suppress(psutil.Error):
+            child.kill()
 
 
 def cores() -> int:

@@ -62,7 +62,7 @@ class Photos:
 
     images: (N, H, W, 3) uint8, memory-mapped or an array. camera: class, 0 ... known - 1 are the known models.
     device: number within its model. scene: scene id, -1 unknown. All three (N,) int64. name: file names,
-    Dresden style.
+    Dresden style. renamable: somebody else may have given the files other names, as in a user's folder.
     """
 
     images: NDArray[np.uint8]
@@ -70,6 +70,7 @@ class Photos:
     device: NDArray[np.int64]
     scene: NDArray[np.int64]
     name: tuple[str, ...]
+    renamable: bool = False
 
     def __len__(self) -> int:
         return len(self.camera)
@@ -77,7 +78,8 @@ class Photos:
     def subset(self, index: NDArray[Any] | list[int] | slice) -> Photos:
         """The photographs at `index` (positions, a boolean mask or a slice); a mask or positions copy their pixels."""
         names = np.array(self.name, object)[index].tolist()
-        return Photos(self.images[index], self.camera[index], self.device[index], self.scene[index], tuple(names))
+        rows = self.images[index], self.camera[index], self.device[index], self.scene[index]
+        return Photos(*rows, tuple(names), self.renamable)
 
 
 class Dataset:
@@ -135,7 +137,10 @@ class Dataset:
             raise _damaged(self.root, f"{role}.npy: {error}") from error
         if images.shape != (count, self.size, self.size, 3) or images.dtype != np.uint8:
             raise _damaged(self.root, f"{role}.npy holds {images.dtype} {images.shape}")
-        photos = Photos(images, labels["camera"], labels["device"], labels["scene"], tuple(labels["name"].tolist()))
+        names = tuple(labels["name"].tolist())
+        # A folder that holds what virtual cameras took has their identity.
+        renamable = self.content == self.data_id
+        photos = Photos(images, labels["camera"], labels["device"], labels["scene"], names, renamable)
         keep = np.ones(count, bool)
         if part != "all":
             keep &= labels["validation"] == (part == "validation")

@@ -29,7 +29,7 @@ from benchbench.base import reach
 from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError
 from benchbench.base.json_text import parsed
 from benchbench.base.memory import give_back, keep_freed
-from benchbench.base.processes import WorkerContext, copied, end_with_parent
+from benchbench.base.processes import WorkerContext, copied, end_with_children, end_with_parent
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup, collect
 from benchbench.contracts.source import Source
@@ -194,7 +194,7 @@ class Apart:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        end_with_children(self._process)
         self._process.join(_GRACE)
         self._pipe.close()
 

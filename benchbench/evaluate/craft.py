@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchbench.base.errors import AttackError, TargetError
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.trials import ANY, Trials
-from benchbench.evaluate.global_state import as_it_was
+from benchbench.evaluate.global_state import GlobalNumbers, as_it_was
 from benchbench.evaluate.networks import to_tensor
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def craft(
     # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
     given, goals = x.clone(), wanted.clone()
     labels = true.clone() if true is not None and attack.card.reads_source else None
-    state = torch.random.get_rng_state()
+    state, others = torch.random.get_rng_state(), GlobalNumbers()
     guard = InputGuard(context.networks)
     try:
         with guard.watch():
@@ -95,9 +95,11 @@ def craft(
     _blame(guard.offender, attack, place, target)
     if not torch.equal(torch.random.get_rng_state(), state):
         torch.random.set_rng_state(state)
-        raise AttackError(
-            f"'{attack.name}' used torch's global random state{place}; draw from context.generators() instead."
-        )
+        used = "torch's global random state"
+    else:
+        used = others.moved()
+    if used:  # one seed a batch, whose photographs depend on the number of workers
+        raise AttackError(f"'{attack.name}' used {used}{place}; draw from context.generators() instead.")
     if not torch.equal(given, x):
         raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
     if not torch.equal(goals, wanted) or not (labels is None or true is None or torch.equal(labels, true)):
@@ -182,13 +184,20 @@ def ordered(
         wanted=batch.wanted if card.targeted else free,
         true=batch.true if card.reads_source else None,
         seeds=tuple(
-            image_seed(seed, name, photos.name[image], int(label) if card.targeted else ANY)
+            image_seed(seed, name, _key(photos, image), int(label) if card.targeted else ANY)
             for image, label in zip(batch.image, batch.wanted, strict=True)
         ),
         image=batch.image,
         where=where,
         target=target,
     )
+
+
+def _key(photos: Photos, image: int) -> str:
+    """Return what the random numbers of a photograph hang on: its name or, where that may change, its pixels."""
+    if not getattr(photos, "renamable", False):  # a stranger's source may have a class of its own
+        return photos.name[image]
+    return hashlib.sha256(np.ascontiguousarray(photos.images[image]).data).hexdigest()
 
 
 def carry_out(
@@ -212,7 +221,6 @@ def carry_out(
             return to_tensor(np.stack(taken), x.device)
 
         context.retake = again
-    # Another library's attack may draw from the global random numbers, which no seed of the context reaches.
-    with as_it_was(seed=order.seeds[0] if order.seeds else 0):
+    with as_it_was():
         true = tensor(order.true) if order.true is not None else None
         return craft(attack, x, true, tensor(order.wanted), context, order.where, order.target)

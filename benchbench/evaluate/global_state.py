@@ -11,25 +11,39 @@ import numpy as np
 from benchbench.base.plot_settings import plot_settings_as_they_were
 
 
+class GlobalNumbers:
+    """Where the global random numbers of Python and NumPy stand now."""
+
+    def __init__(self) -> None:
+        """Note where they stand."""
+        self._python, self._numpy = random.getstate(), np.random.get_state()
+
+    def moved(self) -> str:
+        """Return whose have been drawn from or seeded since, for a message; empty where neither has."""
+        if random.getstate() != self._python:
+            return "Python's global random state"
+        same = all(np.array_equal(now, then) for now, then in zip(np.random.get_state(), self._numpy, strict=True))
+        return "" if same else "NumPy's global random state"
+
+    def put_back(self) -> None:
+        """Put both back."""
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
+
+
 @contextmanager
-def as_it_was(seed: int | None = None) -> Iterator[None]:
+def as_it_was() -> Iterator[None]:
     """Put back, after the block, what a stranger's code may have set.
 
     torch's default type, gradient mode and threads, the global random numbers, and matplotlib's settings.
 
     torch's own random state is put back as well, but for an attack's `perturb`, which is refused if it moves it.
-
-    Args:
-        seed: of the global random numbers of Python and NumPy within the block; None leaves them where they are.
     """
     import torch
 
     kind, gradients, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     anomalies = torch.is_anomaly_enabled()
-    python, numpy = random.getstate(), np.random.get_state()
-    if seed is not None:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
+    numbers = GlobalNumbers()
     try:
         with plot_settings_as_they_were():
             yield
@@ -39,5 +53,4 @@ def as_it_was(seed: int | None = None) -> Iterator[None]:
         torch.autograd.set_detect_anomaly(anomalies)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        random.setstate(python)
-        np.random.set_state(numpy)
+        numbers.put_back()

@@ -101,6 +101,7 @@ class Unseen(Scenario):
             np.concatenate([test.device[kept], 0 * model]),
             np.concatenate([test.scene[kept], 0 * model - 1]),
             tuple(names),
+            test.renamable,
         )
 
     def fingerprint(self, setup: Setup, dataset: Dataset) -> str:

@@ -2,7 +2,8 @@
 
 Each machine works in its own cache folder. Before a job, what it reads comes from the store; after it, what it wrote
 goes there. An entry, a folder of the cache such as fits/<fit_id>, counts as stored once its list of files is: that is
-written last, so a copy that was cut short is not taken for an entry.
+written last, so a copy that was cut short is not taken for an entry. Each copy has a folder of its own, which the list
+names, so that two machines that store one entry at once do not write into each other's.
 """
 
 from __future__ import annotations
@@ -61,16 +62,16 @@ class Mirror:
         with self.open() as (files, root):
             if not files.exists(f"{root}/{entry}{_LIST}"):
                 return False
-            sizes = self._listed(files.cat_file(f"{root}/{entry}{_LIST}"), entry)
+            copy, sizes = self._listed(files.cat_file(f"{root}/{entry}{_LIST}"), entry)
             draft = cache / "work" / f"fetch-{uuid.uuid4().hex}"
             try:
                 for name, size in sizes.items():
                     path = draft / name
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    files.get_file(f"{root}/{entry}/{name}", str(path))
+                    files.get_file(f"{root}/{copy}/{name}", str(path))
                     if path.stat().st_size != size:
                         raise StoreError(
-                            f"{self.url}/{entry}/{name} has {path.stat().st_size} bytes; {size} are expected. "
+                            f"{self.url}/{copy}/{name} has {path.stat().st_size} bytes; {size} are expected. "
                             f"Delete {self.url}/{entry}{_LIST}, and it is computed again."
                         )
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -83,19 +84,19 @@ class Mirror:
                 shutil.rmtree(draft, ignore_errors=True)
         return True
 
-    def _listed(self, content: bytes, entry: str) -> dict[str, int]:
-        """Return the sizes of an entry's files by their paths in it."""
+    def _listed(self, content: bytes, entry: str) -> tuple[str, dict[str, int]]:
+        """Return the folder that holds an entry's files, and their sizes by their paths in it."""
         try:
             found = parsed(content)
-            sizes = {str(name): int(size) for name, size in found.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+            copy, sizes = str(found["copy"]), {str(name): int(size) for name, size in found["files"].items()}
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise StoreError(
                 f"{self.url}/{entry}{_LIST} cannot be read ({error}); delete it, and the entry is stored again."
             ) from error
-        for name in sizes:
+        for name in (copy, *sizes):
             if inside(name) is None:
                 raise StoreError(f"{self.url}/{entry}{_LIST} names the file '{name}', which is not in its folder.")
-        return sizes
+        return f"{entry}.{copy}", sizes
 
     def put(self, entry: str, cache: Path) -> None:
         """Store an entry of a cache folder, if it lies there and the store lacks it.
@@ -107,11 +108,12 @@ class Mirror:
         if not place.is_dir() or self.has(entry):
             return
         sizes = {str(p.relative_to(place)): p.stat().st_size for p in sorted(place.rglob("*")) if p.is_file()}
+        copy = uuid.uuid4().hex
         with self.open() as (files, root):
             for name in sizes:
-                files.makedirs(f"{root}/{entry}/{name}".rpartition("/")[0], exist_ok=True)
-                files.put_file(str(place / name), f"{root}/{entry}/{name}")
-            files.pipe_file(f"{root}/{entry}{_LIST}", json.dumps(sizes).encode())
+                files.makedirs(f"{root}/{entry}.{copy}/{name}".rpartition("/")[0], exist_ok=True)
+                files.put_file(str(place / name), f"{root}/{entry}.{copy}/{name}")
+            files.pipe_file(f"{root}/{entry}{_LIST}", json.dumps({"copy": copy, "files": sizes}).encode())
 
     @contextmanager
     def open(self) -> Iterator[tuple[Any, str]]:

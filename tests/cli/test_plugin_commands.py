@@ -63,8 +63,11 @@ def test_an_attack_that_steps_the_wrong_way_is_told(plugin: Path, monkeypatch: p
         check_attack(OpenBook())
 
 
-@pytest.mark.parametrize("draw", ["random.random()", "numpy.random.rand()"])
-def test_global_randomness_is_told(plugin: Path, monkeypatch: pytest.MonkeyPatch, draw: str) -> None:
+@pytest.mark.parametrize(
+    ("draw", "whose"),
+    [("random.random()", "Python"), ("numpy.random.rand()", "NumPy"), ("numpy.random.seed(3)", "NumPy")],
+)
+def test_global_randomness_is_told(plugin: Path, monkeypatch: pytest.MonkeyPatch, draw: str, whose: str) -> None:
     import random
 
     import numpy
@@ -75,7 +78,7 @@ def test_global_randomness_is_told(plugin: Path, monkeypatch: pytest.MonkeyPatch
         return x.clone()
 
     monkeypatch.setattr(Fade, "perturb", perturb)
-    with pytest.raises(AttackError, match="global random state of Python or NumPy"):
+    with pytest.raises(AttackError, match=f"used {whose}'s global random state"):
         check_attack(Fade())
 
 

@@ -93,6 +93,7 @@ def test_five_devices_are_known_three_unknown_as_in_the_paper(dresden, tmp_path)
     check_disjoint({role: dataset.labels(role) for role in ROLES}, "device")
     assert any("'Agfa_X' has 1 device," in note and "left out" in note for note in dataset.meta["notes"])
     photos = dataset.photos("test")
+    assert photos.renamable and photos.subset([1, 0]).renamable
     for k in range(len(photos)):
         whole = np.asarray(Image.open(dresden / photos.name[k]))
         assert np.array_equal(photos.images[k], whole[16:48, 24:56])

@@ -132,6 +132,28 @@ def test_machines_without_a_shared_folder_meet_in_a_store(
     assert cell_facts(root / "r") == cell_facts(tmp_path / "local" / "r")
 
 
+@pytest.mark.slow
+def test_jobs_of_two_owners_never_share_a_process(cluster: Any, nodes: list[Any], tmp_path: Path) -> None:
+    from benchbench.harness.executors import ray as executor
+    from benchbench.harness.executors.jobs import Job
+    from benchbench.harness.executors.queue import Queue
+
+    def pid(progress: Any) -> tuple[str, int]:
+        import os
+        import socket
+
+        return socket.gethostname(), os.getpid()
+
+    owners = ("a", "b", "", "a", "b", "")
+    queue = Queue([Job(key=str(i), label="J", call=pid, owner=owner) for i, owner in enumerate(owners)])
+    ended = list(executor.run_jobs(queue, settings(cluster, tmp_path), lambda *_: None))
+    found = {outcome.key: outcome.value for outcome in ended}
+    assert None not in found.values()
+    theirs = [found[str(i)] for i, owner in enumerate(owners) if owner]
+    assert len(set(theirs)) == len(theirs), "each ends with its job"
+    assert not set(theirs) & {found["2"], found["5"]}
+
+
 def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchbench.harness.executors.ray import connect
 

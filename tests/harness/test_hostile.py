@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -138,6 +139,28 @@ def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path,
     assert killed and found == {"a": None, "b": None}
 
 
+@pytest.mark.parametrize("ends", ["returns", "hangs", "dies"])
+def test_what_a_job_has_started_ends_with_its_worker(
+    plugin: Path, fresh_workers: None, tmp_path: Path, ends: str
+) -> None:
+    def call(progress: Any) -> None:
+        # In a session of its own, and by a process that is gone at once, so that nobody is its parent.
+        line = f"sleep 600 & echo $! > {tmp_path}/pid"
+        subprocess.run(["/bin/sh", "-c", line], start_new_session=True, check=True)
+        if ends == "hangs":
+            time.sleep(600)
+        if ends == "dies":
+            os._exit(9)
+
+    queue = Queue([Job(key="a", label="A", call=call)])
+    list(local.run_jobs(queue, workers=1, on_progress=lambda *_: None, apart=True, timeout=3.0))
+    left = int((tmp_path / "pid").read_text())
+    until = time.monotonic() + 10
+    while psutil.pid_exists(left) and psutil.Process(left).status() != "zombie" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == "zombie"
+
+
 def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path, fresh_workers: None) -> None:
     from functools import partial
 
@@ -194,18 +217,6 @@ def test_settings_of_pictures_do_not_outlive_a_call(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, str(tmp_path / "first.py")], capture_output=True, text=True, check=False)
     assert done.stdout == "True\n", done.stderr
-
-
-def test_global_random_numbers_are_the_same_every_time(bench: Bench, tmp_path: Path) -> None:
-    from benchbench_stega.hostile import Hostile
-    from benchbench_stega.toys import Toy
-
-    found = []
-    for where in ("a", "b"):
-        bench([Hostile(sin="draws")], [Toy(look="rgb", overlap="complete")], ("in",), where=where)
-        (cell,) = CellStore(tmp_path / where / "r").cells()
-        found.append(cell.craft.measures)
-    assert found[0] == found[1]
 
 
 @pytest.mark.slow

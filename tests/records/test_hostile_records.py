@@ -146,9 +146,12 @@ def test_the_index_of_the_zoo_stays_in_its_folder(tmp_path: Path, name: Any) -> 
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", ".."])
-def test_the_list_of_a_store_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("field", ["copy", "files"])
+def test_the_list_of_a_store_stays_in_its_folder(tmp_path: Path, name: str, field: str) -> None:
     (tmp_path / "store" / "fits").mkdir(parents=True)
-    (tmp_path / "store" / "fits" / "a.files.json").write_text(json.dumps({name: 1}))
+    listed: dict[str, Any] = {"copy": "b", "files": {"x": 1}}
+    listed[field] = name if field == "copy" else {name: 1}
+    (tmp_path / "store" / "fits" / "a.files.json").write_text(json.dumps(listed))
     with pytest.raises(StoreError, match="which is not in its folder"):
         Mirror(f"file://{tmp_path}/store").fetch("fits/a", tmp_path / "cache")
 

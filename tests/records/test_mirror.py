@@ -53,12 +53,28 @@ def test_a_copy_that_was_cut_short_is_no_entry(store: Mirror, tmp_path: Path, mo
     assert store.has("fits/a")
 
 
+def test_two_machines_that_store_an_entry_at_once_do_not_mix_their_files(store: Mirror, tmp_path: Path) -> None:
+    one, two, there = tmp_path / "one", tmp_path / "two", tmp_path / "there"
+    entry(one)
+    entry(two)
+    (two / "fits" / "a" / "state.safetensors").write_bytes(b"1234567")
+    files, root = fsspec.core.url_to_fs(store.url)
+    store.put("fits/a", one)
+    first = files.cat_file(f"{root}/fits/a.files.json")
+    files.rm(f"{root}/fits/a.files.json")
+    store.put("fits/a", two)
+    files.pipe_file(f"{root}/fits/a.files.json", first)  # the first began first, and ended last
+    assert store.fetch("fits/a", there)
+    assert (there / "fits" / "a" / "state.safetensors").read_bytes() == b"12345"
+
+
 def test_a_file_of_another_length_is_refused(store: Mirror, tmp_path: Path) -> None:
     entry(tmp_path / "here")
     store.put("fits/a", tmp_path / "here")
     files, root = fsspec.core.url_to_fs(store.url)
-    files.pipe_file(f"{root}/fits/a/state.safetensors", b"123")
-    with pytest.raises(StoreError, match=r"fits/a/state.safetensors has 3 bytes; 5 are expected"):
+    (stored,) = files.glob(f"{root}/fits/a.*/state.safetensors")
+    files.pipe_file(stored, b"123")
+    with pytest.raises(StoreError, match=r"fits/a\.\w+/state.safetensors has 3 bytes; 5 are expected"):
         store.fetch("fits/a", tmp_path / "there")
     assert not [p for p in (tmp_path / "there").rglob("*") if p.is_file()]
 
@@ -93,7 +109,7 @@ def test_a_job_takes_over_the_checkpoint_of_a_lost_machine(
     assert seen == [None, "3"]
     files, root = fsspec.core.url_to_fs(store.url)
     assert store.has("fits/b") and not files.exists("/".join([root, "work", "b", "checkpoint.pt"]))
-    assert json.loads(files.cat_file(f"{root}/fits/b.files.json")) == {"record.json": 2}
+    assert json.loads(files.cat_file(f"{root}/fits/b.files.json"))["files"] == {"record.json": 2}
 
 
 def test_a_cache_is_a_folder_or_a_url(tmp_path: Path) -> None:

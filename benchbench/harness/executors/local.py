@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from benchbench.base.memory import capped
-from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.base.processes import WorkerContext, end_with_children, end_with_parent
 from benchbench.base.whereabouts import listen
 from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
 from benchbench.harness.executors.queue import Queue
@@ -167,7 +167,7 @@ class _Crew:
     def _hung(self, worker: _Worker) -> Iterator[Outcome]:
         job = worker.job
         assert job is not None
-        worker.process.kill()
+        end_with_children(worker.process)
         self._end(worker)
         limit = f"{self._patience(job):.0f}"
         yield from self._lost(job, worker.at, f"%s made no progress for {limit} seconds; see --timeout.", killed=False)
@@ -204,9 +204,8 @@ def _stop(workers: list[_Worker]) -> None:
     until = time.monotonic() + _GRACE
     for worker in workers:
         worker.process.join(max(0.0, until - time.monotonic()))
-        if worker.process.is_alive():  # a job that does not want to end
-            worker.process.kill()
-            worker.process.join(_GRACE)
+        end_with_children(worker.process)  # a job that does not want to end, and what jobs have left behind
+        worker.process.join(_GRACE)
         worker.pipe.close()
 
 

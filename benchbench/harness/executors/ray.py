@@ -85,13 +85,16 @@ def slots(options: RunOptions) -> int:
     return found
 
 
-@ray.remote
 def _run(key: str, label: str, payload: bytes, board: Any) -> bytes:
     """Run one job on whichever machine this is."""
     import torch
 
     torch.set_num_threads(1)  # as everywhere: the number of threads changes the order of floating-point sums
     return attempt_pickled(key, label, payload, throttled(lambda *message: board.put.remote(key, message), _REPORT))
+
+
+_shared, _once = ray.remote(_run), ray.remote(max_calls=1)(_run)
+"""For benchbench's own jobs, and for those of strangers' code: the process of the latter ends with the job."""
 
 
 @ray.remote
@@ -129,7 +132,8 @@ def run_jobs(queue: Queue, options: RunOptions, on_progress: OnProgress) -> Iter
                 if isinstance(payload, Outcome):
                     yield from queue.finish(payload)
                     continue
-                task = _run.options(name=job.label, num_cpus=options.cpus, num_gpus=options.gpus, max_retries=RETRIES)
+                run = _once if job.owner else _shared
+                task = run.options(name=job.label, num_cpus=options.cpus, num_gpus=options.gpus, max_retries=RETRIES)
                 running[task.remote(job.key, job.label, payload, board)] = job
             if not running:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,7 +14,7 @@ from benchbench.contracts.attack import Attack, AttackCard, CraftContext
 from benchbench.contracts.fit import Fit, Setup
 from benchbench_stega.toys import Centers
 
-SINS = ("nan", "shape", "range", "raises", "in-place", "seeds", "type", "dtype", "dies")
+SINS = ("nan", "shape", "range", "raises", "in-place", "seeds", "draws", "type", "dtype", "dies")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Bad(Attack):
         if self.sin == "seeds":
             torch.manual_seed(0)
             torch.rand(1)
+        if self.sin == "draws":
+            return x * random.random()
         if self.sin == "type":
             return x.numpy()  # type: ignore[return-value]
         if self.sin == "dtype":

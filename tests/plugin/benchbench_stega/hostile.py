@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from benchbench.contracts.attack import Attack, AttackCard, CraftContext
@@ -91,8 +89,6 @@ class Hostile(Attack):
         if self.sin == "edits":
             with torch.no_grad():
                 context.networks["centers"].classify.centers.mul_(-1)
-        if self.sin == "draws":
-            return (x + random.random() / 9 + torch.from_numpy(np.random.rand(*x.shape)).float() / 9).clamp(0, 1)
         if self.sin == "looks":
             names = [name for name in vars(context) if name != "networks"]
             Path(self.marker).write_text(json.dumps([look_around(Path(self.marker).parent / "c"), str(true), names]))
