@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import IdentityError, TargetError
+from benchbench.base.identity import digest, source_digest
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.protocol import Protocol
@@ -27,6 +28,7 @@ from benchbench.harness.assemble import clean_facts, make_cell
 from benchbench.harness.executors.jobs import Job, Outcome, package
 from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import crossing_seconds
+from benchbench.harness.parts import Parts
 from benchbench.harness.plan import Plan, PlannedCell, clean_id, together
 from benchbench.records.cache import Cache
 from benchbench.records.cells import CellStore
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 JOBS_PER_WORKER = 3
 """Crossings are cut into at least so many jobs a worker, so that none stands idle at the end."""
+PART_SECONDS = 600.0
+"""And so that a job takes no longer than this, as far as can be told: what a kill costs a worker."""
 
 
 @dataclass
@@ -51,6 +55,7 @@ class _Group:
     cells: tuple[PlannedCell, ...]
     total: int
     parts: dict[int, CrossingResult | None]
+    kept: Parts
     error: str | None = None
 
     @property
@@ -117,12 +122,19 @@ class Crossings:
                     self.failures[group.label] = told(outcome, self._cache)
                 self.failed += [(cell, outcome.error) for cell in group.cells]
             return
-        group.parts[int(start)] = outcome.value
+        self._take(group, int(start), outcome.value)
         parts = [group.parts[place] for place in sorted(group.parts)]
         whole = [part for part in parts if part is not None]
         if group.error is None and len(whole) == len(parts):
             yield from self._complete(group, whole)
+            group.kept.remove()
             group.parts.clear()
+
+    def _take(self, group: _Group, start: int, part: CrossingResult) -> None:
+        """Note a part, and write it where others are to come: none with a failure, which may not happen again."""
+        group.parts[start] = part
+        if None in group.parts.values() and not part.failures:
+            group.kept.keep(start, start + len(part.trials), part)
 
     def _needs(self, split: Split, *things: Attack | Target | None) -> frozenset[str]:
         return self._pictures[split].union(*(self._fits[id(thing)] for thing in things if thing is not None))
@@ -183,8 +195,36 @@ class Crossings:
         targeted = is_targeted(attack, (view.protocol for view in views))
         protocol = views[0].protocol
         total = len(trials(self._true(split), self.plan.setup.known, split, targeted, protocol.wanted, protocol.limit))
-        self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {})
+        kept = Parts(self.options.cache, self._identity(attack, split, targets, views, cells))
+        self._groups[key] = _Group(key, attack, split, seed, targets, views, cells, total, {}, kept)
         return self._groups[key]
+
+    def _identity(
+        self,
+        attack: Attack | None,
+        split: Split,
+        targets: Sequence[Target],
+        views: Sequence[View],
+        cells: Sequence[PlannedCell],
+    ) -> str:
+        """Return a digest of all that a part hangs on, code and machine too: what is put together was made alike."""
+        things = [thing for thing in (attack, *targets) if thing is not None]
+        scenario, setup = SCENARIOS.create(split), self.plan.setup
+        fits = [f.fit_id(setup.data_id) for maker in (scenario, *things) for f in maker.fits(setup).values()]
+        facts = provenance(self.options.device, 0.0)
+        return digest(
+            "crossing",
+            {
+                "pictures": scenario.fingerprint(setup, self.dataset),
+                "cells": [cell.cell_id for cell in cells],
+                "clean": [self._clean_id(target, split) for target in targets] if attack is None else [],
+                "views": [[*view.targets] for view in views],
+                "measures": list(self.options.measures),
+                "sources": [source_digest(thing) for thing in things],
+                "networks": [self._cache.content(fit_id) for fit_id in fits],
+                "machine": {name: facts[name] for name in ("commit", "packages", "python", "device", "cpu")},
+            },
+        )
 
     def _true(self, split: Split) -> NDArray[np.int64]:
         return SCENARIOS.create(split).true(self.plan.setup, self._camera)
@@ -203,11 +243,25 @@ class Crossings:
         return max(math.ceil(total / wanted), 2 * self.options.batch)
 
     def _jobs(self, group: _Group, needs: frozenset[str] = frozenset()) -> Iterator[Job]:
-        count = max(1, round(group.total / self._size))
-        edges = [group.total * i // count for i in range(count + 1)]
-        group.parts |= dict.fromkeys(edges[:-1])
-        for start, stop in pairwise(edges):
-            yield self._job(group, start, stop, needs)
+        found = group.kept.found(group.total)
+        group.parts |= {start: part for (start, _), part in found.items()}
+        edges = [0, *(edge for place in sorted(found) for edge in place), group.total]
+        gaps = [gap for gap in zip(edges[::2], edges[1::2], strict=True) if gap[0] < gap[1]]
+        for first, last in gaps or [(0, 0)]:  # a crossing without trials is a job as well
+            for start, stop in pairwise(self._cut(group, first, last)):
+                group.parts[start] = None
+                yield self._job(group, start, stop, needs)
+
+    def _cut(self, group: _Group, first: int, last: int) -> list[int]:
+        """Return where the trials from `first` to `last` are cut into jobs, both ends included."""
+        seconds = self._seconds(group, last - first)
+        count = max(1, round((last - first) / self._size), math.ceil(seconds / PART_SECONDS))
+        count = min(count, max(1, last - first))
+        return [first + (last - first) * i // count for i in range(count + 1)]
+
+    def _seconds(self, group: _Group, count: int) -> float:
+        looks = [target for view in group.views for target in group.targets if target.name in view.targets]
+        return crossing_seconds(count, group.attack, looks, self.plan.setup, self.dataset.size, self.plan.rate)
 
     def _job(self, group: _Group, start: int, stop: int, needs: frozenset[str]) -> Job:
         apart = group.attack is not None and self.options.crafts_apart
@@ -226,9 +280,6 @@ class Crossings:
             batch=self.options.batch,
             measures=tuple(dict.fromkeys((*BUILT_IN, *self.options.measures))),
         )
-        looks = [target for view in group.views for target in group.targets if target.name in view.targets]
-        setup, size = self.plan.setup, self.dataset.size
-        cost = crossing_seconds(stop - start, group.attack, looks, setup, size, self.plan.rate)
         call = partial(cross, crossing)
         fits = sorted(self._needs(group.split, group.attack, *group.targets))
         reads = (f"data/{self.dataset.root.name}", *(f"fits/{fit_id}" for fit_id in fits))
@@ -236,7 +287,7 @@ class Crossings:
             key=f"{group.key}/{start}",
             label=group.label,
             call=call,
-            cost=cost,
+            cost=self._seconds(group, stop - start),
             needs=needs,
             reads=reads,
             owner="" if apart or group.attack is None else package(group.attack),

@@ -9,6 +9,7 @@
         files/<key>           data_id of a folder of photographs whose files were read
         logs/                 tracebacks of what failed
         broken/               what was found damaged, and was computed anew
+        parts/<key>/          what came of a part of a crossing (benchbench.harness.parts)
         runs/                 what the runs of the moment need, so that `bench gc` leaves it
 """
 
@@ -109,6 +110,10 @@ class Cache:
         except (StoreError, OSError) as error:
             return str(error)
         return ""
+
+    def content(self, fit_id: str) -> str:
+        """Return a digest of the files of a finished fit, as its record has them; '' where it is not here."""
+        return digest("content", self.record(fit_id).get("sha256", {})) if self.has(fit_id) else ""
 
     def set_aside(self, path: Path, why: str) -> None:
         """Move something damaged out of the way, so that it is made anew, and say so.

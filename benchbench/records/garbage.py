@@ -66,8 +66,8 @@ def find(cache: Cache, store: CellStore, *, everything: bool = False) -> list[It
         if not is_locked(path):
             found.append(_item(path, "lease", "of a run that was killed"))
     loose = ["scenes", "logs", "ablation", "broken"]
-    if not needed:  # a learning curve of the moment reads what lies there
-        loose.append("learning")
+    if not needed:  # a learning curve or a crossing of the moment reads what lies there
+        loose += ["learning", "parts"]
     if (everything or not fits) and not needed:  # a confusion matrix is small, and is kept with its networks
         loose.append("clean")
     for name in loose:
