@@ -63,7 +63,7 @@ class Game:
         pixel: the term whose weight follows the PSNR; also in `terms`.
         adversarial: the term that D stands behind; also in `terms`. None: D is not trained.
         terms: the loss of G.
-        optimizers: of the players, `generator` and `critic`.
+        optimizers: of the players, `generator` and, where it is trained, `critic`.
     """
 
     recipe: CganRecipe
@@ -204,6 +204,11 @@ class GeneratorFit(Fit):
         pixel.to(device)
         adversarial = LeastSquares(self.adversarial_weight, critic) if self.adversarial_weight > 0 else None
         rate = recipe.discriminator_learning_rate
+        optimizers: dict[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas, fused=True)
+        }
+        if adversarial is not None:
+            optimizers["critic"] = torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas, fused=True)
         return Game(
             recipe=recipe,
             layout=layout,
@@ -213,10 +218,7 @@ class GeneratorFit(Fit):
             pixel=pixel,
             adversarial=adversarial,
             terms=self.terms(pixel, adversarial, evaluator),
-            optimizers={
-                "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, recipe.betas, fused=True),
-                "critic": torch.optim.Adam(critic_groups(critic, rate), rate, recipe.betas, fused=True),
-            },
+            optimizers=optimizers,
         )
 
     def terms(self, pixel: Pixel, adversarial: LeastSquares | None, evaluator: Judge) -> list[Term]:

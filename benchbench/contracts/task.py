@@ -102,6 +102,8 @@ class Metric:
     """What it counts."""
     value: Callable[[Judged], float | None]
     contributions: Callable[[Judged], Contributions | None]
+    bounded: bool = False
+    """Whether it lies in [0, 1] and is no rate, as an area under a curve: its interval stays there, too."""
     undefined: Callable[[int, tuple[int, ...]], str] = lambda classes, true_classes: ""
     """Why there is none, of the classes that a target tells apart and the scenario's true classes; or nothing."""
 

@@ -162,7 +162,8 @@ def rate_intervals(
 def metric_interval(cells: Iterable[Cell | None], metric: Metric, level: float = LEVEL) -> Estimate | None:
     """Return the mean of any metric over some cells with its interval; None if one of them is missing or undefined.
 
-    A rate has the interval of `rate_interval`; another mean value +- t * standard error.
+    A rate has the interval of `rate_interval`; another mean value +- t * standard error, if it is bounded on the scale
+    of its log odds, so that the interval stays in [0, 1] and covers near its ends (Pepe 2003, section 5.2.2).
     """
     cells = list(cells)
     if len(cells) == 1 and cells[0] is not None and level == LEVEL:
@@ -176,7 +177,26 @@ def _mean_of(cells: Sequence[Cell | None], metric: Metric, level: float) -> Esti
     if not whole or len(whole) < len(parts):
         return None
     weighed = [(1 / len(whole), part) for part in whole]
-    return rate_interval(combine(weighed), level) if metric.unit == "%" else contrast(weighed, level)
+    if metric.unit == "%":
+        return rate_interval(combine(weighed), level)
+    return bounded_mean(weighed, level) if metric.bounded else contrast(weighed, level)
+
+
+def bounded_mean(parts: Sequence[tuple[float, Sample]], level: float = LEVEL) -> Estimate | None:
+    """Return a mean in [0, 1] that is no rate with its interval; None where there are too few photographs.
+
+    At 0 or 1, where nothing is seen to vary, it is that of a rate of as many trials as clusters.
+    """
+    found = weighted_sum(parts)
+    if found is None:
+        return None
+    value, spread, freedom = found
+    half, room = student_quantile(level, freedom) * math.sqrt(spread), value * (1 - value)
+    if room < 1e-12:
+        return rate_interval(combine(parts), level)
+    odds = value / (1 - value)
+    factor = math.exp(min(half / room, 700.0))
+    return Estimate(value, odds / (odds + factor), odds * factor / (1 + odds * factor))
 
 
 def mean_rate(cells: Iterable[Cell | None], rate: Rate, level: float = LEVEL) -> Estimate | None:

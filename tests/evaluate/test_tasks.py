@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from benchbench.contracts.fit import Fit, Setup
@@ -20,8 +21,8 @@ from benchbench.evaluate.tasks.clustering import Clustering, chance, clustering_
 from benchbench.evaluate.tasks.crops import crops
 from benchbench.evaluate.tasks.verification import OTHERS
 from benchbench.evaluate.tasks.vote import COLUMNS, CROPS, Vote, accuracies
-from benchbench.metrics.intervals import metric_interval
-from benchbench.metrics.samples import sample
+from benchbench.metrics.intervals import bounded_mean, metric_interval
+from benchbench.metrics.samples import Sample, sample
 from benchbench.records.cells import CellStore
 
 Bench = Callable[..., Any]
@@ -288,3 +289,28 @@ def test_columns_are_what_the_task_declares() -> None:
     rows = np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="no attribute 'devices'"):
         verification.examine(lambda x: x, torch.zeros(1), Trials(rows, rows, rows), TaskContext(known=1, classes=1))
+
+
+@pytest.mark.parametrize(("key", "apart"), [("auc", 1.0), ("auc", 3.0), ("eer", 3.0)])
+def test_intervals_of_areas_cover_near_their_ends_and_stay_within(key: str, apart: float) -> None:
+    """Value +- t * standard error covers an area of .98 in 91 of 100 runs, and leaves [0, 1] in many."""
+    metric = TASKS.create("verification").metric(key)
+    truth = norm.cdf(apart / np.sqrt(2)) if key == "auc" else norm.cdf(-apart / 2)
+    rng, runs, n, covered = np.random.default_rng(3), 400, 120, 0
+    stratum = np.arange(n) * 6 // n
+    for _ in range(runs):
+        shared = rng.normal(0, 0.3, (n, 1))  # what a photograph scores against all others
+        others = shared + rng.normal(0, np.sqrt(1 - 0.09), (n, len(OTHERS)))
+        made = metric.contributions(verified(rng.normal(apart, 1, n).tolist(), others.tolist()))
+        assert made is not None
+        found = bounded_mean([(1.0, Sample(("a", "in"), stratum, made.values, made.values, n))])
+        assert found is not None and 0 <= found.low <= found.value <= found.high <= 1
+        covered += found.low <= truth <= found.high
+    assert 0.92 <= covered / runs <= 0.985
+
+
+def test_an_area_that_is_whole_has_an_interval_below_it() -> None:
+    values, stratum = np.full(40, 1 / 40), np.arange(40) * 2 // 40
+    found = bounded_mean([(1.0, Sample(("a", "in"), stratum, values, values, 40))])
+    assert found is not None and found.low == pytest.approx(40 / (40 + 1.96**2), abs=1e-3)
+    assert found.value == pytest.approx(1.0) and found.high == 1.0

@@ -1,7 +1,8 @@
 """Detection: is it a synthetic picture, or did a camera take it? Source: Cozzolino et al. 2019, section 5.1.
 
 A detector decides by itself; beside that stand what it would find at a fixed rate of false alarms, and the area under
-its curve, both from scores against those of unattacked photographs of the test devices.
+its curve, both from scores against those of unattacked photographs of the test devices. Intervals of these two take the
+photographs' scores for given: they say how far other pictures would differ, seen by this detector at this threshold.
 """
 
 from __future__ import annotations
@@ -90,11 +91,17 @@ class Detection(Task):
         _metric(
             "tpr5",
             f"TPR at {FALSE_ALARMS:.0%}",
-            f"synthetic pictures that score above {1 - FALSE_ALARMS:.0%} of unattacked photographs",
+            f"synthetic pictures that score above {1 - FALSE_ALARMS:.0%} of unattacked photographs, which are given",
             _at_fixed,
             True,
         ),
-        _metric("auc", "AUC", "how often a synthetic picture scores above an unattacked photograph", _rank, True),
+        _metric(
+            "auc",
+            "AUC",
+            "how often a synthetic picture scores above a photograph, of unattacked ones that are given",
+            _rank,
+            True,
+        ),
         _metric("far", "false alarms", "photographs that the detector itself takes for synthetic", _decided, False),
     )
 

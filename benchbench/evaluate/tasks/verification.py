@@ -114,9 +114,24 @@ def _sum(contributions: Callable[[Judged], Contributions | None]) -> Callable[[J
 
 
 def _metric(
-    key: str, title: str, unit: str, higher: bool, text: str, parts: Callable[[Judged], Contributions | None]
+    key: str,
+    title: str,
+    unit: str,
+    higher: bool,
+    text: str,
+    parts: Callable[[Judged], Contributions | None],
+    bounded: bool = False,
 ) -> Metric:
-    return Metric(key=key, title=title, unit=unit, higher=higher, text=text, value=_sum(parts), contributions=parts)
+    return Metric(
+        key=key,
+        title=title,
+        unit=unit,
+        higher=higher,
+        text=text,
+        value=_sum(parts),
+        contributions=parts,
+        bounded=bounded,
+    )
 
 
 class Verification(Task):
@@ -136,8 +151,8 @@ class Verification(Task):
         _metric("pce", "PCE", "-", False, "mean peak-to-correlation energy against what took the photograph", _pce),
         _metric("others", "PCE of others", "-", True, "the same against others that are enrolled", _others),
         _metric("escaped", "not verified", "%", True, f"PCE below {THRESHOLD:g} against what took it", _escaped),
-        _metric("auc", "AUC", "-", False, "area under the ROC curve of matching and other pairs", _auc),
-        _metric("eer", "EER", "-", True, "error rate where as many matches are missed as others pass", _eer),
+        _metric("auc", "AUC", "-", False, "area under the ROC curve of matching and other pairs", _auc, True),
+        _metric("eer", "EER", "-", True, "error rate where as many matches are missed as others pass", _eer, True),
     )
 
     def examine(self, module: Callable[[Tensor], Tensor], x: Tensor, trials: Trials, context: TaskContext) -> Outcomes:
