@@ -72,7 +72,20 @@ def variance(values: Values, stratum: Labels) -> tuple[Values, int]:
     means = sums(values, number) / sizes
     squares = sums((values - means[..., number]) ** 2, number)
     total: Values = np.sum(squares * (sizes / (sizes - 1)), axis=-1)
-    return total, values.shape[-1] - len(sizes)
+    return total, _freedom(1 / sizes, sizes - 1)
+
+
+def _freedom(spread: Values, freedom: Labels) -> int:
+    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946), rounded down.
+
+    A class that weighs as much as others and has few photographs adds much, and that is known from few.
+
+    Args:
+        spread: what each part is expected to add: the sum of 1 / photographs over its classes, where photographs of all
+            classes spread alike and classes weigh the same.
+        freedom: of each part, at least 1. Of parts that are alike theirs add up.
+    """
+    return math.floor(float(np.sum(spread) ** 2 / np.sum(spread**2 / freedom)) + 1e-9)
 
 
 @lru_cache(maxsize=64)
@@ -125,15 +138,18 @@ def _design(strata: bytes, scenes: bytes) -> _Design:
     component = _components(stratum, cluster)
     if any(len(np.unique(cluster[component == k])) < 2 for k in np.unique(component)):
         stratum = component = np.zeros_like(stratum)
-    factor, freedom = np.zeros(int(np.max(cluster)) + 1), 0
+    factor, parts = np.zeros(int(np.max(cluster)) + 1), []
     for k in np.unique(component):
         mine = component == k
         found, sizes = np.unique(cluster[mine], return_counts=True)
-        clusters, photographs, classes = len(found), int(mine.sum()), len(np.unique(stratum[mine]))
+        each = np.unique(stratum[mine], return_counts=True)[1]
+        clusters, photographs = len(found), len(stratum[mine])
         if clusters > 1:
-            factor[found] = max(clusters / (clusters - 1), photographs / (photographs - classes))
+            factor[found] = max(clusters / (clusters - 1), photographs / (photographs - len(each)))
             alike = photographs**2 / int(np.sum(sizes**2))
-            freedom += max(1, min(math.floor(alike + 1e-9) - 1, photographs - classes))
+            own = max(1, min(math.floor(alike + 1e-9) - 1, _freedom(1 / each, each - 1)))
+            parts.append((float(np.sum(1 / each)), own))
+    freedom = _freedom(*(np.array(column) for column in zip(*parts, strict=True))) if parts else 0
     return _Design(stratum, cluster, factor, freedom)
 
 
