@@ -127,10 +127,10 @@ def build(
     zoo.write(cache, [*fits_of(attacks, targets, setup), *makers], by_fit, {data_id: photographs})
 
 
-def makers_of(setup: Setup) -> list[str]:
-    """Return the ids of the networks that make the pictures of scenarios, each once."""
+def makers_of(setup: Setup) -> dict[str, str]:
+    """Return the labels of the networks that make the pictures of scenarios, by their ids."""
     made = [fit for name in SCENARIOS.names() for fit in SCENARIOS.create(name).fits(setup).values()]
-    return list(dict.fromkeys(need.fit_id(setup.data_id) for fit in made for need in fit.needs().values()))
+    return {need.fit_id(setup.data_id): need.label for fit in made for need in fit.needs().values()}
 
 
 def fits_of(attacks: Sequence[Attack], targets: Sequence[Target], setup: Setup) -> list[str]:
@@ -158,6 +158,7 @@ def verify(
     setup = source.facts(options.cache).setup(profile, 0)
     things: list[Attack | Target] = [*attacks, *targets]
     wanted = {fit.fit_id(setup.data_id): fit.label for thing in things for fit in thing.fits(setup).values()}
+    wanted |= {fit_id: label for fit_id, label in makers_of(setup).items() if fit_id in zoo.networks}
     wrong = []
     for fit_id, label in wanted.items():
         if fit_id not in zoo.networks:

@@ -297,6 +297,10 @@ def test_build_and_verify_find_what_is_wrong(bench: Bench, tmp_path: Path, cell_
     assert any("the file of 'centers p 3 gray' is missing" in w for w in wrong)
     assert any("'stranger' (00000000) is in the zoo and nothing uses it" in w for w in wrong)
     assert any("names 9 of 9 correctly; the index says 55.6 %" in w for w in wrong)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchbench.harness.zoo.makers_of", lambda setup: {"0" * 32: "stranger", "1" * 32: "absent"})
+        _, wrong = verify(Zoo(zoo.root), [Shift()], targets(), **case)
+        assert len(wrong) == 2 and not any("stranger" in w for w in wrong), "it makes a scenario's pictures"
     _, wrong = verify(zoo, [Shift()], targets(steps=9), **case)
     assert sum("is not in the zoo: its recipe, code or photographs have changed" in w for w in wrong) == 2
     both = [Shift(), Shift(steps=9)]
