@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,24 @@ def cell_id(craft: str, target: Mapping[str, Any], fits: Mapping[str, str], task
     """Return H(craft_id, target spec, its fit ids [, task]); the task that was the only one is left out."""
     value = {"craft": craft, "target": target, "fits": fits}
     return digest("cell", value if task == "classification" else value | {"task": task})
+
+
+@lru_cache(maxsize=16)
+def code_digest(packages: frozenset[str]) -> str:
+    """Return a digest of all Python files of some top-level packages or modules, as they lie on disk now."""
+    total = hashlib.sha256()
+    for name in sorted(packages):
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # of a module that was never a file, such as __main__
+            spec = None
+        folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+        files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+        if not folders and spec is not None and spec.has_location:
+            files = [Path(str(spec.origin))]
+        for path in files:
+            total.update(f"{name}/{path.name}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:32]
 
 
 def source_digest(thing: object) -> str:

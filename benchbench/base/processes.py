@@ -22,7 +22,9 @@ from typing import Any
 import psutil
 
 _MARK = "BENCHBENCH_WORKER"
-"""The environment variable by which what a worker has started is known, however far down."""
+"""The environment variable by which what a worker has started is known, however far down: the marks of all above it."""
+_STARTING = threading.Lock()
+"""Held while this process's own environment bears the mark of another."""
 _PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
 
@@ -30,8 +32,9 @@ _PR_SET_PDEATHSIG = 1
 class _Worker(SpawnProcess):
     def start(self) -> None:
         self.mark = uuid.uuid4().hex
-        resource_tracker.ensure_running()  # it is this process's, and bears no mark
-        with _without_main(), _as_parent(), _marked(self.mark):
+        if os.name == "posix":
+            resource_tracker.ensure_running()  # it is this process's, and bears no mark
+        with _STARTING, _without_main(), _as_parent(), _marked(self.mark):
             super().start()
 
 
@@ -99,15 +102,15 @@ def _follow() -> None:
 
 @contextmanager
 def _marked(mark: str) -> Iterator[None]:
-    before = os.environ.get(_MARK)
-    os.environ[_MARK] = mark
+    above = os.environ.get(_MARK, "")
+    os.environ[_MARK] = f"{above}/{mark}"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_MARK]
+        if above:
+            os.environ[_MARK] = above
         else:
-            os.environ[_MARK] = before
+            os.environ.pop(_MARK, None)
 
 
 def end_with_children(process: BaseProcess) -> None:
@@ -121,7 +124,7 @@ def end_with_children(process: BaseProcess) -> None:
     if mark is not None:  # those whose own parent has ended are found by the mark alone
         for other in psutil.process_iter():
             with suppress(psutil.Error):
-                if other.environ().get(_MARK) == mark:
+                if mark in other.environ().get(_MARK, "").split("/"):
                     children.append(other)
     for child in children:
         with suppress(psutil.Error):

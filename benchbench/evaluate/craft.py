@@ -82,7 +82,8 @@ def craft(
     # Copies, so that an attack which keeps what it is given or returns cannot change it after this call.
     given, goals = x.clone(), wanted.clone()
     labels = true.clone() if true is not None and attack.card.reads_source else None
-    state, others = torch.random.get_rng_state(), GlobalNumbers()
+    cuda = x.device if x.is_cuda else None
+    state, others = _torch_state(cuda), GlobalNumbers()
     guard = InputGuard(context.networks)
     try:
         with guard.watch():
@@ -93,13 +94,18 @@ def craft(
         _blame(guard.offender, attack, place, target)  # the exception may come of what was written
         raise AttackError(f"'{attack.name}' raised {type(error).__name__}: {error}{place}.") from error
     _blame(guard.offender, attack, place, target)
-    if not torch.equal(torch.random.get_rng_state(), state):
-        torch.random.set_rng_state(state)
+    if not all(map(torch.equal, _torch_state(cuda), state)):
+        torch.random.set_rng_state(state[0])
+        if cuda is not None:
+            torch.cuda.set_rng_state(state[1], cuda)
         used = "torch's global random state"
     else:
         used = others.moved()
-    if used:  # one seed a batch, whose photographs depend on the number of workers
-        raise AttackError(f"'{attack.name}' used {used}{place}; draw from context.generators() instead.")
+    if used:  # they have one seed a process, so that the result would depend on how trials are cut into jobs
+        raise AttackError(
+            f"'{attack.name}' used {used}{place}; draw from context.generators() instead, and give a library "
+            "that draws a generator of its own."
+        )
     if not torch.equal(given, x):
         raise AttackError(f"'{attack.name}' changed its input in place{place}; work on a copy.")
     if not torch.equal(goals, wanted) or not (labels is None or true is None or torch.equal(labels, true)):
@@ -113,6 +119,13 @@ def craft(
     result = result.detach().clone()
     check_pixels(attack.name, result, where)
     return result
+
+
+def _torch_state(cuda: torch.device | None) -> list[torch.Tensor]:
+    """Return where torch's global random numbers stand: of the processor and, where one is given, of a GPU."""
+    import torch
+
+    return [torch.random.get_rng_state(), *([torch.cuda.get_rng_state(cuda)] if cuda is not None else [])]
 
 
 def check_pixels(name: str, crafted: torch.Tensor, where: str = "") -> None:

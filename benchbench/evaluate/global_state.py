@@ -16,18 +16,22 @@ class GlobalNumbers:
 
     def __init__(self) -> None:
         """Note where they stand."""
-        self._python, self._numpy = random.getstate(), np.random.get_state()
+        # A library may have put another bit generator behind NumPy's functions.
+        self._bits, self._numpy = np.random.get_bit_generator(), np.random.get_state(legacy=False)
+        self._python = random.getstate()
 
     def moved(self) -> str:
         """Return whose have been drawn from or seeded since, for a message; empty where neither has."""
         if random.getstate() != self._python:
             return "Python's global random state"
-        same = all(np.array_equal(now, then) for now, then in zip(np.random.get_state(), self._numpy, strict=True))
-        return "" if same else "NumPy's global random state"
+        other = np.random.get_bit_generator() is not self._bits
+        moved = other or str(np.random.get_state(legacy=False)) != str(self._numpy)
+        return "NumPy's global random state" if moved else ""
 
     def put_back(self) -> None:
         """Put both back."""
         random.setstate(self._python)
+        np.random.set_bit_generator(self._bits)
         np.random.set_state(self._numpy)
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -23,7 +21,6 @@ from benchbench.contracts.trials import Trials
 from benchbench.evaluate.crossing import CrossingResult, ViewResult
 
 _FACTS = "facts"
-_BROKEN = OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error
 
 
 class Parts:
@@ -43,12 +40,12 @@ class Parts:
         Args:
             total: trials of the crossing.
         """
-        places = sorted(place for path in self.folder.glob("*.npz") if (place := _place(path, total)) is not None)
+        places = [place for path in self.folder.glob("*.npz") if (place := _place(path, total)) is not None]
         kept: dict[tuple[int, int], CrossingResult] = {}
-        for start, stop in places:
+        for start, stop in sorted(places, key=lambda place: (place[0], -place[1])):
             if all(stop <= a or b <= start for a, b in kept) and (part := self._read(start, stop)) is not None:
                 kept[start, stop] = part
-        if sum(stop - start for start, stop in kept) == total:  # a job is left, with which the crossing ends
+        if kept and sum(stop - start for start, stop in kept) == total:  # a job is left, with which the crossing ends
             kept.popitem()
         return kept
 
@@ -93,7 +90,7 @@ class Parts:
                 failures={},
                 seconds=facts["seconds"],
             )
-        except _BROKEN:  # it is computed again
+        except Exception:  # damaged bytes of a compressed file have many; it is computed again
             return None
 
 

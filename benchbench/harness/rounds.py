@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import entry_points
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbench.base.errors import IdentityError, TargetError
-from benchbench.base.identity import digest, source_digest
+from benchbench.base.errors import IdentityError, StoreError, TargetError
+from benchbench.base.identity import code_digest, digest, source_digest
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.protocol import Protocol
@@ -39,7 +41,14 @@ if TYPE_CHECKING:
 JOBS_PER_WORKER = 3
 """Crossings are cut into at least so many jobs a worker, so that none stands idle at the end."""
 PART_SECONDS = 600.0
-"""And so that a job takes no longer than this, as far as can be told: what a kill costs a worker."""
+"""What a job should take at most, by its estimate: so much of a crossing is lost with a worker."""
+
+
+def _packages() -> set[str]:
+    """Return benchbench and the top-level packages of all plugins."""
+    points = entry_points()
+    groups = [group for group in points.groups if group.startswith("benchbench.")]
+    return {"benchbench", *(point.module.partition(".")[0] for group in groups for point in points.select(group=group))}
 
 
 @dataclass
@@ -88,6 +97,7 @@ class Crossings:
         self._lost: dict[str, str] = {}
         self._clean_jobs: dict[tuple[str, Split], frozenset[str]] = {}
         self._clean_pending: set[str] = set()
+        self._unkept = False
         self._size = self._share()
 
     def fit_ended(self, fit_id: str, lost: str | None = None) -> None:
@@ -133,8 +143,15 @@ class Crossings:
     def _take(self, group: _Group, start: int, part: CrossingResult) -> None:
         """Note a part, and write it where others are to come: none with a failure, which may not happen again."""
         group.parts[start] = part
-        if None in group.parts.values() and not part.failures:
+        if None not in group.parts.values() or part.failures:
+            return
+        try:
             group.kept.keep(start, start + len(part.trials), part)
+        except (StoreError, ValueError, TypeError) as error:  # no room, or what a stranger's task found is no array
+            if not self._unkept:
+                text = "bench: parts of crossings are not kept, a run that is stopped repeats them: %s"
+                logging.getLogger("benchbench").warning(text, error)
+            self._unkept = True
 
     def _needs(self, split: Split, *things: Attack | Target | None) -> frozenset[str]:
         return self._pictures[split].union(*(self._fits[id(thing)] for thing in things if thing is not None))
@@ -220,7 +237,8 @@ class Crossings:
                 "clean": [self._clean_id(target, split) for target in targets] if attack is None else [],
                 "views": [[*view.targets] for view in views],
                 "measures": list(self.options.measures),
-                "sources": [source_digest(thing) for thing in things],
+                "sources": [source_digest(thing) for thing in things],  # of what a script or a notebook defines
+                "code": code_digest(frozenset({*_packages(), *(type(t).__module__.partition(".")[0] for t in things)})),
                 "networks": [self._cache.content(fit_id) for fit_id in fits],
                 "machine": {name: facts[name] for name in ("commit", "packages", "python", "device", "cpu")},
             },
@@ -256,7 +274,7 @@ class Crossings:
         """Return where the trials from `first` to `last` are cut into jobs, both ends included."""
         seconds = self._seconds(group, last - first)
         count = max(1, round((last - first) / self._size), math.ceil(seconds / PART_SECONDS))
-        count = min(count, max(1, last - first))
+        count = min(count, max(1, (last - first) // self.options.batch))
         return [first + (last - first) * i // count for i in range(count + 1)]
 
     def _seconds(self, group: _Group, count: int) -> float:

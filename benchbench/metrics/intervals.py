@@ -185,17 +185,20 @@ def _mean_of(cells: Sequence[Cell | None], metric: Metric, level: float) -> Esti
 def bounded_mean(parts: Sequence[tuple[float, Sample]], level: float = LEVEL) -> Estimate | None:
     """Return a mean in [0, 1] that is no rate with its interval; None where there are too few photographs.
 
-    At 0 or 1, where nothing is seen to vary, it is that of a rate of as many trials as clusters.
+    Where its standard error is too large for the log odds, as next to 0 or 1 where a handful of photographs tell it,
+    it has the interval of a rate of one trial a photograph, which is wider than need be.
     """
-    found = weighted_sum(parts)
-    if found is None:
+    samples = combine(parts)
+    spread, freedom = variance(samples) if samples else (np.zeros(()), 0)
+    if freedom < 1:
         return None
-    value, spread, freedom = found
-    half, room = student_quantile(level, freedom) * math.sqrt(spread), value * (1 - value)
-    if room < 1e-12:
-        return rate_interval(combine(parts), level)
-    odds = value / (1 - value)
-    factor = math.exp(min(half / room, 700.0))
+    value = min(1.0, max(0.0, float(totals(samples))))
+    half, room = student_quantile(level, freedom) * math.sqrt(float(spread)), value * (1 - value)
+    if half >= room:
+        each = sum(len(s.values) for s in samples)
+        found = rate_interval([replace(s, full=np.full(len(s.values), 1 / each)) for s in samples], level)
+        return found and Estimate(value, min(found.low, value), max(found.high, value))
+    odds, factor = value / (1 - value), math.exp(half / room)
     return Estimate(value, odds / (odds + factor), odds * factor / (1 + odds * factor))
 
 

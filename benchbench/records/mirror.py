@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,15 +88,17 @@ class Mirror:
         """Return the folder that holds an entry's files, and their sizes by their paths in it."""
         try:
             found = parsed(content)
+            if not isinstance(found.get("files"), dict):  # without a copy, they lie in the entry's own folder
+                found = {"copy": "", "files": found}
             copy, sizes = str(found["copy"]), {str(name): int(size) for name, size in found["files"].items()}
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise StoreError(
                 f"{self.url}/{entry}{_LIST} cannot be read ({error}); delete it, and the entry is stored again."
             ) from error
-        for name in (copy, *sizes):
+        for name in (*filter(None, [copy]), *sizes):
             if inside(name) is None:
                 raise StoreError(f"{self.url}/{entry}{_LIST} names the file '{name}', which is not in its folder.")
-        return f"{entry}.{copy}", sizes
+        return f"{entry}.{copy}" if copy else entry, sizes
 
     def put(self, entry: str, cache: Path) -> None:
         """Store an entry of a cache folder, if it lies there and the store lacks it.
@@ -110,10 +112,16 @@ class Mirror:
         sizes = {str(p.relative_to(place)): p.stat().st_size for p in sorted(place.rglob("*")) if p.is_file()}
         copy = uuid.uuid4().hex
         with self.open() as (files, root):
-            for name in sizes:
-                files.makedirs(f"{root}/{entry}.{copy}/{name}".rpartition("/")[0], exist_ok=True)
-                files.put_file(str(place / name), f"{root}/{entry}.{copy}/{name}")
-            files.pipe_file(f"{root}/{entry}{_LIST}", json.dumps({"copy": copy, "files": sizes}).encode())
+            folder = f"{root}/{entry}.{copy}"
+            try:
+                for name in sizes:
+                    files.makedirs(f"{folder}/{name}".rpartition("/")[0], exist_ok=True)
+                    files.put_file(str(place / name), f"{folder}/{name}")
+                files.pipe_file(f"{root}/{entry}{_LIST}", json.dumps({"copy": copy, "files": sizes}).encode())
+            except BaseException:
+                with suppress(Exception):  # a store that does not answer may not do this either
+                    files.rm(folder, recursive=True)
+                raise
 
     @contextmanager
     def open(self) -> Iterator[tuple[Any, str]]:

@@ -21,6 +21,7 @@ import pytest
 import torch
 
 from benchbench.base.errors import BenchError
+from benchbench.base.processes import WorkerContext
 from benchbench.harness.executors import local
 from benchbench.harness.executors.jobs import Job
 from benchbench.harness.executors.queue import Queue
@@ -139,14 +140,19 @@ def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path,
     assert killed and found == {"a": None, "b": None}
 
 
-@pytest.mark.parametrize("ends", ["returns", "hangs", "dies"])
+@pytest.mark.parametrize("ends", ["returns", "hangs", "dies", "nested"])
 def test_what_a_job_has_started_ends_with_its_worker(
     plugin: Path, fresh_workers: None, tmp_path: Path, ends: str
 ) -> None:
+    from benchbench_stega.hostile import leave
+
     def call(progress: Any) -> None:
-        # In a session of its own, and by a process that is gone at once, so that nobody is its parent.
-        line = f"sleep 600 & echo $! > {tmp_path}/pid"
-        subprocess.run(["/bin/sh", "-c", line], start_new_session=True, check=True)
+        if ends == "nested":
+            process = WorkerContext().Process(target=leave, args=(str(tmp_path),))
+            process.start()
+            process.join()
+        else:
+            leave(str(tmp_path))
         if ends == "hangs":
             time.sleep(600)
         if ends == "dies":
@@ -155,10 +161,17 @@ def test_what_a_job_has_started_ends_with_its_worker(
     queue = Queue([Job(key="a", label="A", call=call)])
     list(local.run_jobs(queue, workers=1, on_progress=lambda *_: None, apart=True, timeout=3.0))
     left = int((tmp_path / "pid").read_text())
+
+    def there() -> bool:
+        try:
+            return psutil.Process(left).status() != "zombie"
+        except psutil.NoSuchProcess:
+            return False
+
     until = time.monotonic() + 10
-    while psutil.pid_exists(left) and psutil.Process(left).status() != "zombie" and time.monotonic() < until:
+    while there() and time.monotonic() < until:
         time.sleep(0.05)
-    assert not psutil.pid_exists(left) or psutil.Process(left).status() == "zombie"
+    assert not there()
 
 
 def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path, fresh_workers: None) -> None:

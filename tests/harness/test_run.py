@@ -83,8 +83,8 @@ SINS = {
     "range": "'bad' returned values in [-0.02, 0.",
     "raises": "'bad' raised ValueError: third batch on split in, batch 3.",
     "in-place": "'bad' changed its input in place on split in, batch 3; work on a copy.",
-    "seeds": "'bad' used torch's global random state on split in, batch 3; draw from context.generators() instead.",
-    "draws": "'bad' used Python's global random state on split in, batch 3; draw from context.generators() instead.",
+    "seeds": "'bad' used torch's global random state on split in, batch 3; draw from context.generators() instead",
+    "draws": "'bad' used Python's global random state on split in, batch 3; draw from context.generators() instead",
     "type": "'bad' returned a ndarray on split in, batch 3; a Tensor is expected.",
     "dtype": "'bad' returned torch.float64 on split in, batch 3; float32 is expected.",
 }

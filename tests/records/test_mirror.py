@@ -49,6 +49,8 @@ def test_a_copy_that_was_cut_short_is_no_entry(store: Mirror, tmp_path: Path, mo
         patch.setattr(type(fsspec.core.url_to_fs(store.url)[0]), "pipe_file", lambda *_, **__: 1 / 0)
         store.put("fits/a", tmp_path / "here")
     assert not store.has("fits/a") and not store.fetch("fits/a", tmp_path / "there")
+    files, root = fsspec.core.url_to_fs(store.url)
+    assert not files.glob(f"{root}/fits/a.*"), "nothing of it is left in the store"
     store.put("fits/a", tmp_path / "here")
     assert store.has("fits/a")
 
@@ -66,6 +68,15 @@ def test_two_machines_that_store_an_entry_at_once_do_not_mix_their_files(store: 
     files.pipe_file(f"{root}/fits/a.files.json", first)  # the first began first, and ended last
     assert store.fetch("fits/a", there)
     assert (there / "fits" / "a" / "state.safetensors").read_bytes() == b"12345"
+
+
+def test_a_store_without_copies_is_read(store: Mirror, tmp_path: Path) -> None:
+    files, root = fsspec.core.url_to_fs(store.url)
+    files.makedirs(f"{root}/fits/a", exist_ok=True)
+    files.pipe_file(f"{root}/fits/a/record.json", b"{}")
+    files.pipe_file(f"{root}/fits/a.files.json", b'{"record.json": 2}')
+    assert store.names("fits") == {"a"} and store.fetch("fits/a", tmp_path / "there")
+    assert (tmp_path / "there" / "fits" / "a" / "record.json").read_bytes() == b"{}"
 
 
 def test_a_file_of_another_length_is_refused(store: Mirror, tmp_path: Path) -> None:
