@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchbench.base.errors import BenchError
 from benchbench.cli import options as opt
+
+if TYPE_CHECKING:
+    from benchbench.records.cells import CellStore
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Pack, merge, verify and compare results.")
 Folder = Annotated[Path, typer.Argument(help="A results folder.")]
@@ -22,18 +25,15 @@ def pack(
     """Write the cells under --results as packs, one file an attack and condition: what a repository holds.
 
     A pack has a JSON record a line and loses nothing; `bench report` and `bench run` read packs as they read cells.
+    Cells that stand under --out already stay; one with other outcomes there is refused.
 
     Examples:
 
       bench results pack --results runs --out results
     """
-    from benchbench.records.cells import CellStore
     from benchbench.records.snapshots import pack as write
 
-    paths = write(CellStore(results), out)
-    if not paths:
-        raise BenchError(f"no cell under '{results}'; 'bench run' computes some.")
-    for path in paths:
+    for path in write([_filled(results)], out):
         print(path)
 
 
@@ -42,7 +42,7 @@ def merge(
     folders: Annotated[list[Path], typer.Argument(help="Results folders, whose cells go together.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The results folder to write packs to.")],
 ) -> None:
-    """Write the cells of several results folders as packs, each cell once.
+    """Write the cells of several results folders as packs, each cell once, with those that stand under --out.
 
     Two folders that hold one cell with different outcomes are refused: `bench results diff` shows where.
 
@@ -50,14 +50,24 @@ def merge(
 
       bench results merge mine yours --out both
     """
-    from benchbench.base.files import write_atomic
-    from benchbench.records.cells import CellStore
-    from benchbench.records.packs import packed
-    from benchbench.records.snapshots import merged
+    from benchbench.records.snapshots import pack as write
 
-    for path, text in packed(merged([CellStore(folder) for folder in folders])).items():
-        write_atomic(out / path, text.encode())
-        print(out / path)
+    for path in write([_filled(folder) for folder in folders], out):
+        print(path)
+
+
+def _filled(folder: Path) -> CellStore:
+    """Return the store of a folder.
+
+    Raises:
+        BenchError: no file of a cell is there.
+    """
+    from benchbench.records.cells import CellStore
+
+    store = CellStore(folder)
+    if next(iter(store.paths()), None) is None and next(iter(store.packs()), None) is None:
+        raise BenchError(f"no cell under '{folder}'; 'bench run' computes some.")
+    return store
 
 
 @app.command()
@@ -96,10 +106,9 @@ def diff(first: Folder, second: Folder) -> None:
 
       bench results diff results runs
     """
-    from benchbench.records.cells import CellStore
     from benchbench.records.snapshots import differences
 
-    lines = differences(CellStore(first), CellStore(second))
+    lines = differences(_filled(first), _filled(second))
     for line in lines:
         print(line)
     print(f"{len(lines)} cells differ." if lines else "all cells are alike.")

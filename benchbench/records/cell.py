@@ -241,6 +241,11 @@ class Cell(Part):
         """Where what follows from a cell may be kept, so that a report computes it once."""
         return {}
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """What tells a cell from others: names and profile are part of no identity, nor are the pixels."""
+        return self.dataset.name, self.profile, self.cell_id, self.split.fingerprint
+
     @cached_property
     def protocol_json(self) -> str:
         """The protocol as canonical JSON."""

@@ -162,7 +162,7 @@ class CellStore:
 
         def new(cell: Cell, path: Path) -> bool:
             """Say whether a cell has not been seen; one that says something else than before is a problem."""
-            key = (cell.dataset.name, cell.profile, cell.cell_id, cell.split.fingerprint)
+            key = cell.place
             said = hash(tuple(sorted(cell.outcomes.items())))
             fresh = key not in seen
             first, before = seen.setdefault(key, (path, said))

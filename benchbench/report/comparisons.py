@@ -11,6 +11,7 @@ from benchbench.report import captions, means
 from benchbench.report.entries import NO_PSNR, UNCHANGED
 from benchbench.report.groups import AttackRow, Group
 from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.paper import grid
 
 TOO_SMALL = "the photographs are smaller than the window of SSIM"
 NOT_MEASURED = "not measured of every craft (`bench run --measures`)"
@@ -129,12 +130,18 @@ def _name(group: Group) -> str:
 
 
 def _shared(alike: Sequence[Group]) -> list[tuple[str, str]]:
-    """Return the (target, split) places that all columns have and where USR is defined."""
+    """Return the (target, split) places that all columns have and where USR is defined.
+
+    Those of the papers' settings, where there are any: other targets were met by few attacks, and the others would have
+    no mean.
+    """
     places: list[set[tuple[str, str]]] = [
         {(c.target.name, c.split.name) for c in group.cells if rates.usr_is_defined(c.target.overlap, c.split.name)}
         for group in alike
     ]
-    return sorted(set.intersection(*places)) if places else []
+    shared = sorted(set.intersection(*places)) if places else []
+    settings = set(grid())
+    return [place for place in shared if place[0] in settings] or shared
 
 
 def _mean(group: Group, attack: AttackRow, places: Sequence[tuple[str, str]]) -> Entry:

@@ -1,8 +1,9 @@
 """What the page's filters can ask for: each attack's mean rates with their intervals, and its rank, for every choice.
 
-A choice is a value, or all, of each axis; it stands for the targets and splits of a group that have these values. All
-choices are computed at once, as products of matrices: weights of places by what each photograph adds at a place. The
-means are those of `benchbench.report.means`, the intervals and ranks those of `benchbench.metrics`.
+A choice is a value, or all, of each axis; it stands for the targets and splits of a group that have these values: of
+the papers' settings, where the choice has any, as in the leaderboard, or else of others. All choices are computed at
+once, as products of matrices: weights of places by what each photograph adds at a place. The means are those of
+`benchbench.report.means`, the intervals and ranks those of `benchbench.metrics`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchbench.metrics.samples import Rate, Sample, Values, contributions, rows
 from benchbench.records.cell import Cell
 from benchbench.report import means
 from benchbench.report.groups import AttackRow, Group
+from benchbench.report.paper import grid
 
 ANY = "all"
 AXES = ("overlap", "split", "backbone", "preprocessor")
@@ -48,20 +50,24 @@ class Choices:
 def choices(group: Group) -> Choices:
     """Return every choice of a group that has cells, and its rows."""
     attacks = {attack.key: k for k, attack in enumerate(group.attacks)}
-    grid: dict[tuple[str, str], list[Cell | None]] = {}
+    found: dict[tuple[str, str], list[Cell | None]] = {}
     for cell in group.cells:
         key = AttackRow(*cell.attack.key, "").key
-        grid.setdefault((cell.target.name, cell.split.name), [None] * len(attacks))[attacks[key]] = cell
-    columns = list(grid.values())
+        found.setdefault((cell.target.name, cell.split.name), [None] * len(attacks))[attacks[key]] = cell
+    columns = list(found.values())
     where = [place_of(next(c for c in column if c is not None)) for column in columns]
     index: dict[str, int] = {}
     masks: dict[bytes, int] = {}
+    among = set(grid())
+    settings = np.array([next(c for c in column if c is not None).target.name in among for column in columns], bool)
     axes = [np.array([place[i] for place in where]) for i in range(len(AXES))]
     for wanted in itertools.product(*([ANY, *sorted(set(axis.tolist()))] for axis in axes)):
         mask = np.ones(len(where), bool)
         for value, axis in zip(wanted, axes, strict=True):
             if value != ANY:
                 mask &= axis == value
+        if (mask & settings).any():
+            mask &= settings  # other targets were met by few attacks, so the others would have no mean
         if mask.any():
             index["|".join(wanted)] = masks.setdefault(mask.tobytes(), len(masks))
     chosen = np.array([np.frombuffer(mask, bool) for mask in masks]).reshape(len(masks), len(where))
@@ -102,7 +108,7 @@ def _rows(attacks: Sequence[AttackRow], columns: Sequence[Column], chosen: Flags
 def _short(value: float) -> float | None:
     # Products of matrices differ in the last digits from machine to machine: those go first, or a half could go either
     # way.
-    return None if value != value else round(round(value, 12), 4)
+    return None if value != value else round(round(value, 12), 6)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError, StoreError
+from benchbench.base.identity import canonical_json
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.reference import has_cells, reference_results
@@ -59,8 +61,9 @@ def load_results(results: str | Path = "runs") -> DataFrame:
 def load_trials(results: str | Path = "runs") -> DataFrame:
     """Return a row a trial: one photograph, crafted for one wanted camera model, and what one target made of it.
 
-    `true`, `wanted` and `predicted` are camera models by name; `photograph` numbers those of a split from 0; measures
-    have a value where the trial has one.
+    `true`, `wanted` and `predicted` are camera models by name, `drawn 12` where a scenario draws more than the data set
+    has, None where no camera took the picture; `photograph` numbers those of a split from 0; measures have a value
+    where the trial has one. `params` and `target_params` are JSON.
 
     Args:
         results: see `load_results`.
@@ -92,30 +95,39 @@ def _truths(frame: DataFrame) -> DataFrame:
     return frame
 
 
+def _names(models: Sequence[str], classes: NDArray[Any]) -> NDArray[Any]:
+    """Return classes by name: None for no camera, a number for a model that is none of the data set's."""
+    found = {k: None if k < 0 else models[k] if k < len(models) else f"drawn {k}" for k in set(classes.tolist())}
+    return np.array([found[k] for k in classes.tolist()], object)
+
+
 def trials_frame(cells: Iterable[Cell]) -> DataFrame:
     """Return trials as `load_trials` does."""
     from pandas import DataFrame, concat
 
     parts = []
     for cell in cells:
-        models = np.array(cell.dataset.camera_models, object)
+        models = cell.dataset.camera_models
         image = np.array(cell.craft.trials.photograph, np.int64)
         columns: dict[str, Any] = {
             "dataset": cell.dataset.name,
+            "data_id": cell.dataset.data_id,
             "profile": cell.profile,
             "condition": str(cell.protocol.get("condition", "uint8")),
             "budget": track(cell.protocol),
             "seed": int(cell.protocol.get("seed", 0)),
             "attack": cell.attack.name,
+            "params": cell.attack.key[1],
             "target": cell.target.name,
+            "target_params": canonical_json(cell.target.params),
             "split": cell.split.name,
             "photograph": image,
-            "true": models[np.array(cell.split.true, np.int64)[image]],
-            "wanted": models[np.array(cell.craft.trials.wanted, np.int64)],
+            "true": _names(models, np.array(cell.split.true, np.int64)[image]),
+            "wanted": _names(models, np.array(cell.craft.trials.wanted, np.int64)),
         }
         for name, values in cell.outcomes.items():
             named = name == "predicted"
-            columns[name] = models[values.numbers] if named else values.numbers.astype(np.float64)
+            columns[name] = _names(models, values.numbers) if named else values.numbers.astype(np.float64)
         for name, measure in cell.craft.measures.items():
             if measure.values is not None:
                 columns[name] = measure.values.numbers.astype(np.float64)

@@ -294,8 +294,34 @@ def _differing(params: dict[str, Any], others: Sequence[tuple[dict[str, Any], in
         (usual, most), *rest = often.most_common(2)
         mine = str(params[key]) if key in params else ""
         if not rest or most == rest[0][1] or mine != usual:
-            shown.append(f"{key}={printable(mine)[:40]}" if mine else f"no {key}")
+            shown.append(f"{key}={_short(printable(mine))}" if mine else f"no {key}")
     return f" [{', '.join(shown)}]" if shown else ""
+
+
+def _short(text: str) -> str:
+    """Return at most 40 characters of a text: its beginning and, since a path's end tells more, its end."""
+    return text if len(text) <= 40 else f"{text[:9]}...{text[-28:]}"
+
+
+def _named_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells, of which targets that have one name and other parameters are named with these."""
+    found: dict[str, dict[str, tuple[dict[str, Any], int]]] = {}
+    for cell in cells:
+        mine = found.setdefault(cell.target.name, {})
+        key = canonical_json(cell.target.params)
+        mine[key] = cell.target.params, mine.get(key, ({}, 0))[1] + 1
+    several = {name for name, mine in found.items() if len(mine) > 1}
+    if not several:
+        return list(cells)
+
+    def named(cell: Cell) -> Cell:
+        target = cell.target
+        if target.name not in several:
+            return cell
+        name = target.name + _differing(target.params, list(found[target.name].values()))
+        return cell.model_copy(update={"target": target.model_copy(update={"name": name})})
+
+    return [named(cell) for cell in cells]
 
 
 def _newest(cells: Sequence[Cell]) -> list[Cell]:
@@ -358,7 +384,7 @@ def groups(
     result = []
     alike = Counter(key[:4] for key in found)
     for key in sorted(found):
-        kept = _newest(found[key])
+        kept = _newest(_named_apart(found[key]))
         named = [c for c in kept if c.target.task == CLASSIFICATION]
         result.append(
             Group(

@@ -32,6 +32,7 @@ def tasks_table(group: Group) -> Table:
     places: dict[tuple[str, str, tuple[str, str]], dict[str, Cell]] = {}
     for cell in group.others:
         places.setdefault((cell.target.task, cell.target.name, attack_key(cell)), {})[cell.split.name] = cell
+    labels = {(a.name, a.params): a.label for a in group.judged_attacks}
     rows = []
     for (task, target, (name, params)), cells in sorted(places.items()):
         entries = [
@@ -39,8 +40,8 @@ def tasks_table(group: Group) -> Table:
             for (mine, _), metric in metrics.items()
             for split in splits
         ]
-        title = next(iter(cells.values())).attack.title
-        rows.append(Row(f"{name} {params}", title, tuple(entries), block=f"{target} ({task})", ranked=False))
+        label = labels[name, params]
+        rows.append(Row(f"{name} {params}", label, tuple(entries), block=f"{target} ({task})", ranked=False))
     return Table(
         number="tasks",
         title="Other tasks",

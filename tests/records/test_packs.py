@@ -14,6 +14,7 @@ from benchbench.base.identity import digest
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.column import Column
+from benchbench.records.dataset import read_summary, write_summary
 from benchbench.records.packs import packed, read_pack
 from benchbench.records.reading import cell_record, identify
 from benchbench.records.snapshots import differences, merged, pack
@@ -26,7 +27,7 @@ def store(bench: Callable[..., Any], tmp_path: Path) -> CellStore:
 
 
 def test_a_pack_is_the_cells(store: CellStore, tmp_path: Path) -> None:
-    paths = pack(store, tmp_path / "packs")
+    paths = pack([store], tmp_path / "packs")
     assert [p.name for p in paths] == ["shift-uint8.jsonl"]
     cells = {c.cell_id: c for c in store.cells()}
     again = {c.cell_id: c for c in CellStore(tmp_path / "packs").cells()}
@@ -40,7 +41,7 @@ def test_a_pack_is_the_cells(store: CellStore, tmp_path: Path) -> None:
 def test_a_run_finds_packed_cells(store: CellStore, bench: Callable[..., Any], tmp_path: Path) -> None:
     from benchbench.harness.options import RunOptions
 
-    pack(store, tmp_path / "packs")
+    pack([store], tmp_path / "packs")
     options = RunOptions(workers=1, batch=4, cache=tmp_path / "a" / "c", results=tmp_path / "packs")
     assert bench(options=options).sentence.startswith("0 computed, 4 already there")
     assert bench(options=options, seed=1).sentence.startswith("4 computed, 0 already there")
@@ -50,7 +51,7 @@ def test_packed_cells_stand_where_their_files_would(
     store: CellStore, bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench(seed=1)
-    pack(store, tmp_path / "packs")
+    pack([store], tmp_path / "packs")
     packs, asked, placed = CellStore(tmp_path / "packs"), 0, []
     place = packs.path_of
     monkeypatch.setattr(packs, "path_of", lambda cell: placed.append(cell.cell_id) or place(cell))
@@ -64,7 +65,7 @@ def test_packed_cells_stand_where_their_files_would(
 
 
 def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_path: Path) -> None:
-    (path,) = pack(store, tmp_path / "packs")
+    (path,) = pack([store], tmp_path / "packs")
     lines = path.read_text().splitlines()
     number = next(i for i, line in enumerate(lines) if '"outcomes"' in line)
     lines[number] = lines[number].replace('"predicted":[', '"predicted":[0,', 1)
@@ -80,7 +81,7 @@ def test_a_damaged_line_is_named_and_the_others_are_read(store: CellStore, tmp_p
 
 def test_a_target_that_was_read_before_is_checked_again(store: CellStore, tmp_path: Path) -> None:
     """A pack's targets are read once: what one line says of its target is never taken for what another says."""
-    (path,) = pack(store, tmp_path / "packs")
+    (path,) = pack([store], tmp_path / "packs")
     lines = path.read_text().splitlines()
     numbers = [i for i, line in enumerate(lines) if '"outcomes"' in line]
     first, *others = [json.loads(lines[i]) for i in numbers]
@@ -98,7 +99,7 @@ def test_a_target_is_read_whatever_its_texts_say_and_wherever_it_stands(store: C
         changed = cell.model_copy(update={"target": target})
         return cell_record(changed.model_copy(update={"cell_id": identify(changed)[1]}))
 
-    (path,) = pack(store, tmp_path / "packs")
+    (path,) = pack([store], tmp_path / "packs")
     craft = next(line for line in path.read_text().splitlines() if '"cell_id"' not in line)
     cell = next(c for c in store.cells() if c.craft.craft_id == json.loads(craft)["craft_id"])
     notes = ['},"outcomes":{', '"target":{}', '\\","outcomes":']
@@ -115,7 +116,7 @@ def test_a_target_is_read_whatever_its_texts_say_and_wherever_it_stands(store: C
 
 def test_outcomes_are_read_however_they_were_written(store: CellStore, tmp_path: Path) -> None:
     """As text that is canonical JSON, which is not encoded again, or otherwise."""
-    (path,) = pack(store, tmp_path / "packs")
+    (path,) = pack([store], tmp_path / "packs")
     craft = next(line for line in path.read_text().splitlines() if '"cell_id"' not in line)
     cell = next(c for c in store.cells() if c.craft.craft_id == json.loads(craft)["craft_id"])
     task = cell.target.model_copy(update={"task": "weighing", "clean": ()})
@@ -135,7 +136,7 @@ def test_outcomes_are_read_however_they_were_written(store: CellStore, tmp_path:
 
 
 def test_cells_that_contradict_each_other_are_not_merged(store: CellStore, tmp_path: Path) -> None:
-    pack(store, tmp_path / "one")
+    pack([store], tmp_path / "one")
     other = CellStore(tmp_path / "other")
     cells = list(store.cells())
     first = cells[0]
@@ -148,6 +149,76 @@ def test_cells_that_contradict_each_other_are_not_merged(store: CellStore, tmp_p
     lines = differences(store, other)
     assert len(lines) == 3 and sum("only under" in line for line in lines) == 2
     assert any(f"{len(moved)} of {len(moved)} outcomes differ" in line for line in lines)
+
+
+def test_packing_keeps_what_stands_there(store: CellStore, tmp_path: Path) -> None:
+    """A folder with two cells of a pack of four, and then one whose outcomes are others."""
+    pack([store], tmp_path / "published")
+    some = CellStore(tmp_path / "some")
+    cells = list(store.cells())
+    for cell in cells[:2]:
+        some.write(cell)
+    pack([some], tmp_path / "published")
+    assert len(list(CellStore(tmp_path / "published").cells())) == 4
+    other = CellStore(tmp_path / "other")
+    moved = Column((p + 1) % cells[0].target.classes for p in cells[0].outcomes["predicted"])
+    other.write(cells[0].model_copy(update={"outcomes": {"predicted": moved}}))
+    before = (tmp_path / "published" / "colors" / "smoke" / "packs" / "shift-uint8.jsonl").read_bytes()
+    with pytest.raises(StoreError, match="has other outcomes under"):
+        pack([other], tmp_path / "published")
+    assert (tmp_path / "published" / "colors" / "smoke" / "packs" / "shift-uint8.jsonl").read_bytes() == before
+
+
+def test_cells_of_two_profiles_or_data_sets_are_two(store: CellStore, tmp_path: Path) -> None:
+    """The profile's name is part of no identity, nor is the data set's."""
+    cells = list(store.cells())
+    two = CellStore(tmp_path / "two")
+    for cell in cells:
+        two.write(cell)
+        two.write(cell.model_copy(update={"profile": "mine"}))
+        two.write(cell.model_copy(update={"dataset": cell.dataset.model_copy(update={"name": "copy"})}))
+    assert len(merged([two])) == 3 * len(cells)
+    paths = pack([two], tmp_path / "packed")
+    assert {path.relative_to(tmp_path / "packed").parts[:2] for path in paths} == {
+        ("colors", "smoke"),
+        ("colors", "mine"),
+        ("copy", "smoke"),
+    }
+    assert differences(two, CellStore(tmp_path / "packed")) == []
+    assert len(differences(two, store)) == 2 * len(cells)
+
+
+def test_summaries_go_along_with_packs(store: CellStore, tmp_path: Path) -> None:
+    """What captions must say of the photographs stands in dataset.json."""
+    place = Path("colors") / "smoke" / "dataset.json"
+    summary = read_summary(store.results / place)
+    assert summary is not None
+    write_summary(store.results / place, summary.model_copy(update={"warning": "Too high."}))
+    pack([store], tmp_path / "packed")
+    found = read_summary(tmp_path / "packed" / place)
+    assert found is not None and found.warning == "Too high."
+    write_summary(store.results / place, summary.model_copy(update={"data_id": "e" * 32}))
+    pack([store], tmp_path / "packed")
+    assert read_summary(tmp_path / "packed" / place) == found
+    assert (tmp_path / "packed" / "colors" / "smoke" / "dataset-eeeeeeee.json").exists()
+
+
+def test_differences_beside_outcomes_are_named(store: CellStore, tmp_path: Path) -> None:
+    cells = list(store.cells())
+    other = CellStore(tmp_path / "other")
+    first = cells[0]
+    more = {"clean": ((0,) * first.target.classes,) * len(first.target.clean)}
+    craft = {"identical": tuple(n + 1 for n in first.craft.identical), "facts": {"a": 1}}
+    changed = {"target": first.target.model_copy(update=more), "craft": first.craft.model_copy(update=craft)}
+    changed["provenance"] = {"commit": "another"}  # type: ignore[assignment]
+    other.write(first.model_copy(update=changed))
+    for cell in cells[1:]:
+        if cell.craft.craft_id != first.craft.craft_id:
+            other.write(cell)
+    lines = [line for line in differences(store, other) if "only under" not in line]
+    assert len(lines) == 1 and lines[0].endswith(
+        ": answers to unattacked photographs, counts of unchanged or clipped values, calls or calibrated numbers differ"
+    )
 
 
 def old(cell: Cell) -> dict[str, Any]:
@@ -198,7 +269,7 @@ def test_a_pack_of_schema_2_is_read_and_packed_again_as_the_present_one(store: C
     path.write_text("".join(json.dumps(old(cell)) + "\n" for cell in cells.values()))
     again = {cell.cell_id: cell for cell in CellStore(tmp_path / "old").cells()}
     assert {k: c.outcomes for k, c in again.items()} == {k: c.outcomes for k, c in cells.items()}
-    (new,) = pack(CellStore(tmp_path / "old"), tmp_path / "new")
+    (new,) = pack([CellStore(tmp_path / "old")], tmp_path / "new")
     assert all(json.loads(line)["schema_version"] == 3 for line in new.read_text().splitlines())
     assert differences(CellStore(tmp_path / "new"), store) == []
     path.write_text(path.read_text().replace('"predicted": [[', '"predicted": [[1, ', 1))

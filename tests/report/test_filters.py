@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ import pytest
 from benchbench.metrics.ranks import ranks
 from benchbench.metrics.samples import contributions
 from benchbench.records.cell import Cell
+from benchbench.records.cells import CellStore
 from benchbench.report import means
 from benchbench.report.filters import ANY, choices, place_of
 from benchbench.report.groups import Group, groups
+from benchbench.report.leaderboard import leaderboard_rows
+from benchbench.report.paper import grid
 
+ROOT = Path(__file__).resolve().parents[2]
 WANTED = (
     "all|all|all|all",
     "partial|all|all|all",
@@ -27,6 +32,7 @@ def alone(group: Group, choice: str) -> list[list[object]]:
     """Return the rows of one choice without any matrix: means of cells, each rank from pairs."""
     wanted = choice.split("|")
     mine = [c for c in group.cells if all(w in (ANY, v) for w, v in zip(wanted, place_of(c), strict=True))]
+    mine = [c for c in mine if c.target.name in grid()] or mine
     places = {(c.target.name, c.split.name) for c in mine}
     rows: list[list[object]] = []
     rated = []
@@ -76,6 +82,42 @@ def test_an_attack_that_lacks_a_cell_has_no_mean_there_and_takes_no_rank_from_ot
     assert [row[-1] for row in whole] == [None, 1, 2, 2] and whole[0][:2] == [5, None]
     assert [row[-1] for row in made.rows[made.index["all|in|all|all"]]] == [1, 2, 3, 3]
     assert len({made.index[c] for c in ("all|all|vgg16|all", "partial|all|all|all", "partial|all|vgg16|rgb")}) == 1
+
+
+def test_targets_beside_the_papers_settings_take_no_mean_away(make_cell: Callable[..., Cell]) -> None:
+    """Two attacks met one more target: all others still stand beside them."""
+    settings = ("resnet18/rgb/complete", "resnet18/hp/complete")
+    beside = "resnet12/rgb/complete"
+    cells = [
+        make_cell(attack, name, split, tsr, 0.9)
+        for attack, tsr in (("a", 0.9), ("b", 0.6), ("c", 0.3))
+        for name in (*settings, beside)
+        for split in ("in", "out")
+        if name != beside or attack == "a"
+    ]
+    (group,) = groups(cells)
+    made = choices(group)
+    for choice in made.index:
+        assert same(made.rows[made.index[choice]], alone(group, choice)), choice
+    for choice in ("all|all|all|all", "complete|all|all|all", "all|all|all|rgb"):
+        assert None not in [row[1] for row in made.rows[made.index[choice]]], choice
+    alone_there = made.rows[made.index["all|all|resnet12|all"]]
+    assert [row[0] for row in alone_there] == [2, 0, 0] and alone_there[0][1] == pytest.approx(0.9)
+
+
+def test_the_page_opens_with_the_leaderboards_own_numbers() -> None:
+    """Of the reference results, to the digit that both show."""
+    found = [c for c in CellStore(ROOT / "results").cells() if c.dataset.name == "virtual"]
+    group = next(g for g in groups(found) if (g.condition, g.track, g.facts.get("limit")) == ("uint8", "native", None))
+    made = choices(group)
+    page = dict(zip([(a.name, a.params) for a in group.attacks], made.rows[made.index["all|all|all|all"]], strict=True))
+    stand = [row for row in leaderboard_rows(group) if row["tsr"] is not None]
+    assert len(stand) >= 18
+    for row in stand:
+        mine = page[str(row["attack"]), str(row["params"])]
+        keys = ("tsr", "tsr_low", "tsr_high", "usr", "usr_low", "usr_high")
+        assert [f"{100 * mine[k + 1]:.1f}" for k in range(6)] == [f"{100 * float(str(row[key])):.1f}" for key in keys]
+        assert mine[-1] == row["rank"], row["attack"]
 
 
 def test_weights_of_many_means_are_those_of_each(paper_cells: list[Cell]) -> None:

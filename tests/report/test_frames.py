@@ -7,7 +7,7 @@ import pytest
 
 from benchbench.base.errors import BenchError, DataError
 from benchbench.report import compare
-from benchbench.report.frames import cells_frame, load_results, trials_frame
+from benchbench.report.frames import cells_frame, load_results, load_trials, trials_frame
 
 TARGETS = ("resnet18/rgb/complete", "resnet18/hp/complete")
 
@@ -26,6 +26,23 @@ def test_a_row_a_cell_and_a_row_a_trial_say_the_same(make_cell):
     # Every model is wanted equally often, so that the mean over trials is the mean over models.
     assert hits[list(TARGETS)].tolist() == pytest.approx(frame["tsr"].tolist())
     assert (trials["true"] != trials["wanted"]).all()
+
+
+def test_models_beyond_the_data_set_and_no_camera_have_names_of_their_own(make_cell):
+    made = make_cell("mine", TARGETS[0], "in", 0.5, 0.9, params={"steps": 3})
+    true = tuple({0: -1, 1: 11, 2: 12}.get(k, k) for k in made.split.true)
+    other = made.model_copy(update={"split": made.split.model_copy(update={"true": true})})
+    frame = trials_frame([other])
+    assert frame["true"].isna().sum() == 500 and not (frame["true"] == "Model_12").sum() - 500
+    assert set(frame["true"].dropna()) == {"Model_12", "drawn 12", "Model_4", "Model_5", "Model_6"}
+    assert set(frame["params"]) == {'{"steps":3}'} and set(frame["target_params"]) == {"{}"}
+    assert set(frame["data_id"]) == {"d" * 32}
+
+
+def test_every_trial_of_the_reference_results_has_a_row():
+    frame = load_trials("reference")
+    assert len(frame) > 100_000 and set(frame["split"]) >= {"in", "out", "unseen"}
+    assert frame.loc[frame["split"] == "unseen", "true"].str.startswith("drawn ").any()
 
 
 def test_what_is_undefined_is_not_a_number(make_cell):

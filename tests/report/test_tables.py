@@ -8,14 +8,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tabulate import tabulate
 
 from benchbench.base.errors import UnknownNameError
-from benchbench.records.cell import Cell
+from benchbench.records.cell import CLASSIFICATION, Cell
+from benchbench.records.cells import CellStore
 from benchbench.report import FORMATS, Column, Entry, Row, Table, groups, render, table, table_numbers
 from benchbench.report.catalog import expand
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MakeCell = Callable[..., Cell]
 
@@ -221,3 +225,32 @@ def test_notes_are_short(make_cell: MakeCell) -> None:
     assert table("4a", [make_cell()])[0].notes()[0].endswith(": all.")
     (note, *_) = table("4a", [make_cell(target="vgg16/rgb/complete")])[0].notes()
     assert note.endswith(": MISL; SpoC; ResNet-50 Cama; DenseNet-100 Cama; VGG-16 Cama (RGB+FD, FD, WW, CC, HP).")
+
+
+def test_targets_of_one_name_and_other_parameters_are_rows_of_their_own(make_cell: Callable[..., Cell]) -> None:
+    """As a user's own network is, with two files of weights: none is an older state of another."""
+
+    weights = "/home/somebody/a/long/way/to/weights/first.pt"
+
+    def of(threshold: float | None, tsr: float, day: int) -> Cell:
+        cell = make_cell("cama", "mine/rgb/complete", "in", tsr, 0.9, utc=f"2026-01-0{day}T00:00:00+00:00")
+        params = {} if threshold is None else {"threshold": threshold, "weights": weights}
+        return cell.model_copy(update={"target": cell.target.model_copy(update={"params": params})})
+
+    cells = [of(0.1, 0.2, 1), of(0.5, 0.4, 2), of(0.9, 0.6, 3)]
+    (group,) = groups(cells)
+    assert group.left_out == 0
+    assert {cell.target.name for cell in group.cells} == {f"mine/rgb/complete [threshold={t}]" for t in (0.1, 0.5, 0.9)}
+    (again,) = groups([*cells, of(0.9, 0.7, 9)])
+    assert again.left_out == 1 and len(again.cells) == 3
+    plain, named = of(None, 0.1, 1), of(0.5, 0.4, 2)
+    (group,) = groups([plain, named])
+    assert any("weights=/home/som...long/way/to/weights/first.pt" in c.target.name for c in group.cells)
+    assert len({c.target.name for c in group.cells}) == 2
+
+
+def test_rows_of_one_target_are_told_apart_in_the_reference_results() -> None:
+    found = [c for c in CellStore(ROOT / "results").cells() if c.target.task != CLASSIFICATION]
+    for made in table("tasks", found):
+        labels = [(row.block, row.label) for row in made.rows]
+        assert len(labels) > 50 and len(labels) == len(set(labels))
