@@ -24,10 +24,12 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = opt.RESULTS) ->
 
     Example: bench doctor
     """
+    from benchbench.base.errors import StoreError
     from benchbench.base.processes import cores
     from benchbench.base.provenance import commit, processor, versions
     from benchbench.learn.precision import instructions
     from benchbench.records.cache import Cache, default_cache
+    from benchbench.records.cells import CellStore
     from benchbench_launch import sentence
 
     print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")
@@ -43,8 +45,10 @@ def doctor(cache: opt.CacheFolder = None, results: opt.Results = opt.RESULTS) ->
     finished = sum(1 for _ in place.root.glob("fits/*/record.json"))
     print(f"cache: {place.root}  {size_text(place.size())}, {finished} fits")
     print(f"disk: {size_text(shutil.disk_usage(_existing(place.root)).free)} free")
-    print(f"results: {results}  {sum(1 for _ in results.glob('*/*/cells/*/*.json'))} cells")
-    raise typer.Exit(0 if well else 1)
+    problems: list[StoreError] = []
+    count = sum(1 for _ in CellStore(results).cells(problems=problems))
+    print(f"results: {results}  {count} cells" + (f", and {len(problems)} that cannot be read" if problems else ""))
+    raise typer.Exit(0 if well and not problems else 1)
 
 
 def _plugins() -> bool:
@@ -53,7 +57,9 @@ def _plugins() -> bool:
     from benchbench.contracts.condition import CONDITIONS
     from benchbench.contracts.layout import LAYOUTS
     from benchbench.contracts.measure import MEASURES
+    from benchbench.contracts.network import NETWORKS
     from benchbench.contracts.preprocessor import PREPROCESSORS
+    from benchbench.contracts.scenario import SCENARIOS
     from benchbench.contracts.target import TARGETS
     from benchbench.contracts.task import TASKS
     from benchbench.report.paper import PAPERS
@@ -68,6 +74,8 @@ def _plugins() -> bool:
         TASKS,
         CONDITIONS,
         MEASURES,
+        SCENARIOS,
+        NETWORKS,
         PAPERS,
     )
     for registry in registries:

@@ -285,6 +285,8 @@ def options(
     check_folder("--cache", folder)
     if executor == "local" and address is not None:
         raise BenchError(f"--address '{address}' goes with --executor ray alone.")
+    if executor == "local" and (gpus is not None or cpus != 1.0):
+        raise BenchError("--cpus and --gpus go with --executor ray alone.")
     networks = PACKAGED if zoo else None
     if executor == "local":
         check_device(device)

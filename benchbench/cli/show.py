@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.base.errors import BenchError, StoreError, UnknownNameError, did_you_mean
 from benchbench.cli import options as opt
 
 if TYPE_CHECKING:
     from benchbench.contracts.photographs import Dataset
+    from benchbench.records.cell import Cell
     from benchbench.report import Group
     from benchbench.studies.pictures import Crafted
 
@@ -227,6 +229,8 @@ def erasing(
 
     place = opt.condition(condition), opt.track(budget)
     found = [g for g in groups_of(results, dataset, profile) if (g.condition, g.track) == place and g.others]
+    if not found:
+        raise BenchError(f"no cell of votes, clusters or verification under '{results}', of that condition and budget.")
     if len(found) != 1:
         raise BenchError(f"{len(found)} results match; name one with --dataset and --profile.")
     for name, points in erasing_curves(found[0]).items():
@@ -237,7 +241,7 @@ def erasing(
 
 @app.command()
 def confusion(
-    attack: Annotated[str, typer.Argument(help="An attack that has cells, by name.")],
+    attack: Annotated[str, typer.Argument(help="An attack that has cells, NAME or NAME[parameter=value].")],
     target: Annotated[str, typer.Argument(help="A target that has cells, e.g. resnet18/rgb/complete.")],
     condition: Condition = "uint8",
     budget: Annotated[str, typer.Option(help="native, or a number of dB.")] = "native",
@@ -251,20 +255,32 @@ def confusion(
 
     Example: bench show confusion cama resnet18/rgb/complete --reference
     """
+    from benchbench.contracts.spec import parse
     from benchbench.report.figures import confusion as draw
     from benchbench.report.figures import save
 
+    asked = parse(attack)
     place = opt.condition(condition), opt.track(budget)
     found = [g for g in groups_of(opt.place(results, reference), dataset, profile) if (g.condition, g.track) == place]
     cells = [c for g in found for c in g.cells]
     for kind, name, known in (
-        ("attack", attack, {c.attack.name for c in cells}),
+        ("attack", asked.name, {c.attack.name for c in cells}),
         ("target", target, {c.target.name for c in cells}),
     ):
         if name not in known:
             raise UnknownNameError(f"no cell of {kind} '{name}' here.{did_you_mean(name, sorted(known))}")
-    mine = [c for c in cells if (c.attack.name, c.target.name) == (attack, target)]
-    places = {(c.dataset.data_id, c.profile, c.protocol.get("seed"), str(c.attack.params)) for c in mine}
+    mine = [
+        c
+        for c in cells
+        if (c.attack.name, c.target.name) == (asked.name, target)
+        and all(k in c.attack.params and c.attack.params[k] == v for k, v in asked.params.items())
+    ]
+    if not mine:
+        raise BenchError(f"no cell of '{attack}' against '{target}' here.")
+    labels = sorted({row.label for g in found for row in g.attacks if row.key in {_key(c) for c in mine}})
+    if len({_key(c) for c in mine}) > 1:
+        raise BenchError(f"'{attack}' was run with several sets of parameters; name one: {', '.join(labels)}.")
+    places = {(c.dataset.data_id, c.profile, c.protocol_json) for c in mine}
     if len(places) != 1:
         raise BenchError(f"{len(places)} results match; name one with --dataset, --profile, --condition and --budget.")
     path = output or Path(f"{_file(attack)}-{_file(target)}-confusion.png")
@@ -291,11 +307,21 @@ def scene_pictures(
 
 
 def groups_of(results: Path, dataset: str | None, profile: str | None) -> list[Group]:
-    """Return the groups of a results folder, of one data set and profile where they are named."""
+    """Return the groups of a results folder, of one data set and profile where they are named; name damaged cells."""
     from benchbench.records.cells import CellStore
     from benchbench.report import groups
 
-    return groups(CellStore(results).cells(dataset, profile, problems=[]))
+    problems: list[StoreError] = []
+    found = groups(CellStore(results).cells(dataset, profile, problems=problems))
+    for problem in problems:
+        print(f"bench: left out: {problem}", file=sys.stderr)
+    return found
+
+
+def _key(cell: Cell) -> str:
+    from benchbench.report.groups import AttackRow
+
+    return AttackRow(*cell.attack.key, "").key
 
 
 def _crafted(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchbench.base.errors import BenchError, StoreError
 from benchbench.cli import options as opt
+
+if TYPE_CHECKING:
+    from benchbench.records.dataset import DatasetSummary
+    from benchbench.report.groups import Group
 
 Published = Annotated[bool, typer.Option("--published", help="Set the paper's figures beside ours.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="One data set, by name.")]
@@ -60,12 +64,11 @@ def table(
         raise BenchError(f"unknown format '{format}'; formats are {', '.join(report.FORMATS)}.")
     results = opt.place(results, reference)
     problems: list[StoreError] = []
-    cells = list(CellStore(results).cells(dataset, profile, problems=problems))
-    summary = None
-    places = {(c.dataset.name, c.profile, c.dataset.data_id) for c in cells}
-    if len(places) == 1:
-        name, used, data_id = places.pop()
-        summary = summary_of(results / file_name(name) / file_name(used), data_id)
+    cells = list(CellStore(results).cells(problems=problems))
+
+    def summary(group: Group) -> DatasetSummary | None:
+        return summary_of(results / file_name(group.dataset) / file_name(group.profile), group.data_id)
+
     tables = report.table(
         number,
         cells,

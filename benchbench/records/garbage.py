@@ -99,7 +99,7 @@ def _referred(cache: Cache, store: CellStore) -> tuple[set[str], set[str]]:
     """Return the fits and the photographs that cells were made with, ancestors included.
 
     Raises:
-        StoreError: the file of a cell cannot be read at the moment; a damaged one counts for nothing.
+        StoreError: a cell cannot be read: what it needs is not known.
     """
     fits: set[str] = set()
     data: set[str] = set()
@@ -107,8 +107,11 @@ def _referred(cache: Cache, store: CellStore) -> tuple[set[str], set[str]]:
     for cell in store.cells(problems=problems):
         fits |= {*cell.attack.fits.values(), *cell.target.fits.values()}
         data.add(cell.dataset.data_id)
-    if unread := next((one for one in problems if isinstance(one.__cause__, OSError)), None):
-        raise StoreError(f"what its cell needs is not known, so nothing is removed: {unread}") from unread
+    # Where no cell can be read, that is the trouble, and `find` says so.
+    if (unread := next((p for p in problems if data or isinstance(p.__cause__, OSError)), None)) is not None:
+        raise StoreError(
+            f"what its cell needs is not known, so nothing is removed: {unread}  (--all frees everything.)"
+        ) from unread
     waiting = list(fits)
     while waiting:
         for need in _needs(cache, waiting.pop()):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
 from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
+from benchbench.base.identity import canonical_json
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
 from benchbench.report.captions import clusters, condition_texts
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.erasing import erasing_table
 from benchbench.report.gates import gates_table
-from benchbench.report.groups import Group, groups
+from benchbench.report.groups import Group, groups, track
 from benchbench.report.model import Entry, Table
 from benchbench.report.other import other_table
 from benchbench.report.paper import Paper, papers
@@ -182,7 +183,7 @@ def table(
     condition: str | None = None,
     budget: str | None = None,
     published: bool = False,
-    summary: DatasetSummary | None = None,
+    summary: DatasetSummary | Callable[[Group], DatasetSummary | None] | None = None,
     intervals: bool = False,
     baselines: bool = False,
 ) -> list[Table]:
@@ -196,13 +197,15 @@ def table(
         number: "1" to "10", with or without a or b; one of `EXTRA`; "all".
         dataset, profile, condition, budget: keep only these cells.
         published, intervals, baselines: see `build`.
-        summary: what table 1 shows; without it table 1 shows what the cells know.
+        summary: what table 1 shows, of all groups or of each; without it table 1 shows what the cells know.
 
     Raises:
         UnknownNameError: no such table.
     """
     numbers = expand(number)
     found = groups(cells, dataset=dataset, profile=profile, condition=condition, budget=budget)
+    if not found and any(filter_ is not None for filter_ in (dataset, profile, condition, budget)):
+        raise_unmatched(cells, dataset=dataset, profile=profile, condition=condition, budget=budget)
     found = found or [Group("", "", "", "{}", {})]
     families = alike(found)
     told = {n for group in found for n in shown(group)}
@@ -217,7 +220,7 @@ def table(
                         n,
                         group,
                         published=published,
-                        summary=summary,
+                        summary=summary(group) if callable(summary) else summary,
                         intervals=intervals,
                         baselines=baselines,
                         alike=family,
@@ -226,9 +229,31 @@ def table(
     return made
 
 
-def alike(found: Iterable[Group]) -> dict[tuple[str, str, str, int], list[Group]]:
+def raise_unmatched(cells: Iterable[Cell], **asked: str | None) -> None:
+    """Say which of the filters leaves none of some cells, of those that leave none by themselves.
+
+    Raises:
+        UnknownNameError: there are cells, and none of what was asked for.
+    """
+    has = {
+        "dataset": {c.dataset.name for c in cells},
+        "profile": {c.profile for c in cells},
+        "condition": {str(c.protocol.get("condition", "uint8")) for c in cells},
+        "budget": {track(c.protocol) for c in cells},
+    }
+    if not has["dataset"]:
+        return
+    for kind, name in asked.items():
+        if name is not None and name not in has[kind]:
+            known = ", ".join(sorted(has[kind]))
+            hint = did_you_mean(name, sorted(has[kind]))
+            raise UnknownNameError(f"no cell of {kind} '{name}' here.{hint}  {kind}s: {known}")
+    raise UnknownNameError("no cell is of all of this: " + ", ".join(f"{k} {v}" for k, v in asked.items() if v) + ".")
+
+
+def alike(found: Iterable[Group]) -> dict[tuple[str, ...], list[Group]]:
     """Return the groups that differ in condition and budget alone, the default condition first."""
-    families: dict[tuple[str, str, str, int], list[Group]] = {}
+    families: dict[tuple[str, ...], list[Group]] = {}
     for group in found:
         families.setdefault(_family(group), []).append(group)
     for family in families.values():
@@ -236,8 +261,10 @@ def alike(found: Iterable[Group]) -> dict[tuple[str, str, str, int], list[Group]
     return families
 
 
-def _family(group: Group) -> tuple[str, str, str, int]:
-    return group.dataset, group.data_id, group.profile, group.seed
+def _family(group: Group) -> tuple[str, ...]:
+    protocol = {key: value for key, value in group.settings.items() if key not in ("condition", "budget")}
+    photographs = group.dataset, group.data_id, group.fingerprint
+    return *photographs, group.profile, group.profile_digest, canonical_json(protocol)
 
 
 def condition_order(name: str) -> int:

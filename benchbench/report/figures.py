@@ -60,7 +60,10 @@ def confusion(cells: Sequence[Cell]) -> Figure:
         image = axis.imshow(share, vmin=0, vmax=1, cmap="cividis")
         axis.set_xticks(range(classes), models[:classes], rotation=90, fontsize=7)
         axis.set_yticks(range(known), models[:known], fontsize=7)
+        asked = table.sum(axis=1) > 0
         for (i, j), value in np.ndenumerate(share):
+            if not asked[i]:  # no photograph was wanted as this model: there is no share
+                continue
             color = "black" if value > 0.55 else "white"
             axis.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=6, color=color)
         rate = rates.tsr(cell)

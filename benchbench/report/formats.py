@@ -17,7 +17,7 @@ from benchbench.report.model import DASH, Column, Entry, Scalar, Table, exact, s
 Style = Callable[[str], str]
 Interval = tuple[float, float]
 
-MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "*": r"\*", "<": "&lt;", ">": "&gt;"})
+MARKDOWN_SPECIAL = str.maketrans({"\\": r"\\", "`": r"\`", "|": r"\|", "*": r"\*", "<": "&lt;", ">": "&gt;"})
 _LINK = re.compile(r"\](?=[(\[])")
 """Where a text in brackets would become a link."""
 LATEX_SPECIAL = str.maketrans(
@@ -125,14 +125,14 @@ def _starred(text: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text as Markdown shows it; most entries of tables are a few numbers."""
     return _LINK.sub(r"\\]", printable(text).translate(MARKDOWN_SPECIAL))
 
 
 def markdown(table: Table) -> str:
     """Return a heading, a pipe table, the caption, and a line for each thing that is missing."""
-    escape = _escaped
+    escape = escaped
 
     def strong(text: str) -> str:
         return f"**{text}**"
@@ -167,6 +167,15 @@ def plain(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _label(table: Table) -> str:
+    """Return a label that tables of one number and other settings do not share: '2a', '2a-jpeg-75-seed1'."""
+    usual = {"condition": "uint8", "budget": "native", "seed": "0"}
+    facts = table.facts
+    words = [facts[key] for key in ("condition", "budget") if facts.get(key, usual[key]) != usual[key]]
+    words += [f"{key}{facts[key]}" for key in ("limit", "seed") if facts.get(key, "0") != "0"]
+    return "-".join([table.number or "table", *words]).replace(" ", "")
+
+
 def latex(table: Table) -> str:
     """Return a table environment; the document needs \\usepackage{booktabs}."""
 
@@ -187,7 +196,7 @@ def latex(table: Table) -> str:
     letters = "".join(a[0] for a in _aligned(table))
     lines = [r"\begin{table}[ht]", r"\centering"]
     caption = f"{escape(table.title)}. {prose(' '.join(table.caption))}"
-    lines += [rf"\caption[{escape(table.title)}]{{{caption}}}", rf"\label{{tab:{table.number}}}"]
+    lines += [rf"\caption[{escape(table.title)}]{{{caption}}}", rf"\label{{tab:{_label(table)}}}"]
     # With the paper's figures beside ours a line is twice as long.
     lines.append(r"\scriptsize" if table.published else r"\small")
     if table.rows:
@@ -242,7 +251,9 @@ def comma_separated(table: Table) -> str:
             reason = entry.reason(column)
             if reason:
                 reasons.setdefault(reason, []).append(column.key)
-        writer.writerow([*line, "; ".join(f"{' '.join(keys)}: {why}" for why, keys in reasons.items())])
+        writer.writerow(
+            [*map(no_formula, line), "; ".join(f"{' '.join(keys)}: {why}" for why, keys in reasons.items())]
+        )
     return out.getvalue()
 
 
@@ -277,5 +288,16 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Scalar]]) -> st
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([row.get(c) for c in columns])  # a float as `exact` writes it
+        writer.writerow([no_formula(row.get(c)) for c in columns])  # a float as `exact` writes it
     return out.getvalue()
+
+
+def no_formula(value: Scalar) -> Scalar:
+    """Return a value that no spreadsheet takes for a formula: a stranger's title may begin as one does."""
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return "'" + value
+    return value

@@ -73,7 +73,8 @@ class Group:
     profile_digest: str = ""
     """What a profile from a file said, see `Profile.digest`."""
     apart: bool = False
-    """Another group differs from this one in photographs or in what its profile said, and in nothing else."""
+    """Another group has the same names and settings, of those that facts tell: it differs in photographs, in what its
+    profile said, or in the protocol's version or how many models are wanted of each photograph."""
     others: tuple[Cell, ...] = ()
     """Cells of other tasks than classification: their outcomes have no TSR and USR."""
     erased: tuple[Cell, ...] = ()
@@ -106,13 +107,16 @@ class Group:
         limit = self.settings.get("limit")
         part = f", {limit} photograph{'s' * (limit != 1)} a camera model" if limit is not None else ""
         which = f" ({self.told})" if self.apart else ""
-        return f"{self.dataset}{which}, {self.profile}, {self.condition}, {self.track}{part}"
+        seed = f", seed {self.seed}" if self.seed else ""
+        return f"{self.dataset}{which}, {self.profile}, {self.condition}, {self.track}{part}{seed}"
 
     @property
     def told(self) -> str:
         """What tells the group from another of the same names: 'photographs 1234abcd, profile 5678cdef'."""
         profile = f", profile {self.profile_digest[:8]}" if self.profile_digest else ""
-        return f"photographs {self.fingerprint[:8]}{profile}"
+        wanted = self.settings.get("wanted")
+        each = f", {wanted} wanted of each" if wanted is not None else ""
+        return f"photographs {self.fingerprint[:8]}{profile}, protocol {self.settings.get('version', 1)}{each}"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -403,4 +407,5 @@ def groups(
                 left_out=len(found[key]) - len(kept),
             )
         )
-    return result
+    facts = Counter(tuple(group.facts.items()) for group in result)
+    return [replace(group, apart=True) if facts[tuple(group.facts.items())] > 1 else group for group in result]

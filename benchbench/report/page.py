@@ -89,6 +89,8 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         for a in group.attacks
     ]
     views = choices(group)
+    if summary is not None and summary.data_id != group.data_id:
+        summary = None  # of other photographs
     return {
         "facts": group.facts,
         "models": list((group.cells or group.others or group.erased or group.elsewhere)[0].dataset.camera_models),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from benchbench.metrics.many import prepare
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.dataset import summary_of
-from benchbench.report.catalog import alike, build, shown
+from benchbench.report.catalog import alike, build, raise_unmatched, shown
 from benchbench.report.documents import filled
 from benchbench.report.erasing import erasing_csv
-from benchbench.report.formats import csv_text, render
+from benchbench.report.formats import csv_text, escaped, render
 from benchbench.report.gates import gates
 from benchbench.report.groups import Group, groups
 from benchbench.report.leaderboard import all_rows, cells_csv, leaderboard_columns
@@ -97,14 +97,30 @@ def differing(
 ) -> list[Path]:
     """Return the views on disk, and the documents, that are missing or not what the cells say, sorted.
 
+    Tables of forms that were not asked for, and folders of tables that no cell makes any more, are among them.
+
     Raises:
         StoreError: see `views`.
         BenchError: a document that cannot be filled.
     """
-    files = views(results, dataset, profile, published, forms=forms).filled(results, documents)
-    return sorted(
-        path for path, text in files.items() if not path.is_file() or path.read_bytes() != text.encode("utf-8")
-    )
+    written = {path.suffix.removeprefix(".") for path in results.glob("*/*/tables*/*") if path.name != "README.md"}
+    every = tuple(dict.fromkeys((*forms, *(form for form, suffix in SUFFIXES.items() if suffix in written))))
+    made = views(results, dataset, profile, published, forms=every)
+    files = made.filled(results, documents)
+    asked = {SUFFIXES[form] for form in forms}
+    wrong = [
+        path
+        for path, text in files.items()
+        if (path.exists() or not _extra(path, asked)) and (not path.is_file() or path.read_bytes() != text.encode())
+    ]
+    homes = {path.parents[1] for path in files if path.parent.name.startswith("tables")}
+    stale = [path for home in homes for path in home.glob("tables*/README.md") if path not in files]
+    return sorted([*wrong, *stale])
+
+
+def _extra(path: Path, asked: Collection[str]) -> bool:
+    """Say whether a table's own file is of a form that was not asked for, so that it may be missing."""
+    return path.parent.name.startswith("tables") and path.name != "README.md" and path.suffix[1:] not in asked
 
 
 @_collector_paused()
@@ -148,6 +164,8 @@ def views(
         files[results / "erasing.csv"] = erasing_csv(cells)
     texts: dict[Path, str] = {}
     found = [g for g, _ in every if dataset in (None, g.dataset) and profile in (None, g.profile)]
+    if not found:
+        raise_unmatched(cells, dataset=dataset, profile=profile)
     families = {id(group): family for family in alike(found).values() for group in family}
     for group, folder in folders(results, found):
         summary = summary_of(folder.parent, group.data_id)
@@ -209,19 +227,22 @@ def _folder(group: Group, detail: int) -> str:
         words.append(group.track.replace(" ", ""))
     if group.settings.get("limit") is not None:
         words.append(f"limit{group.settings['limit']}")
+    if group.seed:  # whether or not there are others: what stands in a folder does not move where a run is added
+        words.append(f"seed{group.seed}")
     if group.apart:
         words += [group.fingerprint[:8], group.profile_digest[:8]]
     if detail >= 1:
         words.append(group.data_id[:8])
     if detail >= 2:
-        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in ("condition", "budget", "limit")]
+        told = ("condition", "budget", "limit", "seed")
+        words += [f"{k}{v}" for k, v in sorted(group.settings.items()) if k not in told]
     return file_name("-".join(filter(None, words)))
 
 
 def _overview(group: Group, tables: Sequence[str]) -> str:
     """Return the README.md of a group, of its tables in Markdown."""
     lines = [
-        f"# {group.dataset}, profile {group.profile}, condition {group.condition}",
+        f"# {escaped(group.name)}",
         "",
         f"{len(group.cells)} cells of data {group.data_id[:8]}. `bench table NUMBER --format csv` gives a table at full"
         " precision, `--format latex` for a paper. A dash is a value that is missing; the lines below a table say why.",

@@ -64,6 +64,17 @@ def test_what_learning_curves_looked_at_goes_unless_a_run_of_the_moment_needs_it
     assert not folder.exists()
 
 
+def test_a_cell_that_cannot_be_read_keeps_everything(bench: Bench, tmp_path: Path) -> None:
+    """As one of a newer version: which networks it needs is not known."""
+    bench()
+    cache, store = Cache(tmp_path / "a" / "c"), CellStore(tmp_path / "a" / "r")
+    first = store.paths()[0]
+    first.write_text(first.read_text().replace('"schema_version": 3', '"schema_version": 4'))
+    with pytest.raises(BenchError, match=r"^what its cell needs is not known, so nothing is removed: .*Upgrade"):
+        find(cache, store)
+    assert find(cache, store, everything=True)
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_without_a_readable_cell_nothing_goes(bench: Bench, tmp_path: Path, edited: bool) -> None:
     """As from a wrong folder, where no cell refers to anything."""

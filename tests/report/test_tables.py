@@ -18,6 +18,8 @@ from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.report import FORMATS, Column, Entry, Row, Table, groups, render, table, table_numbers
 from benchbench.report.catalog import expand
+from benchbench.report.formats import no_formula
+from benchbench.report.groups import Group
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -254,3 +256,59 @@ def test_rows_of_one_target_are_told_apart_in_the_reference_results() -> None:
     for made in table("tasks", found):
         labels = [(row.block, row.label) for row in made.rows]
         assert len(labels) > 50 and len(labels) == len(set(labels))
+
+
+def test_a_filter_that_matches_nothing_is_named(make_cell: Callable[..., Cell]) -> None:
+    cells = [make_cell("cama"), make_cell("cama", condition="jpeg-75")]
+    for asked, said in (
+        ({"dataset": "virtul"}, "no cell of dataset 'virtul' here.*Did you mean 'virtual'.*datasets: virtual"),
+        ({"condition": "float"}, "no cell of condition 'float' here.*conditions: jpeg-75, uint8"),
+        ({"budget": "35 dB"}, "no cell of budget '35 dB' here.*budgets: native"),
+    ):
+        with pytest.raises(UnknownNameError, match=said):
+            table("2a", cells, **asked)
+    assert len(table("2a", [], dataset="virtual")) == 1, "without any cell there is an empty table"
+
+
+def test_each_group_has_its_own_summary(make_cell: Callable[..., Cell]) -> None:
+    cells = [make_cell("cama"), make_cell("cama", profile="mine")]
+    asked: list[str] = []
+
+    def summary(group: Group) -> None:
+        asked.append(group.profile)
+
+    assert len(table("1", cells, summary=summary)) == 2 and sorted(asked) == ["mine", "quick"]
+
+
+def test_runs_on_a_part_stand_in_no_column_beside_the_whole(make_cell: Callable[..., Cell]) -> None:
+    whole, float_ = make_cell("cama"), make_cell("cama", condition="float")
+    part = make_cell("cama", tsr=0.1)
+    part = part.model_copy(update={"protocol": {**part.protocol, "limit": 2}, "cell_id": "a" * 32})
+    made = table("conditions", [whole, float_, part])
+    assert sorted([column.key for column in one.columns] for one in made) == [["uint8"], ["uint8", "float"]]
+
+
+def test_groups_of_two_versions_of_the_protocol_have_names_of_their_own(make_cell: Callable[..., Cell]) -> None:
+    first = make_cell("cama")
+    second = first.model_copy(update={"protocol": {**first.protocol, "version": 2}, "cell_id": "a" * 32})
+    seed = first.model_copy(update={"protocol": {**first.protocol, "seed": 1}, "cell_id": "b" * 32})
+    found = groups([first, second, seed])
+    assert len({group.name for group in found}) == 3 and len({str(group.facts) for group in found}) == 3
+    assert [group.name for group in found if not group.apart] == ["virtual, quick, uint8, native, seed 1"]
+
+
+def test_a_spreadsheet_takes_no_title_for_a_formula(make_cell: Callable[..., Cell]) -> None:
+    (made,) = table("leaderboard", [make_cell("mine", title='=HYPERLINK("http://x","y")', control=True)])
+    fields = [field for row in csv.reader(io.StringIO(render(made, "csv"))) for field in row]
+    assert any(field.startswith("'=HYPER") for field in fields) and not any(f.startswith("=") for f in fields)
+    assert (no_formula("-0.5"), no_formula(-0.5), no_formula("@x")) == ("-0.5", -0.5, "'@x")
+
+
+def test_what_markdown_and_latex_would_read_is_escaped(make_cell: Callable[..., Cell]) -> None:
+    made = table("leaderboard", [make_cell("mine", title="a\\|b `c`")])[0]
+    assert "a\\\\\\|b \\`c\\`" in render(made, "md")
+    labels = [
+        re.findall(r"label{(.*?)}", render(table("2a", [make_cell("cama", **more)])[0], "latex"))[0]
+        for more in ({}, {"condition": "jpeg-75"}, {"budget": 35.0})
+    ]
+    assert labels == ["tab:2a", "tab:2a-jpeg-75", "tab:2a-35dB"]

@@ -29,6 +29,7 @@ from benchbench.report import (
 from benchbench.report.groups import groups
 from benchbench.report.papers.cama2020 import published
 from benchbench.report.ranking import leaderboard_table
+from benchbench.report.writing import differing
 
 MakeCell = Callable[..., Cell]
 
@@ -304,3 +305,23 @@ def test_a_limit_is_marked_and_others_are_its_share(make_cell: MakeCell) -> None
     assert table.entry("cama", "share_of_limit").value is None, "a target is missing"
     (none,) = groups([*ours, *theirs])
     assert "share_of_limit" not in {column.key for column in leaderboard_table(none, show_published=False).columns}
+
+
+def test_tables_that_no_cell_makes_any_more_are_named(tmp_path: Path, make_cell: MakeCell) -> None:
+    """Also those in a form that was not asked for; the folder of a run does not move when another seed comes."""
+    put(tmp_path, make_cell("cama", utc="2026-01-01T00:00:00+00:00"))
+    write_all(tmp_path, forms=("csv",))
+    assert differing(tmp_path) == []
+    seed = make_cell("cama").model_copy(update={"cell_id": "a" * 32})
+    put(tmp_path, seed.model_copy(update={"protocol": {**seed.protocol, "seed": 1}}))
+    write_all(tmp_path)
+    home = tmp_path / "virtual" / "quick"
+    assert {path.name for path in home.glob("tables*")} == {"tables", "tables-seed1"}
+    assert differing(tmp_path) == []
+    put(tmp_path, make_cell("misl-cgan"))
+    write_all(tmp_path)
+    assert {path.suffix for path in differing(tmp_path)} == {".csv"}, "those of before"
+    write_all(tmp_path, forms=("csv",))
+    (home / "tables-old").mkdir()
+    (home / "tables-old" / "README.md").write_text("# of other cells\n")
+    assert differing(tmp_path) == [home / "tables-old" / "README.md"]
