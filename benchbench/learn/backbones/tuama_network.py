@@ -24,11 +24,12 @@ class TuamaNetwork(nn.Module):
         before = in_channels
         for after, kernel, stride in zip(channels, (3, 5, 5), (2, 1, 1), strict=True):
             pooling = nn.MaxPool2d(3, stride=2, padding=1)
-            layers += [nn.Conv2d(before, after, kernel, stride=stride), nn.ReLU(), pooling]
+            layers += [nn.Conv2d(before, after, kernel, stride=stride), nn.BatchNorm2d(after), nn.ReLU(), pooling]
             before = after
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
-            size = self.convolutions(torch.zeros(1, in_channels, side, side)).shape[1]
+            size = self.convolutions.eval()(torch.zeros(1, in_channels, side, side)).shape[1]
+        self.convolutions.train()
         self.last = nn.Sequential(
             nn.Linear(size, hidden[0]),
             nn.ReLU(),
