@@ -142,6 +142,7 @@ def test_what_no_file_can_hold_is_refused_at_once(bench_here):
     )
 
 
+@pytest.mark.slow
 def test_an_export_shows_how_far_it_is(exported, tmp_path):
     root, _, tiny = exported
     profile = load_profile(tiny)
