@@ -163,11 +163,14 @@ class Group:
         often = Counter(map(attack_key, cells))
         for cell in cells:
             seen.setdefault(attack_key(cell), cell)
+        sets: dict[str, list[tuple[dict[str, Any], int]]] = {}
+        for (name, params), cell in seen.items():
+            sets.setdefault(name, []).append((cell.attack.params, often[name, params]))
+        usual = {name: _usual(same) for name, same in sets.items()}
         rows = []
         for (name, params), cell in seen.items():
-            same = [(c.attack.params, often[key]) for key, c in seen.items() if key[0] == name]
             limit = cell.attack.knowledge == "oracle"
-            label = known.get(name, cell.attack.title) + _differing(cell.attack.params, same)
+            label = known.get(name, cell.attack.title) + _differing(cell.attack.params, usual[name])
             white_box = cell.attack.knowledge == "white-box"
             label += " (white-box)" if white_box else " (limit)" if limit else ""
             made = cell.attack
@@ -282,22 +285,32 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
     return mean(known) if known and len(known) == len(values) else None
 
 
-def _differing(params: dict[str, Any], others: Sequence[tuple[dict[str, Any], int]]) -> str:
-    """Return " [steps=20]": the parameters by which this attack differs from others of its name.
+def _usual(others: Iterable[tuple[dict[str, Any], int]]) -> dict[str, str | None]:
+    """Return the parameters by which things of one name differ, with the value that goes without saying, if any does.
 
-    A value that more of their cells have than any other goes without saying.
+    It is the one that more of their cells have than any other.
 
     Args:
-        others: parameters and number of cells of each, this one's among them.
+        others: parameters and number of cells of each.
     """
-    shown = []
-    for key in sorted({k for p, _ in others for k in p if any(q.get(k) != p[k] for q, _ in others)}):
+    sets = list(others)
+    found: dict[str, str | None] = {}
+    for key in sorted({key for params, _ in sets for key in params}):
         often: Counter[str] = Counter()
-        for other, cells in others:
-            often[str(other[key]) if key in other else ""] += cells
-        (usual, most), *rest = often.most_common(2)
+        for params, cells in sets:
+            often[str(params[key]) if key in params else ""] += cells
+        if len(often) > 1:
+            (usual, most), (_, next_), *_rest = often.most_common(2)
+            found[key] = usual if most > next_ else None
+    return found
+
+
+def _differing(params: dict[str, Any], usual: Mapping[str, str | None]) -> str:
+    """Return " [steps=20]": the parameters by which one thing differs from others of its name, see `_usual`."""
+    shown = []
+    for key, value in usual.items():
         mine = str(params[key]) if key in params else ""
-        if not rest or most == rest[0][1] or mine != usual:
+        if mine != value:
             shown.append(f"{key}={_short(printable(mine))}" if mine else f"no {key}")
     return f" [{', '.join(shown)}]" if shown else ""
 
@@ -314,7 +327,7 @@ def _named_apart(cells: Sequence[Cell]) -> list[Cell]:
         mine = found.setdefault(cell.target.name, {})
         key = canonical_json(cell.target.params)
         mine[key] = cell.target.params, mine.get(key, ({}, 0))[1] + 1
-    several = {name for name, mine in found.items() if len(mine) > 1}
+    several = {name: _usual(mine.values()) for name, mine in found.items() if len(mine) > 1}
     if not several:
         return list(cells)
 
@@ -322,7 +335,7 @@ def _named_apart(cells: Sequence[Cell]) -> list[Cell]:
         target = cell.target
         if target.name not in several:
             return cell
-        name = target.name + _differing(target.params, list(found[target.name].values()))
+        name = target.name + _differing(target.params, several[target.name])
         return cell.model_copy(update={"target": target.model_copy(update={"name": name})})
 
     return [named(cell) for cell in cells]
