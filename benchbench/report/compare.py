@@ -24,10 +24,23 @@ def compare(first: Iterable[Cell], second: Iterable[Cell], names: tuple[str, str
         first, second: cells of classification; others are left out.
         names: of the two, for headings.
     """
-    others = {_like(group): group for group in groups(second)}
-    return [
-        _table(group, others[_like(group)], names) for group in groups(first) if group.cells and _like(group) in others
-    ]
+    others: dict[tuple[str, ...], list[Group]] = {}
+    for group in groups(second):
+        others.setdefault(_like(group), []).append(group)
+    found = []
+    for group in groups(first):
+        if group.cells and (there := others.get(_like(group))):
+            # The one of the same photographs, where there are several of other pixels or other files of a profile.
+            found.append(_table(group, max(there, key=lambda other: _alike(group, other)), names))
+    return found
+
+
+def _alike(group: Group, other: Group) -> tuple[bool, bool, bool]:
+    return (
+        group.data_id == other.data_id,
+        group.fingerprint == other.fingerprint,
+        group.profile_digest == other.profile_digest,
+    )
 
 
 def _like(group: Group) -> tuple[str, ...]:
@@ -50,6 +63,14 @@ def _table(first: Group, second: Group, names: tuple[str, str]) -> Table:
         for name, labels in zip(names, (_missing(first, second), _missing(second, first)), strict=True)
         if labels
     ]
+    for attack in first.attacks:
+        versions = [
+            {c.attack.version for c in group.cells if attack_key(c) == (attack.name, attack.params)}
+            for group in (first, second)
+        ]
+        if all(versions) and versions[0] != versions[1]:
+            told = (", ".join(map(str, sorted(v))) for v in versions)
+            alone.append(f"{attack.label} is of another version: {' in {}, '.join(told)} in {{}}.".format(*names))
     if first.data_id != second.data_id:
         alone.append(f"The photographs differ: {first.data_id[:8]} in {names[0]}, {second.data_id[:8]} in {names[1]}.")
     return Table(
@@ -100,5 +121,7 @@ def _entries(first: list[Cell], second: list[Cell]) -> tuple[Entry, ...]:
         (a.outcomes, a.split.fingerprint) == (b.outcomes, b.split.fingerprint)
         for a, b in zip(first, second, strict=True)
     )
-    verdict = EQUAL if alike else OPEN if not gap.separated else HIGHER if gap.value > 0 else LOWER
+    if alike:
+        return (*entries, Entry(0.0), Entry(EQUAL))
+    verdict = OPEN if not gap.separated else HIGHER if gap.value > 0 else LOWER
     return (*entries, Entry(gap.value, interval=(gap.low, gap.high)), Entry(verdict))

@@ -73,6 +73,20 @@ def test_a_difference_that_chance_explains_is_none(make_cell, rates, verdict):
     assert table.rows[0].entries[4].value == verdict
 
 
+def test_the_same_photographs_are_compared_where_there_are_others_beside_them(make_cell):
+    mine = cells(make_cell, "mine", (0.5, 0.5))
+    others = cells(make_cell, "mine", (0.9, 0.9), data_id="e" * 32)
+    for second in ([*mine, *others], [*others, *mine]):
+        (made,) = compare(mine, second)
+        assert [entry.value for entry in made.rows[0].entries][3:] == [0.0, "every outcome alike"]
+        assert made.rows[0].entries[3].interval is None and not made.remarks
+
+
+def test_another_version_is_said(make_cell):
+    (made,) = compare(cells(make_cell, "mine", (0.5, 0.5)), cells(make_cell, "mine", (0.9, 0.9), version=2))
+    assert "Mine is of another version: 1 in A, 2 in B." in made.remarks
+
+
 def test_other_photographs_are_said(make_cell):
     first, second = cells(make_cell, "mine", (0.5, 0.5)), cells(make_cell, "mine", (0.5, 0.5), data_id="e" * 32)
     (table,) = compare(first, second)
