@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from benchbench.base.errors import BenchError
 from benchbench.base.memory import give_back, keep_freed
 from benchbench.contracts.fit import FitContext
 from benchbench.contracts.profile import Precision
@@ -122,6 +124,11 @@ class Loop:
             if done % self.validate_every == 0 or done == self.epochs:
                 for module in self.modules.values():
                     module.eval()
+                if not math.isfinite(float(running)):
+                    raise BenchError(
+                        f"training diverged: the loss is {float(running)} after {done * self.steps_per_epoch} steps; "
+                        "a smaller learning rate may help."
+                    )
                 score = tuple(float(s) for s in self.score())
                 self.curve.append({"epoch": done, "loss": round(float(running), 5), "score": list(score)})
                 if score >= tuple(best[0]):

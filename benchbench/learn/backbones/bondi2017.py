@@ -27,7 +27,6 @@ class Bondi2017(Backbone[BondiShape]):
 
     shape = BondiShape
     cost = 0.3
-    version = 2
 
     def build(self, shape: BondiShape, in_channels: int, classes: int, dropout: float) -> nn.Module:
         """See `Backbone.build`; it has no dropout."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
@@ -44,18 +43,6 @@ class MeanImage(nn.Module):
         return x - self.mean.to(x.dtype)
 
 
-def _fill(layer: nn.Conv2d | nn.Linear) -> None:
-    """Begin as Caffe's filler `xavier` does: uniform, of variance 1 / fan-in, no bias.
-
-    torch's own begins with a third of that in each layer. Without a ReLU or a norm between them, logits would be 27
-    times as small.
-    """
-    limit = math.sqrt(3 / layer.weight[0].numel())
-    nn.init.uniform_(layer.weight, -limit, limit)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-
-
 class BondiNetwork(nn.Module):
     """(N, in_channels, H, W) in [-1, 1] to logits (N, classes), the mean over tiles of 64 x 64 px."""
 
@@ -69,9 +56,6 @@ class BondiNetwork(nn.Module):
             before = after
         self.body = nn.Sequential(*layers[:-1], nn.Flatten(), nn.Linear(before, hidden), nn.ReLU())
         self.last = nn.Linear(hidden, classes)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                _fill(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify."""
