@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchbench.base.errors import BenchError
 from benchbench.contracts.fit import FitContext
 from benchbench.learn.loop import Loop, make_schedule
 
@@ -20,7 +21,7 @@ class KilledError(Exception):
 
 
 def train(
-    folder: Path, stop_after: int | None = None, scores: list[float] | None = None, adam: bool = False
+    folder: Path, stop_after: int | None = None, scores: list[float] | None = None, adam: bool = False, nan_after=None
 ) -> tuple[dict, Any]:
     torch.manual_seed(5)
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
@@ -38,7 +39,7 @@ def train(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss.detach()
+        return loss.detach() * (nan_after is None or calls["steps"] <= nan_after or float("nan"))
 
     def score() -> tuple[float]:
         calls["scores"] += 1
@@ -62,6 +63,13 @@ def train(
         data=SimpleNamespace(), device=torch.device("cpu"), needs={}, folder=folder, checkpoint=folder / "checkpoint.pt"
     )
     return loop.run(context), context
+
+
+def test_a_training_that_diverges_is_an_error(tmp_path):
+    with pytest.raises(
+        BenchError, match=r"^training diverged: the loss is nan after 30 steps; a smaller"
+    ):
+        train(tmp_path, nan_after=24)
 
 
 @pytest.mark.parametrize("adam", [False, True])
