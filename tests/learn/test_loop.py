@@ -66,9 +66,7 @@ def train(
 
 
 def test_a_training_that_diverges_is_an_error(tmp_path):
-    with pytest.raises(
-        BenchError, match=r"^training diverged: the loss is nan after 30 steps; a smaller"
-    ):
+    with pytest.raises(BenchError, match=r"^training diverged: the loss is nan after 30 steps; a smaller"):
         train(tmp_path, nan_after=24)
 
 
