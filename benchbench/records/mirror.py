@@ -91,7 +91,7 @@ class Mirror:
             if not isinstance(found.get("files"), dict):  # without a copy, they lie in the entry's own folder
                 found = {"copy": "", "files": found}
             copy, sizes = str(found["copy"]), {str(name): int(size) for name, size in found["files"].items()}
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
             raise StoreError(
                 f"{self.url}/{entry}{_LIST} cannot be read ({error}); delete it, and the entry is stored again."
             ) from error

@@ -18,10 +18,17 @@ from benchbench.records.reading import Parts, Reader, cell_record, craft_record,
 
 
 def pack_name(cell: Cell) -> str:
-    """Return the name of the file that a cell goes to: 'cama-uint8.jsonl', 'cama-jpeg-90-35dB.jsonl'."""
+    """Return the name of the file that a cell goes to: 'cama-uint8.jsonl', 'cama-jpeg-90-35dB.jsonl'.
+
+    Raises:
+        StoreError: its budget is no number.
+    """
     words = [cell.attack.name, str(cell.protocol.get("condition", "uint8"))]
-    if cell.protocol.get("budget") is not None:
-        words.append(f"{cell.protocol['budget']:g}dB")
+    budget = cell.protocol.get("budget")
+    if budget is not None:
+        if not isinstance(budget, int | float):
+            raise StoreError(f"cell '{cell.cell_id[:12]}' cannot be written: its budget is {budget!r:.40}, no number.")
+        words.append(f"{budget:g}dB")
     return file_name("-".join(words)) + ".jsonl"
 
 

@@ -63,7 +63,7 @@ class Zoo:
                 for facts in found["photographs"].values():
                     _ = facts["fingerprints"]["test"], dict(facts["shared"])
                     _ = [(one["target"], one["confusion"]) for one in facts["clean"].values()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise StoreError(
                 f"{path} cannot be read; use --no-zoo, or mend it: in a checkout, git restore benchbench/zoo; else "
                 "install benchbench anew."

@@ -127,6 +127,7 @@ def test_a_damaged_file_is_one_sentence_and_nothing_is_lost(bench: Bench, zoo: Z
         ('{"networks": {}}', "cannot be read"),
         ('{"format": 1, "networks": {}}', "cannot be read"),
         ('{"format": 1, "networks": {"f": {}}, "photographs": {}}', "cannot be read"),
+        ('{"format": Infinity, "networks": {}}', "cannot be read"),
         ('{"format": 9, "networks": {}}', "newer"),
     ],
 )

@@ -77,6 +77,9 @@ def test_a_store_without_copies_is_read(store: Mirror, tmp_path: Path) -> None:
     files.pipe_file(f"{root}/fits/a.files.json", b'{"record.json": 2}')
     assert store.names("fits") == {"a"} and store.fetch("fits/a", tmp_path / "there")
     assert (tmp_path / "there" / "fits" / "a" / "record.json").read_bytes() == b"{}"
+    files.pipe_file(f"{root}/fits/b.files.json", b'{"record.json": Infinity}')
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.fetch("fits/b", tmp_path / "there")
 
 
 def test_a_file_of_another_length_is_refused(store: Mirror, tmp_path: Path) -> None:

@@ -169,6 +169,13 @@ def test_packing_keeps_what_stands_there(store: CellStore, tmp_path: Path) -> No
     assert (tmp_path / "published" / "colors" / "smoke" / "packs" / "shift-uint8.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("budget", ["", [], {}])
+def test_a_budget_that_is_no_number_is_named(store: CellStore, budget: Any) -> None:
+    cell = next(store.cells())
+    with pytest.raises(StoreError, match=r"cannot be written: its budget is .*, no number"):
+        packed([cell.model_copy(update={"protocol": {**cell.protocol, "budget": budget}})])
+
+
 def test_cells_of_two_profiles_or_data_sets_are_two(store: CellStore, tmp_path: Path) -> None:
     """The profile's name is part of no identity, nor is the data set's."""
     cells = list(store.cells())
