@@ -414,7 +414,7 @@ def groups(
                 profile_digest=key[5],
                 apart=alike[key[:4]] > 1,
                 cells=tuple(c for c in named if c.attack.goal == "forge" and c.split.name in SPLITS),
-                erased=tuple(c for c in named if c.attack.goal == "erase" and c.split.name in SPLITS),
+                erased=tuple(c for c in named if c.attack.goal != "forge" and c.split.name in SPLITS),
                 elsewhere=tuple(c for c in named if c.split.name not in SPLITS),
                 others=tuple(c for c in kept if c.target.task != CLASSIFICATION),
                 left_out=len(found[key]) - len(kept),

@@ -312,3 +312,10 @@ def test_what_markdown_and_latex_would_read_is_escaped(make_cell: Callable[..., 
         for more in ({}, {"condition": "jpeg-75"}, {"budget": 35.0})
     ]
     assert labels == ["tab:2a", "tab:2a-jpeg-75", "tab:2a-35dB"]
+
+
+def test_a_goal_that_is_not_known_here_stands_among_what_forges_nothing(make_cell: Callable[..., Cell]) -> None:
+    """As of a newer version: no group is without cells."""
+    cell = make_cell("mine")
+    (group,) = groups([cell.model_copy(update={"attack": cell.attack.model_copy(update={"goal": "hide"})})])
+    assert len(group.erased) == 1 and not group.cells
