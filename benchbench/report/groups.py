@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from benchbench.base.identity import canonical_json
-from benchbench.base.names import printable
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.report.paper import attack_order, grid, labels
+from benchbench.report.variants import named_apart, suffixes
 
 LIMIT_PSNR = 35.0
 """dB: where attacks aim at, and so the budget of the limit that they are held against."""
@@ -163,14 +163,14 @@ class Group:
         often = Counter(map(attack_key, cells))
         for cell in cells:
             seen.setdefault(attack_key(cell), cell)
-        sets: dict[str, list[tuple[dict[str, Any], int]]] = {}
+        sets: dict[str, dict[str, tuple[dict[str, Any], int]]] = {}
         for (name, params), cell in seen.items():
-            sets.setdefault(name, []).append((cell.attack.params, often[name, params]))
-        usual = {name: _usual(same) for name, same in sets.items()}
+            sets.setdefault(name, {})[params] = cell.attack.params, often[name, params]
+        told = {name: suffixes(mine) for name, mine in sets.items()}
         rows = []
         for (name, params), cell in seen.items():
             limit = cell.attack.knowledge == "oracle"
-            label = known.get(name, cell.attack.title) + _differing(cell.attack.params, usual[name])
+            label = known.get(name, cell.attack.title) + told[name][params]
             white_box = cell.attack.knowledge == "white-box"
             label += " (white-box)" if white_box else " (limit)" if limit else ""
             made = cell.attack
@@ -285,62 +285,6 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
     return mean(known) if known and len(known) == len(values) else None
 
 
-def _usual(others: Iterable[tuple[dict[str, Any], int]]) -> dict[str, str | None]:
-    """Return the parameters by which things of one name differ, with the value that goes without saying, if any does.
-
-    It is the one that more of their cells have than any other.
-
-    Args:
-        others: parameters and number of cells of each.
-    """
-    sets = list(others)
-    found: dict[str, str | None] = {}
-    for key in sorted({key for params, _ in sets for key in params}):
-        often: Counter[str] = Counter()
-        for params, cells in sets:
-            often[str(params[key]) if key in params else ""] += cells
-        if len(often) > 1:
-            (usual, most), (_, next_), *_rest = often.most_common(2)
-            found[key] = usual if most > next_ else None
-    return found
-
-
-def _differing(params: dict[str, Any], usual: Mapping[str, str | None]) -> str:
-    """Return " [steps=20]": the parameters by which one thing differs from others of its name, see `_usual`."""
-    shown = []
-    for key, value in usual.items():
-        mine = str(params[key]) if key in params else ""
-        if mine != value:
-            shown.append(f"{key}={_short(printable(mine))}" if mine else f"no {key}")
-    return f" [{', '.join(shown)}]" if shown else ""
-
-
-def _short(text: str) -> str:
-    """Return at most 40 characters of a text: its beginning and, since a path's end tells more, its end."""
-    return text if len(text) <= 40 else f"{text[:9]}...{text[-28:]}"
-
-
-def _named_apart(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the cells, of which targets that have one name and other parameters are named with these."""
-    found: dict[str, dict[str, tuple[dict[str, Any], int]]] = {}
-    for cell in cells:
-        mine = found.setdefault(cell.target.name, {})
-        key = canonical_json(cell.target.params)
-        mine[key] = cell.target.params, mine.get(key, ({}, 0))[1] + 1
-    several = {name: _usual(mine.values()) for name, mine in found.items() if len(mine) > 1}
-    if not several:
-        return list(cells)
-
-    def named(cell: Cell) -> Cell:
-        target = cell.target
-        if target.name not in several:
-            return cell
-        name = target.name + _differing(target.params, several[target.name])
-        return cell.model_copy(update={"target": target.model_copy(update={"name": name})})
-
-    return [named(cell) for cell in cells]
-
-
 def _newest(cells: Sequence[Cell]) -> list[Cell]:
     """Return one cell a place, of the highest version of its attack and its target."""
     cells = _last_of_files(cells)
@@ -401,7 +345,7 @@ def groups(
     result = []
     alike = Counter(key[:4] for key in found)
     for key in sorted(found):
-        kept = _newest(_named_apart(found[key]))
+        kept = _newest(named_apart(found[key]))
         named = [c for c in kept if c.target.task == CLASSIFICATION]
         result.append(
             Group(

@@ -319,3 +319,11 @@ def test_a_goal_that_is_not_known_here_stands_among_what_forges_nothing(make_cel
     cell = make_cell("mine")
     (group,) = groups([cell.model_copy(update={"attack": cell.attack.model_copy(update={"goal": "hide"})})])
     assert len(group.erased) == 1 and not group.cells
+
+
+def test_parameters_that_differ_where_a_label_is_cut_are_told_apart(make_cell: Callable[..., Cell]) -> None:
+    where = "/data/weights/{}/of/a/network/in/a/deep/folder/last.pt"
+    cells = [make_cell("mine", params={"weights": where.format(name)}) for name in ("first", "other", "third")]
+    (group,) = groups(cells)
+    labels = [attack.label for attack in group.attacks]
+    assert len(set(labels)) == 3 and all(label.startswith("Mine [weights=/data/wei...") for label in labels)
