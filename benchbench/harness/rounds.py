@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -44,11 +44,13 @@ PART_SECONDS = 600.0
 """What a job should take at most, by its estimate: so much of a crossing is lost with a worker."""
 
 
-def _packages() -> set[str]:
+@lru_cache(maxsize=1)
+def _packages() -> frozenset[str]:
     """Return benchbench and the top-level packages of all plugins."""
     points = entry_points()
     groups = [group for group in points.groups if group.startswith("benchbench.")]
-    return {"benchbench", *(point.module.partition(".")[0] for group in groups for point in points.select(group=group))}
+    roots = (point.module.partition(".")[0] for group in groups for point in points.select(group=group))
+    return frozenset({"benchbench", *roots})
 
 
 @dataclass
