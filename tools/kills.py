@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,22 +58,24 @@ def state(pid: int) -> str:
         return ""
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process of Python has started for work."""
+def started(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
     found = []
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            each = [int(child) for child in thread.read_text().split()]
-            found += [c for c in each if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
-        except OSError:  # it has ended
-            continue
+        with suppress(OSError):  # it has ended
+            found += [int(child) for child in thread.read_text().split()]
     return found
+
+
+def copies(pid: int) -> list[int]:
+    """Return the workers of a driver, or the processes that craft for a worker: copies of what each has started."""
+    return [copy for original in started(pid) for copy in started(original)]
 
 
 def waits(pid: int) -> bool:
     """Say whether neither a worker nor the process that crafts for it runs."""
     for _ in range(LOOKS):
-        if any(state(p) != "S" for p in (pid, *children(pid))):
+        if any(state(p) != "S" for p in (pid, *copies(pid))):
             return False
         time.sleep(BETWEEN)
     return True
@@ -82,12 +85,12 @@ def victim(kind: str, driver: int) -> int | None:
     """Return the process to kill, or None where there is none of the kind now."""
     if kind == "driver":
         return driver
-    for worker in children(driver):
+    for worker in copies(driver):
         if kind == "worker" and state(worker) == "R":
             return worker
-        if kind == "idle worker" and children(worker) and waits(worker):
+        if kind == "idle worker" and copies(worker) and waits(worker):
             return worker
-        if kind == "crafter" and (crafters := children(worker)):
+        if kind == "crafter" and (crafters := copies(worker)):
             return crafters[0]
     return None
 

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from benchbench.base.memory import capped, machine_memory
-from benchbench.base.processes import WorkerContext, copied
+from benchbench.base.processes import SpawnedContext, copied
 
 _PATIENCE, _PROCESSOR = 300.0, 60
 """Seconds that a call may take by the clock, and of the processor."""
@@ -74,7 +74,7 @@ def _anew(
         payload = bytes(cloudpickle.dumps(list(calls)))
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
-    process = WorkerContext().Process(target=_unpacked, args=(call, payload, into, *limits), daemon=True)
+    process = SpawnedContext().Process(target=_unpacked, args=(call, payload, into, *limits), daemon=True)
     process.start()
     return process
 

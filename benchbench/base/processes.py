@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -25,11 +25,38 @@ _MARK = "BENCHBENCH_WORKER"
 """The environment variable by which what a worker has started is known, however far down: the marks of all above it."""
 _STARTING = threading.Lock()
 """Held while this process's own environment bears the mark of another."""
+_ROOM = 256
+"""Characters that the variable has, so that a copy can write its own path of marks over that of its original."""
+_LOST = 255
+"""The exit code that `multiprocessing` gives where nobody knows it."""
 _PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
 
 
-class _Worker(SpawnProcess):
+class Started(Protocol):
+    """A process that this one has started, as `multiprocessing` has them."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its number."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """How it ended; negative: by that signal; None: it is there."""
+
+    def is_alive(self) -> bool:
+        """Say whether it is there."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class _Anew(SpawnProcess):
+    """A process that begins with nothing."""
+
     def start(self) -> None:
         self.mark = uuid.uuid4().hex
         if os.name == "posix":
@@ -38,14 +65,81 @@ class _Worker(SpawnProcess):
             super().start()
 
 
-class WorkerContext(SpawnContext):
+class SpawnedContext(SpawnContext):
     """Starts processes anew, because torch's threads and CUDA do not survive a fork, and without the script that runs.
 
     `spawn` alone runs the script again in each process, to know its classes; one that calls the API without the guard
     `if __name__ == "__main__"` would start processes from there, and all would end in errors.
     """
 
-    Process = _Worker
+    Process = _Anew
+
+
+if sys.platform == "linux":
+    from multiprocessing import forkserver
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+    class _Forked(ForkServerProcess):
+        """A process that begins with what the server has imported, and is otherwise like one that begins anew."""
+
+        def start(self) -> None:
+            self.mark = uuid.uuid4().hex
+            start_server()
+            with _STARTING, _without_main(), _as_parent():
+                self.environment = dict(os.environ)
+                super().start()
+
+        def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+            os.environ.clear()  # the server's, which started when another may have been in force
+            os.environ.update(self.environment)
+            take_mark(self.mark)
+            return int(super()._bootstrap(parent_sentinel))  # type: ignore[misc]
+
+    class _ForkedContext(ForkServerContext):
+        Process = _Forked
+
+
+def worker_context() -> SpawnContext | ForkServerContext:
+    """Return what starts worker processes: anew, or on Linux as copies of a server that has imported torch.
+
+    A copy is there in hundredths of a second, where importing takes four seconds of a core. The server is a process
+    that has done nothing else, so none of its threads has computed, and CUDA was never touched; it ends with this
+    process. What a worker itself starts begins anew: it is the worker's child, and ends with it.
+    """
+    if sys.platform == "linux" and multiprocessing.parent_process() is None:
+        return _ForkedContext()
+    return SpawnedContext()
+
+
+def start_server() -> None:
+    """Start the server of `worker_context`, if it is not there; this process goes on while it imports."""
+    if sys.platform == "linux" and multiprocessing.parent_process() is None:
+        forkserver.set_forkserver_preload(["benchbench.base.server"])
+        resource_tracker.ensure_running()
+        with _STARTING, _without_main(), _marked(""):
+            forkserver.ensure_running()
+
+
+def take_mark(mark: str) -> None:
+    """Give this process, a copy of another, a mark of its own below those that it has, see `end_with_children`.
+
+    The system shows what stands in memory where the environment stood when a program began: it is written there, and
+    so each copy that this one makes shows it as well.
+    """
+    os.environ[_MARK] = path = _path(mark)
+    if _SHOWN is not None and len(path.encode()) <= _SHOWN[1]:
+        ctypes.memmove(_SHOWN[0], path.encode().ljust(_SHOWN[1], b"/"), _SHOWN[1])
+
+
+def _shown() -> tuple[int, int] | None:
+    """Return where in memory this program found the variable when it began, and how long it is."""
+    libc = ctypes.CDLL(None)
+    libc.getenv.restype = ctypes.c_void_p
+    place = libc.getenv(_MARK.encode())
+    return (place, len(ctypes.string_at(place))) if place else None
+
+
+_SHOWN = _shown() if sys.platform == "linux" else None
 
 
 @contextmanager
@@ -86,10 +180,15 @@ def copied(target: Callable[..., None], *arguments: Any) -> BaseProcess | None:
 
 def end_with_parent() -> None:
     """End this process with the one that started it, even when that was killed, so that no orphan works on."""
-    if sys.platform == "linux":  # the system does it even where a stranger's code never lets a thread of ours run
+    die_with_parent()  # even where a stranger's code never lets a thread of ours run
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends; without effect where it cannot."""
+    if sys.platform == "linux":
         with suppress(AttributeError, OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_follow, daemon=True).start()
 
 
 def _follow() -> None:
@@ -100,20 +199,31 @@ def _follow() -> None:
         os._exit(1)
 
 
+def _path(mark: str) -> str:
+    return f"{os.environ.get(_MARK, '').rstrip('/')}/{mark}".ljust(_ROOM, "/")
+
+
 @contextmanager
 def _marked(mark: str) -> Iterator[None]:
-    above = os.environ.get(_MARK, "")
-    os.environ[_MARK] = f"{above}/{mark}"
+    above = os.environ.get(_MARK)
+    os.environ[_MARK] = _path(mark)
     try:
         yield
     finally:
-        if above:
+        if above is not None:
             os.environ[_MARK] = above
         else:
-            os.environ.pop(_MARK, None)
+            del os.environ[_MARK]
 
 
-def end_with_children(process: BaseProcess) -> None:
+def was_killed(process: Started) -> bool:
+    """Say whether a process has ended by a signal, and not by itself."""
+    code = process.exitcode
+    # 255: the server that knew how it ended has been killed, and all copies with it.
+    return code is not None and (code < 0 or code == _LOST)
+
+
+def end_with_children(process: Started) -> None:
     """Kill a process and all that it has started: strangers' code may leave processes behind that nobody waits for."""
     children: list[psutil.Process] = []
     if process.is_alive():  # otherwise its number may be another's by now

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchbench.base.errors import DataError
 from benchbench.base.files import replace_file
-from benchbench.base.processes import WorkerContext, end_with_parent
+from benchbench.base.processes import end_with_parent, worker_context
 from benchbench.contracts.roles import Role, is_validation
 from benchbench.data.folder.pixels import pixel_digest
 from benchbench.data.virtual.recipe import Item, Shot
@@ -217,7 +217,7 @@ class Crew:
 
     def _submitted(self, call: Call) -> Future[None]:
         if self.pool is None:
-            self.pool = ProcessPoolExecutor(self.workers, WorkerContext(), initializer=_start_worker)
+            self.pool = ProcessPoolExecutor(self.workers, worker_context(), initializer=_start_worker)
         function, arguments, _ = call
         return self.pool.submit(function, *arguments)
 

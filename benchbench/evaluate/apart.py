@@ -29,7 +29,8 @@ from benchbench.base import reach
 from benchbench.base.errors import AttackError, BenchError, DataError, StoreError, TargetError
 from benchbench.base.json_text import parsed
 from benchbench.base.memory import give_back, keep_freed
-from benchbench.base.processes import WorkerContext, copied, end_with_children, end_with_parent
+from benchbench.base.mold import Copy, Mold
+from benchbench.base.processes import Started, end_with_children, end_with_parent, was_killed, worker_context
 from benchbench.contracts.attack import Attack
 from benchbench.contracts.fit import Setup, collect
 from benchbench.contracts.source import Source
@@ -93,7 +94,8 @@ class Apart:
         self._start()
 
     def _start(self) -> None:
-        self._process, self._pipe = _taken() or _anew()
+        started: tuple[Started, Connection] = _copied() or _anew()
+        self._process, self._pipe = started
         self._ready = False
 
     def alive(self) -> bool:
@@ -157,9 +159,9 @@ class Apart:
             answer = self._answer(kind, content, read)
         except (EOFError, OSError):
             self._process.join(_GRACE)
-            code = self._process.exitcode
+            code, killed = self._process.exitcode, was_killed(self._process)
             self.close()
-            if code is not None and code < 0 and self._again:
+            if killed and self._again:
                 self._again = False
                 self._start()
                 for told in self._told if kind in ("craft", "ask") else self._told[:-1]:
@@ -200,17 +202,17 @@ class Apart:
 
 
 _held: Apart | None = None
-_spare: tuple[BaseProcess, Connection] | None = None
+_mold: Mold | None = None
 
 
-def keep_spare(modules: Sequence[str], *private: Connection) -> None:
-    """Start the process of the first attack now, as a copy of this one, before this one has done anything.
+def keep_mold(modules: Sequence[str], *private: Connection) -> None:
+    """Have the processes of attacks be copies of this one as it is now, before it has done anything.
 
-    One that starts anew imports torch again, two seconds of a core. Without effect where nothing can be copied.
+    One that starts anew imports torch again, four seconds of a core. Without effect where nothing can be copied.
 
     Args:
         modules: what both import, which is done once.
-        private: pipes that the copy is not to hold.
+        private: pipes that no copy is to hold.
     """
     import torch  # noqa: F401
 
@@ -219,32 +221,30 @@ def keep_spare(modules: Sequence[str], *private: Connection) -> None:
     for name in modules:
         with suppress(ImportError):  # whoever needs it says so
             import_module(name)
-    global _spare
-    ours, theirs = Pipe()
-    process = copied(_serve_copy, theirs, ours, *private)
-    theirs.close()
-    if process is not None:
-        _spare = process, ours
+    global _mold
+    _mold = Mold(_serve, private)
 
 
-def _taken() -> tuple[BaseProcess, Connection] | None:
-    """Return the spare process, once, under the limit of memory that this one has by now."""
-    global _spare
-    found, _spare = _spare, None
-    if found is None or sys.platform != "linux" or not found[0].is_alive():
+def _copied() -> tuple[Copy, Connection] | None:
+    """Return a copy of the mold, under the limit of memory that this process has by now."""
+    if _mold is None or not _mold.alive:
         return None
     import resource
 
+    ours, theirs = Pipe()
     try:
-        resource.prlimit(found[0].pid or 0, resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA))
-    except ProcessLookupError:  # it was killed this moment
+        process = _mold.copy(theirs)
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA))
+    except (EOFError, OSError):  # the mold or the copy was killed this moment
         return None
-    return found
+    finally:
+        theirs.close()
+    return process, ours
 
 
 def _anew() -> tuple[BaseProcess, Connection]:
     """Start a process; the limit of memory of this one, see base.memory.capped, goes over to it."""
-    context = WorkerContext()
+    context = worker_context()
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -335,12 +335,6 @@ def _begun(begin: Begin) -> Here:
         raise AttackError(text + "there?") from error
     retake = begin.retakes.retake if begin.retakes is not None else None
     return Here(attack, begin.setup, begin.cache, torch.device(begin.device), begin.watched, retake)
-
-
-def _serve_copy(pipe: Connection, *private: Connection) -> None:
-    for other in private:  # held here, they would not end with the process that reads them, and an attack could write
-        other.close()
-    _serve(pipe)
 
 
 def _serve(pipe: Connection) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchbench.base.errors import BenchError, StoreError
+from benchbench.base.processes import start_server
 from benchbench.base.progress import Display, Quiet
 from benchbench.base.provenance import provenance
 from benchbench.contracts.attack import Attack
@@ -133,6 +134,8 @@ def run(
         known = {cell.fingerprint for cell in plan.having("present") if cell.fingerprint}
         if not plan.wanted and not plan.missing_fits and PHOTOGRAPHS not in only and len(known) < 2:
             return _summary(plan)
+        if options.executor == "local" and (options.apart or options.workers > 1):
+            start_server()
         need([*whole.fits, *_used(whole), plan.setup.data_id])
         CellStore(options.results).clean()
         display.start(stage_seconds(plan, facts, options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import types
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -90,24 +92,34 @@ def processes_of_two_attacks(progress: object) -> dict[str, Any]:
 
     from benchbench.evaluate import apart
 
-    assert apart._spare is not None
-    assert apart._spare[1].poll(60), "it is ready"
-    spare = apart._spare[0].pid or 0
-    found: dict[str, Any] = {"spare": spare, "pids": [], "limits": []}
-    found["sockets"], found["held by both"] = len(open_sockets(spare)), open_sockets(spare) & open_sockets(os.getpid())
+    assert apart._mold is not None and apart._mold.alive
+    found: dict[str, Any] = {"children": [], "imported": [], "limits": [], "sockets": [], "held by both": []}
+    mold = apart._mold._process
+    assert mold is not None
+    first = None
     for key in ("a", "b"):
         made = apart.Apart(key)
-        found["pids"].append(made._process.pid)
-        found["limits"].append(resource.prlimit(made._process.pid, resource.RLIMIT_DATA)[0])
-        made._pipe.poll(60)
-        made.close()
+        pid = made._process.pid or 0
+        assert made._pipe.poll(60), "it is ready"
+        found["children"].append(pid in [child.pid for child in psutil.Process(mold.pid).children()])
+        # What the memory of this program holds, which for a copy is that of its original.
+        found["imported"].append("libtorch" in Path(f"/proc/{pid}/maps").read_text())
+        found["limits"].append(resource.prlimit(pid, resource.RLIMIT_DATA)[0])
+        found["sockets"].append(len(open_sockets(pid)))
+        both = open_sockets(pid) & (open_sockets(os.getpid()) | open_sockets(mold.pid or 0))
+        found["held by both"] += [*both, *(open_sockets(pid) & open_sockets(first.pid) if first is not None else ())]
+        if first is None:
+            first = made._process
+        else:
+            made.close()
+            found["ended"] = made._process.exitcode
     found["limit"] = resource.getrlimit(resource.RLIMIT_DATA)[0]
     return found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
 @pytest.mark.slow
-def test_the_first_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin: Path, fresh_workers: None) -> None:
+def test_each_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin: Path, fresh_workers: None) -> None:
     from benchbench.harness.executors import local
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.executors.queue import Queue
@@ -116,9 +128,10 @@ def test_the_first_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin:
     (done,) = local.run_jobs(queue, workers=1, on_progress=lambda *_: None, apart=True, memory=2**33)
     found = done.value
     assert done.error is None, done.detail
-    assert found["pids"][0] == found["spare"] != found["pids"][1]
+    assert found["children"] == [True, True] and found["imported"] == [True, True] and found["ended"] == -signal.SIGKILL
     assert found["limits"] == [found["limit"]] * 2 and 2**33 <= found["limit"] < 2**35
-    assert found["sockets"] and not found["held by both"], "the pipe on which its worker hears of jobs"
+    assert found["sockets"] == [1, 1], "its own pipe alone"
+    assert not found["held by both"], "pipes of its worker, of the mold and of another attack"
 
 
 def test_what_both_import_is_imported_before_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +139,9 @@ def test_what_both_import_is_imported_before_the_copy(monkeypatch: pytest.Monkey
 
     seen = []
     monkeypatch.delitem(sys.modules, "wave", raising=False)
-    monkeypatch.setattr(apart, "copied", lambda *_: seen.append("wave" in sys.modules))
-    apart.keep_spare(["wave", "no_such_module_anywhere"])
+    monkeypatch.setattr(apart, "Mold", lambda *_: seen.append("wave" in sys.modules))
+    monkeypatch.setattr(apart, "_mold", None)
+    apart.keep_mold(["wave", "no_such_module_anywhere"])
     assert seen == [True]
 
 

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from benchbench.base.errors import BenchError
-from benchbench.base.processes import WorkerContext
+from benchbench.base.processes import worker_context
 from benchbench.harness.executors import local
 from benchbench.harness.executors.jobs import Job
 from benchbench.harness.executors.queue import Queue
@@ -148,7 +148,7 @@ def test_what_a_job_has_started_ends_with_its_worker(
 
     def call(progress: Any) -> None:
         if ends == "nested":
-            process = WorkerContext().Process(target=leave, args=(str(tmp_path),))
+            process = worker_context().Process(target=leave, args=(str(tmp_path),))
             process.start()
             process.join()
         else:

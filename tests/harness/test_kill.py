@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 SCRIPT = """
@@ -72,8 +73,7 @@ def whole(here: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text().split()] if path.exists() else []
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def alive(pid: int) -> bool:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from benchbench.base.memory import capped
-from benchbench.base.processes import WorkerContext, end_with_children, end_with_parent
+from benchbench.base.processes import end_with_children, end_with_parent, was_killed, worker_context
 from benchbench.base.whereabouts import listen
 from benchbench.harness.executors.jobs import Job, OnProgress, Outcome, attempt, attempt_pickled, pickled, throttled
 from benchbench.harness.executors.queue import Queue
@@ -149,10 +149,9 @@ class _Crew:
             kind, message = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(_GRACE)
-            code = worker.process.exitcode
+            code, killed = worker.process.exitcode, was_killed(worker.process)
             self._end(worker)
             hint = "; out of memory? Try fewer --workers, or --memory" if code == -signal.SIGKILL else ""
-            killed = code is not None and code < 0
             yield from self._lost(job, worker.at, f"the process of %s ended with exit code {code}{hint}.", killed)
             return
         worker.deadline = time.monotonic() + self._patience(job)
@@ -190,7 +189,7 @@ class _Crew:
 
 
 def _start() -> _Worker:
-    context = WorkerContext()
+    context = worker_context()
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -215,7 +214,7 @@ def _serve(pipe: Connection) -> None:
     end_with_parent()
     import torch
 
-    from benchbench.evaluate.apart import keep_spare
+    from benchbench.evaluate.apart import keep_mold
 
     first = True
     while True:
@@ -224,7 +223,7 @@ def _serve(pipe: Connection) -> None:
         except EOFError:
             return
         if first:
-            keep_spare(imports, pipe)
+            keep_mold(imports, pipe)
             first = False
         torch.set_num_threads(1)  # each time: a job may have set it otherwise
         send: Callable[[str], None] = lambda what: pipe.send(("at", what))  # noqa: E731
