@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from benchbench.contracts.profile import load_profile
 from benchbench.contracts.protocol import Protocol
 from benchbench.contracts.target import TARGETS
 from benchbench.contracts.task import TASKS
-from benchbench.harness.executors import local
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run
 from benchbench.harness.summary import RunSummary
@@ -96,72 +95,6 @@ def in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     finally:
         sys.argv = before
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-
-
-class Pool:
-    """Worker processes that have imported torch already: idle ones are handed to the next run instead of ended.
-
-    A test of how workers start and end asks for the fixture `fresh_workers`; whatever runs in a process of its own has
-    fresh ones anyway.
-    """
-
-    def __init__(self) -> None:
-        self.start, self.stop = local._start, local._stop
-        self.idle: list[Any] = []
-        self.made_for: Any = None
-
-    def take(self) -> Any:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-        now = (list(sys.path), environment, Path.cwd())  # what a process takes over from its parent
-        if now != self.made_for:
-            self.close()
-            self.made_for = now
-        while self.idle:
-            if (worker := self.idle.pop()).process.is_alive():
-                return worker
-            self.stop([worker])
-        return self.start()
-
-    def give_back(self, workers: list[Any]) -> None:
-        whole = [w for w in workers if w.job is None and w.process.is_alive()]
-        self.stop([w for w in workers if w not in whole])
-        self.idle += whole
-
-    def close(self) -> None:
-        self.stop(self.idle)
-        self.idle = []
-
-
-@pytest.fixture(scope="session", autouse=True)
-def pool() -> Iterator[Pool]:
-    found = Pool()
-    local._start, local._stop = found.take, found.give_back
-    yield found
-    local._start, local._stop = found.start, found.stop
-    found.close()
-
-
-@pytest.fixture
-def fresh_workers(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run starts and ends its own, as outside of tests."""
-    monkeypatch.setattr(local, "_start", pool.start)
-    monkeypatch.setattr(local, "_stop", pool.stop)
-
-
-@contextmanager
-def crafting_in_workers() -> Iterator[None]:
-    """Runs craft in their workers: each attack's own process imports torch and timm again, four seconds of a core.
-
-    For runs whose attacks another run crafts with in processes of their own, as the command line does.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunOptions, "crafts_apart", False)
-        yield
-
-
-@pytest.fixture(scope="session")
-def in_workers() -> Callable[[], AbstractContextManager[None]]:
-    return crafting_in_workers
 
 
 @pytest.fixture(scope="session")

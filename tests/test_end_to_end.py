@@ -94,12 +94,11 @@ def test_tables_need_no_network(folders, bench_here):
 
 
 @pytest.fixture(scope="module")
-def asked(folders, bench_here, in_workers):
+def asked(folders, bench_here):
     """All that a reader may ask of one attack, on a target that tiny training does not leave at one class."""
     place = ["--cache", str(folders / "cache"), "--results", str(folders / "more"), "--profile", "smoke"]
     what = ["--attack", "cama,identity,median-3", "--targets", "resnet18/rgb+fd/complete"]
-    with in_workers():
-        done = bench_here("run", *what, *place, "--condition", BUILT_IN, "--budget", "native,30,35", *TWO)
+    done = bench_here("run", *what, *place, "--condition", BUILT_IN, "--budget", "native,30,35", *TWO)
     assert done.returncode == 0, done.stderr
     assert f"{3 * 5 * 3 * 2} computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     return folders / "more", done.stdout

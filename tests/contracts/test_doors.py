@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -160,13 +159,12 @@ def test_a_whole_image_preprocessor_is_never_trained_on_patches(plugin: Path) ->
 
 @pytest.mark.slow
 def test_the_whole_chain_runs_with_a_strangers_parts(
-    plugin: Path, tiny: str, tmp_path: Path, bench_here: Bench, in_workers: Callable[[], AbstractContextManager[None]]
+    plugin: Path, tiny: str, tmp_path: Path, bench_here: Bench
 ) -> None:
     targets = "tiny/median/complete,tiny/rgb/partial,resnet18/median/partial"
     where = ["--profile", tiny, "--cache", str(tmp_path / "c"), "--results", str(tmp_path / "r")]
     command = ["run", "--attack", "noise", "--targets", targets, "--workers", "2", *where]
-    with in_workers():
-        done = bench_here(*command)
+    done = bench_here(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 computed, 0 already there, 0 skipped, 0 failed" in done.stdout
     cells = [json.loads(path.read_text()) for path in (tmp_path / "r").rglob("cells/*/*.json")]

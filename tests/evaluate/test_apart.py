@@ -119,7 +119,7 @@ def processes_of_two_attacks(progress: object) -> dict[str, Any]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
 @pytest.mark.slow
-def test_each_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin: Path, fresh_workers: None) -> None:
+def test_each_attack_gets_a_copy_of_a_process_that_has_done_nothing(plugin: Path) -> None:
     from benchbench.harness.executors import local
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.executors.queue import Queue

@@ -44,7 +44,7 @@ def job(key: str, call: Any, *needs: str, cost: float = 1.0) -> Job:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, fresh_workers: None, workers: int) -> None:
+def test_jobs_fail_alone_and_block_what_needs_them(plugin: Any, workers: int) -> None:
     import operator
 
     jobs = [

@@ -121,7 +121,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again_once(apart: 
 
 
 @pytest.mark.slow
-def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path, fresh_workers: None) -> None:
+def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path) -> None:
     import operator
     from functools import partial
 
@@ -141,9 +141,7 @@ def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path, plugin: Path,
 
 
 @pytest.mark.parametrize("ends", ["returns", "hangs", "dies", "nested"])
-def test_what_a_job_has_started_ends_with_its_worker(
-    plugin: Path, fresh_workers: None, tmp_path: Path, ends: str
-) -> None:
+def test_what_a_job_has_started_ends_with_its_worker(plugin: Path, tmp_path: Path, ends: str) -> None:
     from benchbench_stega.hostile import leave
 
     def call(progress: Any) -> None:
@@ -175,7 +173,7 @@ def test_what_a_job_has_started_ends_with_its_worker(
     assert not there()
 
 
-def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path, fresh_workers: None) -> None:
+def test_a_run_that_is_closed_ends_in_seconds_whatever_a_worker_does(plugin: Path) -> None:
     from functools import partial
 
     def stubborn(progress: Any) -> None:
@@ -234,7 +232,7 @@ def test_settings_of_pictures_do_not_outlive_a_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_attacks_of_two_packages_never_share_a_process(plugin: Path, fresh_workers: None) -> None:
+def test_attacks_of_two_packages_never_share_a_process(plugin: Path) -> None:
     def pid(progress: Any) -> int:
         return os.getpid()
 
