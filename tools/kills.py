@@ -3,8 +3,9 @@
 Run: python tools/kills.py --kills 100     (Linux; about a minute of a core for ten kills)
 
 A kill is SIGKILL. Victims: the driver, whose command is then given again; a worker at work; a worker that waits for
-work; and the process that crafts, or waits for its attack. Stages: rendering, training, and crossing, in which attacks
-craft and targets judge. A situation that did not come up before its stage was over is said and not counted.
+work; the process that crafts, or waits for its attack; and the mold of which those are copies. Stages: rendering,
+training, and crossing, in which attacks craft and targets judge. A situation that did not come up before its stage was
+over is said and not counted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ ROUND = (
     Kill("rendering", "driver"),
     Kill("training", "worker"),
     Kill("training", "idle worker"),
-    Kill("training", "crafter"),
+    Kill("training", "mold"),
     Kill("training", "driver"),
     Kill("crossing", "idle worker"),
     Kill("crossing", "crafter"),
@@ -88,8 +89,10 @@ def victim(kind: str, driver: int) -> int | None:
     for worker in copies(driver):
         if kind == "worker" and state(worker) == "R":
             return worker
-        if kind == "idle worker" and copies(worker) and waits(worker):
+        if kind == "idle worker" and started(worker) and waits(worker):
             return worker
+        if kind == "mold" and (molds := started(worker)):
+            return molds[0]
         if kind == "crafter" and (crafters := copies(worker)):
             return crafters[0]
     return None
