@@ -133,8 +133,8 @@ def _wait_for_orders(
                 return
             pipe, teller = Connection(handles[0]), Connection(handles[1])
             process = _copy(mark.decode(), target, pipe, [orders, woken, wakes, teller, *(t for _, t in copies)])
+            pipe.close()  # first: whoever hears of the copy may count on its end of the pipe being the last
             teller.send_bytes(str(process.pid).encode())
-            pipe.close()
             copies.append((process, teller))
 
 

@@ -96,7 +96,7 @@ def processes_of_two_attacks(progress: object) -> dict[str, Any]:
     found: dict[str, Any] = {"children": [], "imported": [], "limits": [], "sockets": [], "held by both": []}
     mold = apart._mold._process
     assert mold is not None
-    first = None
+    first: apart.Apart | None = None  # it is kept, or the process would end with its pipe
     for key in ("a", "b"):
         made = apart.Apart(key)
         pid = made._process.pid or 0
@@ -107,10 +107,11 @@ def processes_of_two_attacks(progress: object) -> dict[str, Any]:
         found["limits"].append(resource.prlimit(pid, resource.RLIMIT_DATA)[0])
         found["sockets"].append(len(open_sockets(pid)))
         both = open_sockets(pid) & (open_sockets(os.getpid()) | open_sockets(mold.pid or 0))
-        found["held by both"] += [*both, *(open_sockets(pid) & open_sockets(first.pid) if first is not None else ())]
+        found["held by both"] += both
         if first is None:
-            first = made._process
+            first = made
         else:
+            found["held by both"] += open_sockets(pid) & open_sockets(first._process.pid or 0)
             made.close()
             found["ended"] = made._process.exitcode
     found["limit"] = resource.getrlimit(resource.RLIMIT_DATA)[0]
