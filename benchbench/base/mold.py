@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from benchbench.base.processes import copied, end_with_parent, take_mark
+from benchbench.base.processes import LOST, copied, end_with_parent, take_mark
 
 _MARK = 32
 """Characters of a copy's mark."""
@@ -20,8 +20,6 @@ _LONGEST = 20
 """Digits of a number."""
 _ROOM = 4096
 """Bytes, one for each signal."""
-_LOST = 255
-"""The exit code of a copy whose mold has been killed, and all copies with it."""
 
 
 class Copy:
@@ -58,7 +56,7 @@ class Copy:
             try:
                 self._code = int(self._told.recv_bytes(_LONGEST))
             except (EOFError, OSError):
-                self._code = _LOST
+                self._code = LOST  # its mold has been killed, and all copies with it
             self._told.close()
 
     def kill(self) -> None:

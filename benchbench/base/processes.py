@@ -27,7 +27,7 @@ _STARTING = threading.Lock()
 """Held while this process's own environment bears the mark of another."""
 _ROOM = 256
 """Characters that the variable has, so that a copy can write its own path of marks over that of its original."""
-_LOST = 255
+LOST = 255
 """The exit code that `multiprocessing` gives where nobody knows it."""
 _PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
@@ -106,18 +106,28 @@ def worker_context() -> SpawnContext | ForkServerContext:
     that has done nothing else, so none of its threads has computed, and CUDA was never touched; it ends with this
     process. What a worker itself starts begins anew: it is the worker's child, and ends with it.
     """
-    if sys.platform == "linux" and multiprocessing.parent_process() is None:
+    if sys.platform == "linux" and start_server():
         return _ForkedContext()
     return SpawnedContext()
 
 
-def start_server() -> None:
-    """Start the server of `worker_context`, if it is not there; this process goes on while it imports."""
-    if sys.platform == "linux" and multiprocessing.parent_process() is None:
-        forkserver.set_forkserver_preload(["benchbench.base.server"])
-        resource_tracker.ensure_running()
+def start_server() -> bool:
+    """Start the server of `worker_context`, if it is not there, and say whether there is one.
+
+    This process goes on while it imports. There is none elsewhere than on Linux, in a worker, under a Python in which
+    other users of the machine may have a server run their code (3.11.0, CVE-2022-42919), and where the temporary folder
+    cannot have its socket, e.g. since its path is too long for one.
+    """
+    if sys.platform != "linux" or sys.version_info < (3, 11, 1) or multiprocessing.parent_process() is not None:
+        return False
+    forkserver.set_forkserver_preload(["benchbench.base.server"])
+    resource_tracker.ensure_running()
+    try:
         with _STARTING, _without_main(), _marked(""):
             forkserver.ensure_running()
+    except OSError:
+        return False
+    return True
 
 
 def take_mark(mark: str) -> None:
@@ -180,15 +190,10 @@ def copied(target: Callable[..., None], *arguments: Any) -> BaseProcess | None:
 
 def end_with_parent() -> None:
     """End this process with the one that started it, even when that was killed, so that no orphan works on."""
-    die_with_parent()  # even where a stranger's code never lets a thread of ours run
-    threading.Thread(target=_follow, daemon=True).start()
-
-
-def die_with_parent() -> None:
-    """Have the system kill this process when the one that started it ends; without effect where it cannot."""
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # the system does it even where a stranger's code never lets a thread of ours run
         with suppress(AttributeError, OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_follow, daemon=True).start()
 
 
 def _follow() -> None:
@@ -220,7 +225,7 @@ def was_killed(process: Started) -> bool:
     """Say whether a process has ended by a signal, and not by itself."""
     code = process.exitcode
     # 255: the server that knew how it ended has been killed, and all copies with it.
-    return code is not None and (code < 0 or code == _LOST)
+    return code is not None and (code < 0 or code == LOST)
 
 
 def end_with_children(process: Started) -> None:

@@ -44,7 +44,7 @@ def work(pipe):
 
 def about(pipe: Connection) -> None:
     shown = psutil.Process().environ().get(MARK, "")
-    pipe.send((os.getpid(), os.getppid(), os.environ.get("SOME"), "torch" in sys.modules, shown, str(Path.cwd())))
+    pipe.send((os.getpid(), os.getppid(), os.environ.get("SOME"), "torch" in sys.modules, shown))
 
 
 def leave(pipe: Connection) -> None:
@@ -66,7 +66,7 @@ def test_a_worker_begins_with_what_is_in_force_now(monkeypatch: pytest.MonkeyPat
         ours, theirs = context.Pipe()
         process = context.Process(target=about, args=(theirs,), daemon=True)
         process.start()
-        pid, parent, seen, torch, shown, _ = ours.recv()
+        pid, parent, seen, torch, shown = ours.recv()
         process.join(10)
         assert pid == process.pid and seen == some and torch and process.exitcode == 0
         marks.append(shown)
@@ -169,3 +169,19 @@ def test_all_end_with_the_driver_whatever_they_do(tmp_path: Path) -> None:
     while any(map(running, pids)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not [pid for pid in pids if running(pid)]
+
+
+def test_a_temporary_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    place = tmp_path / ("t" * 120)
+    place.mkdir()
+    (tmp_path / "held.py").write_text("import os\n\ndef told(pipe):\n    pipe.send(os.getppid())\n")
+    program = (
+        "import os\nfrom held import told\nfrom benchbench.base.processes import worker_context\n"
+        "ours, theirs = worker_context().Pipe()\n"
+        "process = worker_context().Process(target=told, args=(theirs,), daemon=True)\n"
+        "process.start()\nprint(ours.recv() == os.getpid())\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(place)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
