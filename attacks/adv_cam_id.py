@@ -62,7 +62,7 @@ class Repainting(nn.Module):
 class AdvCamIdFit(PainterFit):
     """Its loss is L1 and the cross-entropy of the wanted class; it stops when held-out pictures reach the PSNR."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = PainterFit.version + 1
     kind: ClassVar[str] = "benchbench_attacks.adv-cam-id/generator"
     title: ClassVar[str] = "adv-cam-id"
     parts: ClassVar[int] = 40
