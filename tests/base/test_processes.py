@@ -78,27 +78,47 @@ def test_a_worker_begins_with_what_is_in_force_now(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("kind", ["worker", "copy"])
 def test_what_is_left_without_a_parent_is_found(kind: str) -> None:
     ours, theirs = Pipe()
+    target = leave if kind == "worker" else leave_by_copy
+    process = worker_context().Process(target=target, args=(theirs,), daemon=True)
+    process.start()
+    left = ours.recv()
     if kind == "worker":
-        process = worker_context().Process(target=leave, args=(theirs,), daemon=True)
-        process.start()
-        left = ours.recv()
         process.join(10)
-    else:
-        process = worker_context().Process(target=leave_by_copy, args=(theirs,), daemon=True)
-        process.start()
-        left = ours.recv()
-    assert psutil.pid_exists(left)
+    assert running(left)
     end_with_children(process)
-    until = time.monotonic() + 10
-    while running(left) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not running(left)
+    assert ends(left)
+
+
+def test_what_a_copy_has_left_is_found_while_its_worker_goes_on() -> None:
+    ours, theirs = Pipe()
+    process = worker_context().Process(target=leave_by_copies, args=(theirs,), daemon=True)
+    process.start()
+    first, other = ours.recv(), ours.recv()
+    assert ends(first) and running(other) and process.is_alive()
+    end_with_children(process)
+    assert ends(other)
 
 
 def leave_by_copy(pipe: Connection) -> None:
     mold = Mold(leave)
     mold.copy(pipe).join()
     time.sleep(600)
+
+
+def leave_by_copies(pipe: Connection) -> None:
+    mold = Mold(leave)
+    first = mold.copy(pipe)
+    first.join()
+    mold.copy(pipe).join()
+    end_with_children(first)
+    time.sleep(600)
+
+
+def ends(pid: int) -> bool:
+    until = time.monotonic() + 10
+    while running(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not running(pid)
 
 
 def running(pid: int) -> bool:
