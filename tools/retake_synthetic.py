@@ -4,7 +4,8 @@
 
 Each picture stands for the light on the sensor; from there on it is the camera's: color filters, noise, demosaicing,
 tone, sharpening, JPEG. The cache needs the networks of docs/spoc2019.md. Printed: a row a distance, in percent of
-pictures that each classifier takes for the wanted model, all six in turn.
+pictures that each classifier takes for the wanted model, all six in turn. With --renderings what the generators have
+painted is retaken, before they did: what is lost from there to the pictures, they have left.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchbench.cli import options
 from benchbench.contracts.target import TARGETS
 from benchbench.data.virtual import processing, sensor
 from benchbench.data.virtual.recipe import VirtualRecipe, cameras, device, labels
+from benchbench.data.virtual.renderings import rendering
 from benchbench.evaluate.networks import networks, to_tensor
 from benchbench.records.cache import default_cache
 from benchbench.synthesis.fits import synthetic_pictures
@@ -58,12 +60,17 @@ def main() -> None:
     """Retake, ask, print."""
     parser = argparse.ArgumentParser(description="Synthetic pictures, retaken by the wanted camera itself.")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where the networks are")
-    cache = parser.parse_args().cache
+    parser.add_argument("--renderings", action="store_true", help="retake the renderings that the pictures show")
+    arguments = parser.parse_args()
+    cache = arguments.cache
     asked = options.request(["noise"], ["resnet18/rgb/complete"], "quick", "in,out", "virtual", None, None)
     setup, here = asked.source.facts(cache).setup(asked.profile, 0), torch.device("cpu")
     recipe = asked.source.recipe
     assert isinstance(recipe, VirtualRecipe)
     pictures = np.array(networks({"p": synthetic_pictures(setup, "test")}, setup, cache, here)["p"].images)
+    if arguments.renderings:
+        every = range(len(pictures))
+        pictures = np.stack([rendering(pictures.shape[1], setup.seed, "synthetic", "test", n) for n in every])
     judges = {}
     for name in JUDGES:
         target = TARGETS.create(name)
@@ -74,10 +81,9 @@ def main() -> None:
             return {name: judge(to_tensor(shown, here)).argmax(1).numpy() for name, judge in judges.items()}
 
     plain = said(pictures)
+    before = (np.mean([found == k for k in range(setup.known)]) for found in plain.values())
     print("dB", *judges, sep="\t")
-    print(
-        "-", *(f"{100 * np.mean([found == k for k in range(setup.known)]):.1f}" for found in plain.values()), sep="\t"
-    )
+    print("-", *(f"{100 * rate:.1f}" for rate in before), sep="\t", flush=True)
     made = [np.stack([retaken(p, recipe, k, n) for n, p in enumerate(pictures)]) for k in range(setup.known)]
     for least in (None, 31.0, 35.0):
         rates: dict[str, list[float]] = {name: [] for name in judges}
@@ -87,7 +93,8 @@ def main() -> None:
             levels.append(psnr)
             for name, found in said(near).items():
                 rates[name].append(float(np.mean(found == k)))
-        print(f"{np.mean(levels):.1f}", *(f"{100 * np.mean(mine):.1f}" for mine in rates.values()), sep="\t")
+        shown = (f"{100 * np.mean(mine):.1f}" for mine in rates.values())
+        print(f"{np.mean(levels):.1f}", *shown, sep="\t", flush=True)
 
 
 if __name__ == "__main__":

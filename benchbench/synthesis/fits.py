@@ -101,7 +101,7 @@ class SimulatorFit(Fit):
         pictures = np.stack([rendering(size, self.seed, "simulator", "q", n) for n in range(count)])
         labels = np.zeros(count, np.int64)
         source = PatchSource([pictures], labels, np.arange(count), min(recipe.patch, size), device)
-        network = Simulator(self.up, recipe.channels, recipe.blocks).to(device)
+        network = Simulator(self.up, recipe.channels, recipe.blocks, recipe.instance_norm).to(device)
         critic = patch_gan(recipe.critic_channels).to(device)
         optimizers = {
             name: torch.optim.Adam(player.parameters(), recipe.learning_rate, recipe.betas)
@@ -124,12 +124,12 @@ class SimulatorFit(Fit):
         def score() -> tuple[float]:
             return (0.0,)  # the last: nothing says which generator is the best one
 
-        course = Course.cut(recipe.steps, EPOCHS, "constant", recipe.precision, validate_every=EPOCHS)
+        course = Course.cut(recipe.steps, EPOCHS, recipe.schedule, recipe.precision, validate_every=EPOCHS)
         return course.play(context, {"network": network, "critic": critic}, optimizers, step, score, self.seed)
 
     def load(self, state: dict[str, Tensor], arrays: Mapping[str, np.ndarray], needs: Mapping[str, Any]) -> Simulator:
         """Return the simulator: (N, 3, H, W) in [-1, 1] to the like."""
-        network = Simulator(self.up, self.recipe.channels, self.recipe.blocks)
+        network = Simulator(self.up, self.recipe.channels, self.recipe.blocks, self.recipe.instance_norm)
         network.load_state_dict(state)
         return network.eval().requires_grad_(False)
 

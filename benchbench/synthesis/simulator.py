@@ -16,9 +16,11 @@ from torch.nn import functional as F
 
 from benchbench.contracts.profile import Precision
 from benchbench.contracts.section import Section
+from benchbench.learn.loop import Schedule
 
 Kind = Literal["transposed", "nearest", "bilinear", "pixel-shuffle", "two-stage", "anti-aliased"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Norm = Callable[[int], nn.Module]
 MULTIPLE = 4
 """Sides are multiples of it: the bottleneck has a quarter of them."""
 
@@ -29,8 +31,12 @@ class SimulatorRecipe(Section):
     channels: int = 64
     blocks: int = 9
     """Residual blocks of the bottleneck."""
+    instance_norm: bool = True
+    """In the generator. It forgets how bright a picture was; a narrow network that is trained for a short time then
+    leaves peaks ten times as loud as a photograph's finest scale, as an L1 that is wrong in level sees no peaks."""
     critic_channels: int = 64
     learning_rate: float = 2e-4
+    schedule: Schedule = "constant"
     betas: tuple[float, float] = (0.5, 0.999)
     pixel_weight: float = 0.5
     batch: int = 16
@@ -74,15 +80,15 @@ def up_sampling(kind: Kind, before: int, after: int) -> nn.Module:
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
         same: dict[str, Any] = {"padding": 1, "padding_mode": "reflect"}
         self.body = nn.Sequential(
             nn.Conv2d(channels, channels, 3, **same),
-            nn.InstanceNorm2d(channels),
+            norm(channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, **same),
-            nn.InstanceNorm2d(channels),
+            norm(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,18 +98,18 @@ class _Residual(nn.Module):
 class Simulator(nn.Module):
     """CycleGAN's generator with an exchangeable up-sampling: (N, 3, H, W) -> (N, 3, H, W), sides multiples of 4."""
 
-    def __init__(self, kind: Kind, channels: int, blocks: int) -> None:
+    def __init__(self, kind: Kind, channels: int, blocks: int, instance_norm: bool = True) -> None:
         super().__init__()
-        c = channels
+        c, norm = channels, cast(Norm, nn.InstanceNorm2d if instance_norm else nn.Identity)
         self.two_stage = kind == "two-stage"
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, c, 7), nn.InstanceNorm2d(c), nn.ReLU(True)]
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, c, 7), norm(c), nn.ReLU(True)]
         for width in (c, 2 * c):
-            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.InstanceNorm2d(2 * width), nn.ReLU(True)]
-        layers += [_Residual(4 * c) for _ in range(blocks)]
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), norm(2 * width), nn.ReLU(True)]
+        layers += [_Residual(4 * c, norm) for _ in range(blocks)]
         inner: Kind = "nearest" if self.two_stage else kind
-        layers += [up_sampling(inner, 4 * c, 2 * c), nn.InstanceNorm2d(2 * c), nn.ReLU(True)]
+        layers += [up_sampling(inner, 4 * c, 2 * c), norm(2 * c), nn.ReLU(True)]
         if not self.two_stage:
-            layers += [up_sampling(kind, 2 * c, c), nn.InstanceNorm2d(c), nn.ReLU(True)]
+            layers += [up_sampling(kind, 2 * c, c), norm(c), nn.ReLU(True)]
         self.body = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(c if not self.two_stage else 2 * c, 3, 7))
         # The second stage enlarges the picture that the first has made.
         self.enlarge = nn.Sequential(

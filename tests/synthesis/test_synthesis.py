@@ -65,6 +65,14 @@ def test_a_simulator_keeps_sizes_and_ranges(kind):
     assert y.abs().max() <= 1
 
 
+def test_instance_norm_forgets_how_bright_a_picture_was():
+    x = torch.rand(2, 3, 32, 40) - 0.6
+    for instance_norm in (True, False):
+        torch.manual_seed(0)
+        simulator = Simulator("nearest", 4, 1, instance_norm).eval()
+        assert torch.allclose(simulator(x), simulator(x + 0.3), atol=1e-3) == instance_norm
+
+
 def test_renderings_are_reproducible_and_roles_share_none():
     first = rendering(64, 0, "test", "q", 0)
     assert first.dtype == np.uint8 and first.shape == (64, 64, 3)
