@@ -30,6 +30,7 @@ from ._spoc_losses import (
     AnchorDistance,
     Perceptual,
     anchor_of,
+    answers,
     critic_loss,
     distances,
     triplet_loss,
@@ -174,7 +175,7 @@ class SpocGeneratorFit(Fit):
     """
 
     kind: ClassVar[str] = "benchbench_attacks.spoc/generator"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     stands_alone: ClassVar[bool] = True
 
     model: int
@@ -238,7 +239,7 @@ class SpocGeneratorFit(Fit):
                 changed = generator(x)
             if self.adversarial_weight:
                 with autocast(device, recipe.precision):
-                    loss = critic_loss(critic(z), critic(x), critic(changed.detach()))
+                    loss = critic_loss(*answers(critic, z, x, changed.detach()))
                 descend(optimizers["critic"], loss)
             made = Generated(x, changed, torch.full((len(x),), self.model, device=device), z)
             with autocast(device, recipe.precision):

@@ -73,6 +73,15 @@ def anchor_of(embeddings: Tensor) -> tuple[Tensor, float]:
     return anchor, float(distances(embeddings, anchor[None]).mean())
 
 
+def answers(critic: nn.Module, real: Tensor, before: Tensor, after: Tensor) -> Sequence[Tensor]:
+    """Return the critic's logits of photographs and of pictures before and after, which it sees as one batch.
+
+    Its norm takes a batch's mean off. Of a batch each it would take off where they differ in their mean.
+    """
+    logits: Tensor = critic(torch.cat([real, before, after]))
+    return torch.split(logits, [len(real), len(before), len(after)])
+
+
 def critic_loss(real: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """Return what the critic plays for (equation 5), of logits: photographs against pictures before and after."""
     fooled = F.softplus(after.float()).mean() + F.softplus(before.float()).mean()
@@ -88,10 +97,11 @@ class Adversarial:
 
     def __call__(self, made: Generated) -> Tensor:
         """Return the term."""
+        assert made.real is not None
         self.critic.requires_grad_(False)
-        said = F.softplus(-self.critic(made.changed).float()).mean()
+        *_, said = answers(self.critic, made.real, made.x, made.changed)
         self.critic.requires_grad_(True)
-        return said
+        return F.softplus(-said.float()).mean()
 
 
 @dataclass(frozen=True)

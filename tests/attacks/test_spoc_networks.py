@@ -13,6 +13,7 @@ from benchbench_attacks._spoc_losses import (
     AnchorDistance,
     Perceptual,
     anchor_of,
+    answers,
     critic_loss,
     triplet_loss,
 )
@@ -165,9 +166,23 @@ def test_terms_against_a_plain_restatement():
         return torch.sigmoid(critic(p).double())
 
     expected = -torch.log(d(real)).mean() - 0.5 * (torch.log(1 - d(changed)).mean() + torch.log(1 - d(x)).mean())
-    assert float(critic_loss(critic(real), critic(x), critic(changed))) == pytest.approx(float(expected), rel=1e-5)
+    found = critic_loss(*answers(critic, real, x, changed))
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
     term = Adversarial(1.0, critic)(made)
     assert term.item() == pytest.approx(float(-torch.log(d(changed)).mean()), rel=1e-5)
     term.backward()
     assert changed.grad.abs().sum() > 0
     assert all(p.grad is None and p.requires_grad for p in critic.parameters())
+
+
+def test_the_critic_sees_where_photographs_and_pictures_differ_in_their_mean():
+    """Its norm takes off the mean of the batch: in one batch, as in the paper, nothing between its parts is lost."""
+    torch.manual_seed(0)
+    norm = MeanOnlyBatchNorm2d(2)
+    real, before, after = (torch.full((n, 2, 4, 4), level) for n, level in ((1, 5.0), (2, 1.0), (3, 2.0)))
+    found = answers(norm, real, before, after)
+    assert [len(part) for part in found] == [1, 2, 3]
+    mean = (5.0 + 2 * 1.0 + 3 * 2.0) / 6
+    assert [float(part.mean()) for part in found] == pytest.approx([5 - mean, 1 - mean, 2 - mean], abs=1e-6)
+    made = Generated(before, after.requires_grad_(), torch.zeros(3, dtype=torch.long), real)
+    assert float(Adversarial(1.0, norm)(made)) == pytest.approx(np.log1p(np.exp(mean - 2)), rel=1e-6)
