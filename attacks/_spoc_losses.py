@@ -96,8 +96,13 @@ class Adversarial:
     critic: nn.Module
 
     def __call__(self, made: Generated) -> Tensor:
-        """Return the term."""
-        assert made.real is not None
+        """Return the term.
+
+        Raises:
+            ValueError: the batch has no real photographs.
+        """
+        if made.real is None:
+            raise ValueError("the critic sees pictures beside real photographs; this batch has none.")
         self.critic.requires_grad_(False)
         *_, said = answers(self.critic, made.real, made.x, made.changed)
         self.critic.requires_grad_(True)

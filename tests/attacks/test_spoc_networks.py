@@ -186,3 +186,5 @@ def test_the_critic_sees_where_photographs_and_pictures_differ_in_their_mean():
     assert [float(part.mean()) for part in found] == pytest.approx([5 - mean, 1 - mean, 2 - mean], abs=1e-6)
     made = Generated(before, after.requires_grad_(), torch.zeros(3, dtype=torch.long), real)
     assert float(Adversarial(1.0, norm)(made)) == pytest.approx(np.log1p(np.exp(mean - 2)), rel=1e-6)
+    with pytest.raises(ValueError, match="real photographs"):
+        Adversarial(1.0, norm)(Generated(before, after, torch.zeros(3, dtype=torch.long)))
