@@ -59,6 +59,8 @@ class DetectorFit(Fit):
     patch: int
     name: str
     pictures: Fit
+    begins: Fit | None = None
+    """A classifier of the same backbone and shape, whose weights but those of its last layer are the first ones."""
 
     @property
     def label(self) -> str:
@@ -71,8 +73,8 @@ class DetectorFit(Fit):
         return 2.0 * self.recipe.epochs * self.recipe.patches_per_epoch * (self.patch / 64) ** 2
 
     def needs(self) -> Mapping[str, Fit]:
-        """Synthetic pictures of p."""
-        return {"pictures": self.pictures}
+        """Synthetic pictures of p, and the classifier that training goes on from."""
+        return {"pictures": self.pictures} | ({} if self.begins is None else {"begins": self.begins})
 
     def build(self) -> Classifier:
         """Return the untrained network."""
@@ -90,7 +92,12 @@ class DetectorFit(Fit):
         held = made % HELD_OUT == HELD_OUT - 1 if len(pictures) >= 2 * HELD_OUT else np.zeros(len(made), bool)
         real = PatchSource([photos.images], photos.camera, train, side, device)
         synthetic = PatchSource([pictures.images], pictures.generator, made[~held], side, device)
-        network = self.build().to(device)
+        network = self.build()
+        if self.begins is not None:
+            own = network.state_dict()  # of all layers the last alone has another shape
+            fitting = {k: v for k, v in context.states["begins"].items() if v.shape == own[k].shape}
+            network.load_state_dict(own | fitting)
+        network.to(device)
         layout = memory_format(network)
         network.to(memory_format=layout)
         optimizer = torch.optim.SGD(

@@ -111,16 +111,18 @@ class Detector(Target):
 
         profile = setup.profile
         recipe = profile.recipe_for(self.name)
+        backbone = self.card.backbone
         return {
             "detector": DetectorFit(
-                backbone=self.card.backbone,
+                backbone=backbone,
                 preprocessor=self.card.preprocessor,
-                shape=profile.backbones.shape(self.card.backbone),
+                shape=profile.backbones.shape(backbone),
                 dropout=profile.backbones.dropout,
                 recipe=recipe,
                 patch=recipe.patch or profile.patch,
                 name=self.name,
                 pictures=synthetic_pictures(setup, "p"),
+                begins=Examiner(examiner=backbone).fits(setup)["classifier"] if backbone in CLASSIFIERS else None,
                 seed=setup.seed,
             )
         }

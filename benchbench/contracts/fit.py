@@ -60,6 +60,9 @@ class FitContext:
     progress: Progress = silent
     facts: dict[str, Any] = field(default_factory=dict)
     """JSON facts for the record, such as a learning curve or clean accuracy."""
+    states: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
+    """By name, what the fits of `Fit.needs` have stored: where a training that goes on from another network begins,
+    because what is loaded may have been changed for use, its batch norms folded."""
     earlier_seconds: float = 0.0
     """What earlier processes took for the part that this one found in the checkpoint; whoever reads it says so here."""
 

@@ -80,6 +80,7 @@ class FitCall:
                 data=self.source.open(self.cache),
                 device=device,
                 needs=networks(self.fit.needs(), self.setup, self.cache, device),
+                states=cache.states(self.fit, self.setup.data_id),
                 folder=cache.workspace(fit_id),
                 checkpoint=checkpoint,
                 progress=noted,

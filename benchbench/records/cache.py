@@ -36,6 +36,7 @@ from benchbench.contracts.fit import Fit
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 _RECORD, _STATE = "record.json", "state.safetensors"
 
@@ -257,10 +258,22 @@ class Cache:
         fit_id = fit.fit_id(data_id)
         reach.check(f"'{fit.label}'", fit_id)
         if fit_id not in self._memo:
-            self._memo[fit_id] = _frozen(self._read(fit, fit_id, _Needs(self, fit, data_id)))
+            state, arrays = self._read(fit, fit_id)
+            needs = _Needs(fit, lambda need: self.load(need, data_id))
+            self._memo[fit_id] = _frozen(fit.load(state, arrays, needs))
         return self._memo[fit_id]
 
-    def _read(self, fit: Fit, fit_id: str, needs: Mapping[str, Any]) -> Any:
+    def states(self, fit: Fit, data_id: str) -> Mapping[str, Mapping[str, torch.Tensor]]:
+        """Return what the fits that `fit` builds on have stored, each read when asked for: StoreError, as above."""
+
+        def state(need: Fit) -> dict[str, torch.Tensor]:
+            fit_id = need.fit_id(data_id)
+            reach.check(f"'{need.label}'", fit_id)
+            return self._read(need, fit_id)[0]
+
+        return _Needs(fit, state)
+
+    def _read(self, fit: Fit, fit_id: str) -> tuple[dict[str, torch.Tensor], dict[str, NDArray[Any]]]:
         import numpy as np
         from safetensors.torch import load_file
 
@@ -270,7 +283,7 @@ class Cache:
         if wrong := self.damage(fit_id):
             raise StoreError(f"{wrong}; delete its folder and 'bench run' computes '{fit.label}' again.")
         arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
-        return fit.load(load_file(folder / _STATE), arrays, needs)
+        return load_file(folder / _STATE), arrays
 
     def clean(self, key: str) -> dict[str, Any] | None:
         """Return what a target makes of unattacked photographs, or None where it has not been asked.
@@ -313,11 +326,11 @@ def _told(record: dict[str, Any]) -> bool:
 class _Needs(Mapping[str, Any]):
     """What a fit builds on, loaded when asked for: a trained network has no more use for what it was trained on."""
 
-    def __init__(self, cache: Cache, fit: Fit, data_id: str) -> None:
-        self._cache, self._fits, self._data_id = cache, fit.needs(), data_id
+    def __init__(self, fit: Fit, load: Callable[[Fit], Any]) -> None:
+        self._fits, self._load = fit.needs(), load
 
     def __getitem__(self, name: str) -> Any:
-        return self._cache.load(self._fits[name], self._data_id)
+        return self._load(self._fits[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fits)

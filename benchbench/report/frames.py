@@ -15,7 +15,7 @@ from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.reference import has_cells, reference_results
 from benchbench.report.groups import groups, track
-from benchbench.report.leaderboard import CELL_COLUMNS, all_rows, cell_row, leaderboard_columns
+from benchbench.report.leaderboard import all_rows, cell_columns, cell_row, leaderboard_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -79,17 +79,21 @@ def load_leaderboard(results: str | Path = "runs") -> DataFrame:
     """
     from pandas import DataFrame
 
-    return _truths(DataFrame(all_rows(groups(read_cells(results))), columns=list(leaderboard_columns())))
+    return _typed(DataFrame(all_rows(groups(read_cells(results))), columns=list(leaderboard_columns())))
 
 
 def cells_frame(cells: Iterable[Cell]) -> DataFrame:
     """Return cells as `load_results` does."""
     from pandas import DataFrame
 
-    return _truths(DataFrame([cell_row(cell) for cell in cells], columns=list(CELL_COLUMNS)))
+    cells = list(cells)
+    return _typed(DataFrame([cell_row(cell) for cell in cells], columns=list(cell_columns(cells))))
 
 
-def _truths(frame: DataFrame) -> DataFrame:
+def _typed(frame: DataFrame) -> DataFrame:
+    """Give columns their types: what is missing everywhere is a column of NaN, and no column of objects."""
+    empty = [name for name in frame.columns if len(frame) and frame[name].isna().all()]
+    frame = frame.astype(dict.fromkeys(empty, float))
     for name in _TRUTH:
         frame[name] = frame[name] == "true"
     return frame

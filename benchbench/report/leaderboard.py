@@ -8,10 +8,11 @@ from functools import cache
 
 import numpy as np
 
+from benchbench.contracts.task import TASKS, Metric
 from benchbench.metrics import intervals, rates
 from benchbench.metrics.ranks import ranks as ranks_of
-from benchbench.metrics.samples import Rate, Sample
-from benchbench.records.cell import Cell
+from benchbench.metrics.samples import Rate, Sample, value_of
+from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.report import means
 from benchbench.report.formats import csv_text
 from benchbench.report.groups import AttackRow, Group, attack_key, groups, mean_or_none, track
@@ -227,6 +228,7 @@ CELL_COLUMNS = (
         "baseline",
         "goal",
         "target",
+        "task",
         "target_version",
         "target_params",
         "backbone",
@@ -241,52 +243,72 @@ CELL_COLUMNS = (
 )
 
 
+def cell_columns(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Return the columns of these cells: CELL_COLUMNS, then measures and other tasks' metrics that some have."""
+    cells = list(cells)
+    measures = {name for cell in cells for name in cell.craft.measures}
+    metrics = {metric.key for task in {cell.target.task for cell in cells} for metric in _metrics(task)}
+    return (*CELL_COLUMNS, *sorted((measures | metrics).difference(CELL_COLUMNS)))
+
+
+def _metrics(task: str) -> tuple[Metric, ...]:
+    """Return the metrics of a task that is not classification; none of one that is not installed here."""
+    return TASKS.create(task).metrics if task != CLASSIFICATION and task in TASKS else ()
+
+
 def cell_row(cell: Cell) -> dict[str, Scalar]:
     """Return the tidy row of one cell."""
+    others = {name: rates.measure_mean(cell, name) for name in cell.craft.measures}
+    others |= {metric.key: value_of(cell, metric) for metric in _metrics(cell.target.task)}
     name, params = attack_key(cell)
     ends: dict[str, Scalar] = {}
     for rate in RATES:
         found = intervals.mean_rate([cell], rate)
         ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
-    return ends | {
-        "dataset": cell.dataset.name,
-        "data_id": cell.dataset.data_id,
-        "profile": cell.profile,
-        "condition": str(cell.protocol.get("condition", "uint8")),
-        "budget": track(cell.protocol),
-        "seed": int(cell.protocol.get("seed", 0)),
-        "protocol": cell.protocol_json,
-        "attack": name,
-        "attack_version": cell.attack.version,
-        "params": params,
-        "knowledge": cell.attack.knowledge,
-        "control": "true" if cell.attack.control else "false",
-        "baseline": "true" if cell.attack.baseline else "false",
-        "goal": cell.attack.goal,
-        "target": cell.target.name,
-        "target_version": cell.target.version,
-        "target_params": cell.target.key[1],
-        "backbone": cell.target.backbone,
-        "preprocessor": cell.target.preprocessor,
-        "overlap": cell.target.overlap,
-        "split": cell.split.name,
-        "images": cell.split.images,
-        "trials": len(cell.judged.true),
-        "tsr": rates.tsr(cell),
-        "usr": rates.usr(cell),
-        "psnr": rates.psnr_mean(cell),
-        "ssim": rates.ssim_mean(cell),
-        "l1": rates.l1_mean(cell),
-        "own_evaluator": rates.own_evaluator(cell),
-        "changed": sum(rates.changed_images(cell)),
-        "unchanged": sum(cell.craft.identical),
-        "clipped": cell.craft.clipped,
-        "target_calls": cell.craft.target_calls,
-        "clean_accuracy": rates.clean_accuracy(cell),
-        "fingerprint": cell.split.fingerprint,
-        "craft_id": cell.craft.craft_id,
-        "cell_id": cell.cell_id,
-    }
+    return (
+        others
+        | ends
+        | {
+            "dataset": cell.dataset.name,
+            "data_id": cell.dataset.data_id,
+            "profile": cell.profile,
+            "condition": str(cell.protocol.get("condition", "uint8")),
+            "budget": track(cell.protocol),
+            "seed": int(cell.protocol.get("seed", 0)),
+            "protocol": cell.protocol_json,
+            "attack": name,
+            "attack_version": cell.attack.version,
+            "params": params,
+            "knowledge": cell.attack.knowledge,
+            "control": "true" if cell.attack.control else "false",
+            "baseline": "true" if cell.attack.baseline else "false",
+            "goal": cell.attack.goal,
+            "target": cell.target.name,
+            "task": cell.target.task,
+            "target_version": cell.target.version,
+            "target_params": cell.target.key[1],
+            "backbone": cell.target.backbone,
+            "preprocessor": cell.target.preprocessor,
+            "overlap": cell.target.overlap,
+            "split": cell.split.name,
+            "images": cell.split.images,
+            "trials": len(cell.judged.true),
+            "tsr": rates.tsr(cell),
+            "usr": rates.usr(cell),
+            "psnr": rates.psnr_mean(cell),
+            "ssim": rates.ssim_mean(cell),
+            "l1": rates.l1_mean(cell),
+            "own_evaluator": rates.own_evaluator(cell),
+            "changed": sum(rates.changed_images(cell)),
+            "unchanged": sum(cell.craft.identical),
+            "clipped": cell.craft.clipped,
+            "target_calls": cell.craft.target_calls,
+            "clean_accuracy": rates.clean_accuracy(cell),
+            "fingerprint": cell.split.fingerprint,
+            "craft_id": cell.craft.craft_id,
+            "cell_id": cell.cell_id,
+        }
+    )
 
 
 def _cell_order(cell: Cell) -> tuple[str, ...]:
@@ -307,10 +329,8 @@ def _cell_order(cell: Cell) -> tuple[str, ...]:
 def cells_csv(cells: Iterable[Cell]) -> str:
     """Return every cell as a row of CSV, superseded ones too; rates are fractions at full precision.
 
-    A measure that some craft has beside PSNR, SSIM and L1 is a column at the end.
+    Measures beside PSNR, SSIM and L1 and the metrics of tasks other than classification are columns at the end.
     """
-    cells = list(cells)
-    others = sorted({name for c in cells for name in c.craft.measures} - {"psnr", "ssim", "l1"})
-    ordered = sorted(cells, key=_cell_order)  # rows are made one at a time: all together they take more than the cells
-    rows = (cell_row(c) | {name: rates.measure_mean(c, name) for name in others} for c in ordered)
-    return csv_text([*CELL_COLUMNS, *others], rows)
+    ordered = sorted(cells, key=_cell_order)
+    rows = (cell_row(cell) for cell in ordered)  # one at a time: all together they take more than the cells
+    return csv_text(cell_columns(ordered), rows)

@@ -17,6 +17,7 @@ from benchbench.records.cell import Cell, MeasurePart
 from benchbench.records.column import Column
 from benchbench.report import paper
 from benchbench.report.erasing import erasing_csv, erasing_table
+from benchbench.report.frames import cells_frame
 from benchbench.report.groups import groups
 from benchbench.report.leaderboard import cells_csv, leaderboard_csv
 from benchbench.report.page import page
@@ -89,6 +90,16 @@ def test_erasers_are_in_no_table_of_forging_and_forgers_keep_theirs(make_cell: M
     tidy = {row["attack"]: row for row in csv.DictReader(io.StringIO(cells_csv([cells[0], eraser])))}
     assert tidy["eraser"]["goal"] == "erase" and tidy["eraser"]["tsr"] == "" and tidy["eraser"]["usr"] != ""
     assert tidy["cama"]["tsr"] != ""
+
+
+def test_a_cell_of_another_task_has_that_task_and_its_metrics(make_cell: MakeCell) -> None:
+    cells = [make_cell("cama"), *some(make_cell)]
+    tidy = list(csv.DictReader(io.StringIO(cells_csv(cells))))
+    found = {row["attack"]: (row["task"], row["accuracy"], row["tsr"] != "") for row in tidy}
+    assert found["cama"] == ("classification", "", True)
+    assert found["weak"][0] == "vote" and float(found["weak"][1]) == pytest.approx(0.8) and not found["weak"][2]
+    frame = cells_frame(cells)
+    assert frame.loc[frame["attack"] == "strong", "accuracy"].tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_the_page_has_a_tab_and_the_file_a_row_an_attack(make_cell: MakeCell) -> None:

@@ -50,6 +50,14 @@ def test_what_is_undefined_is_not_a_number(make_cell):
     assert np.isnan(frame["usr"].astype(float)).all()
 
 
+def test_columns_that_are_missing_everywhere_are_numbers_still(make_cell):
+    eraser = make_cell("mine", TARGETS[0], "out", 0.5, 0.9)
+    eraser = eraser.model_copy(update={"attack": eraser.attack.model_copy(update={"goal": "erase"})})
+    frame = cells_frame([eraser])
+    assert frame["usr"].dtype == frame["tsr"].dtype == np.float64 and frame["tsr"].isna().all()
+    assert frame["control"].dtype == bool
+
+
 def test_a_folder_without_cells_is_a_sentence(tmp_path):
     with pytest.raises(DataError, match="no cell under"):
         load_results(tmp_path)

@@ -16,6 +16,7 @@ from benchbench.contracts.target import TARGETS
 from benchbench.contracts.task import Judged, TaskContext
 from benchbench.contracts.trials import Trials
 from benchbench.evaluate.tasks.detection import Detection, ranks
+from benchbench.records.cache import Cache
 from benchbench.synthesis.fits import Pictures
 from benchbench_targets._detectors import CentralCrop
 
@@ -73,6 +74,39 @@ def test_a_detector_learns_what_is_plain_to_see(tmp_path):
     assert context.facts["accuracies"] == [1.0, 1.0]
     x = torch.from_numpy(np.concatenate([photos[:2], made[:2]])).permute(0, 3, 1, 2).float() / 255
     assert module(x).argmax(1).tolist() == [0, 0, 1, 1]
+
+
+def test_a_detector_goes_on_from_its_classifier(tmp_path):
+    """Untrained, it is the classifier but for its last layer; the cache hands weights as they left training."""
+    fits = TARGETS.create("spoc2019:xception/detector").fits(SETUP)
+    fit = fits["detector"]
+    classifier = TARGETS.create("spoc2019:xception").fits(SETUP)["classifier"]
+    assert fit.begins == classifier and fit.needs()["begins"] == classifier
+    assert TARGETS.create("spoc2019:spec/detector").fits(SETUP)["detector"].begins is None
+    torch.manual_seed(3)
+    stored = {name: t.clone() for name, t in classifier.build().state_dict().items()}
+    cache = Cache(tmp_path / "cache")
+    fit_id = classifier.fit_id(SETUP.data_id)
+    cache.save(fit_id, cache.workspace(fit_id), stored, {"label": classifier.label, "seconds": 1.0})
+    states = cache.states(fit, SETUP.data_id)
+    assert set(states) == {"pictures", "begins"}
+    assert {name: t.shape for name, t in states["begins"].items()} == {name: t.shape for name, t in stored.items()}
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3)).astype(np.uint8)
+    labels = {"camera": np.arange(24) % 2, "validation": np.arange(24) % 6 == 0}
+    data = SimpleNamespace(
+        photos=lambda role: SimpleNamespace(images=pixels, camera=labels["camera"]), labels=lambda role: labels, known=2
+    )
+    recipe = fit.recipe.model_copy(update={"epochs": 1, "patches_per_epoch": 16, "learning_rate": 1e-9})
+    fit = replace(fit, recipe=recipe.model_copy(update={"precision": "float32"}), patch=64)
+    context = FitContext(
+        data=data, device=torch.device("cpu"), needs={"pictures": Pictures(pixels, np.zeros(24, np.int64), ("g",))},
+        states=states, folder=tmp_path, checkpoint=tmp_path / "c",
+    )  # fmt: skip
+    trained = fit.run(context)
+    weights = [name for name, _ in classifier.build().named_parameters()]
+    other = {name for name in weights if trained[name].shape != stored[name].shape}
+    assert len(other) == 2 and {len(trained[name]) for name in other} == {2}, "the last layer's weight and bias"
+    assert all(torch.allclose(trained[name], stored[name], atol=1e-3) for name in set(weights) - other)
 
 
 def test_a_detector_sees_the_centre():
