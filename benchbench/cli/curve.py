@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from benchbench.base.progress import Display
     from benchbench.contracts.attack import Attack
     from benchbench.contracts.photographs import Dataset
+    from benchbench.contracts.profile import Profile
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.options import RunOptions
     from benchbench.studies.courses import Course
+    from benchbench.studies.extrapolation import Ahead
     from benchbench.studies.learning import Look, Reading
+    from benchbench.studies.learning_tables import Figures
 
 FROM_CELLS = ("condition", "dataset", "results", "reference")
 """Parameters that go without --training."""
 OF_TRAINING = (
-    *("attack", "lengths", "judges", "photographs", "budget", "dry_run", "data", "rule", "scenes"),
+    *("attack", "lengths", "ahead", "judges", "photographs", "budget", "dry_run", "data", "rule", "scenes"),
     *("seed", "device", "workers", "cache", "zoo", "quiet"),
 )
 """Parameters that go with it."""
@@ -62,6 +65,13 @@ def curve(
         str,
         typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list; 0.5 is half."),
     ] = "1,2,4,8,17",
+    ahead: Annotated[
+        str,
+        typer.Option(
+            help="Where to carry curves on to: steps, or profiles, whose number of patches is meant; a comma list, ''"
+            " for nowhere. It takes three lengths of an attack."
+        ),
+    ] = "paper-short,paper",
     judges: Annotated[
         str,
         typer.Option(
@@ -91,7 +101,8 @@ def curve(
     With --training: plot success against the length of training instead. Each attack is trained at each length, a
     network of its own that is kept, goes on where it was stopped, and is found again. It is asked about on the
     attacker's side alone, so that a length may be chosen by it: on photographs held out of q, by networks trained on q
-    that are no targets. On virtual cameras the perfect forger is the ceiling. Beside the picture lie every figure
+    that are no targets. On virtual cameras the perfect forger is the ceiling. Three lengths or more are carried on, to
+    --ahead: what longer training would give, with its uncertainty, and its hours. Beside the picture lie every figure
     (.csv) and a table of every attack and length (.md). Start with --dry-run: it says what the training takes.
 
     Examples:
@@ -119,6 +130,7 @@ def curve(
         opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo),
         attack=attack,
         times=_lengths(lengths),
+        ahead=ahead,
         judges=_judges(judges),
         photographs=photographs,
         budget=budget,
@@ -137,6 +149,7 @@ def _learn(
     *,
     attack: Sequence[str],
     times: Sequence[float],
+    ahead: str,
     judges: Sequence[str],
     photographs: int | None,
     budget: float,
@@ -160,10 +173,12 @@ def _learn(
     from benchbench.records.zoo import Zoo
     from benchbench.report import render
     from benchbench.studies.courses import courses, judges_of, networks_of
-    from benchbench.studies.learning import jobs
-    from benchbench.studies.learning_tables import plan_table
+    from benchbench.studies.extrapolation import carried_on
+    from benchbench.studies.learning import PHOTOGRAPHS, jobs
+    from benchbench.studies.learning_tables import figures_of, plan_table
 
     chosen = load_profile(profile)
+    beyond = _ahead(ahead, chosen)
     asked = ATTACKS.resolve(attack, chosen.attacks)
     data, rule, scenes = place
     source = opt.source(data, chosen, rule, scenes, options.cache)
@@ -188,7 +203,13 @@ def _learn(
             options,
             screen,
         )
-    _write(context, work, found, photos, chosen.name, output, None if forger is None else budget)
+    plan = networks_of(work, jury, setup, store, options.device)  # again: it knows the pace of what was trained now
+    pace = {c.key: sum(line.seconds for line in plan if line.course == c.key) / c.steps for c in work}
+    figures = {key: figures_of(one, photos.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
+    further = carried_on(work, figures, beyond, pace)
+    _write(
+        context, work, figures, photos, chosen.name, output, None if forger is None else budget, further, options.device
+    )
 
 
 def _judges(text: str) -> list[str]:
@@ -205,6 +226,20 @@ def _lengths(text: str) -> list[float]:
         found = []
     if not found or not all(0 < length < float("inf") for length in found):
         raise BenchError(f"--lengths '{text}'; numbers above 0 with commas between are expected: 0.5,1,2")
+    return found
+
+
+def _ahead(text: str, profile: Profile) -> dict[str, int]:
+    """Return the steps of --ahead by name: those that see as many patches as another profile's, or so many."""
+    from benchbench.contracts.profile import load_profile
+
+    found = {}
+    for word in (part.strip() for part in text.split(",") if part.strip()):
+        if word.isdecimal():
+            found[f"{int(word):,} steps"] = int(word)
+        else:
+            longer = load_profile(word).cgan
+            found[f"as {word}"] = longer.epochs * longer.patches_per_epoch // profile.cgan.batch
     return found
 
 
@@ -264,20 +299,27 @@ def _found(work: Sequence[Job], looks: Mapping[str, Look], options: RunOptions, 
 def _write(
     context: typer.Context,
     work: Sequence[Course],
-    found: Mapping[str, Reading],
+    figures: Mapping[str, Figures],
     dataset: Dataset,
     profile: str,
     output: Path,
     budget: float | None,
+    further: Sequence[Ahead],
+    device: str,
 ) -> None:
-    """Write the picture, every figure and the table; print the table."""
+    """Write the picture, every figure and the tables; print these.
+
+    Args:
+        further: where curves are carried on to.
+        device: that trained, and whose hours are given.
+    """
     from benchbench.base.files import write_atomic
     from benchbench.report import render
     from benchbench.report.figures import save
+    from benchbench.studies.extrapolation import ahead_table
     from benchbench.studies.learning import PHOTOGRAPHS
-    from benchbench.studies.learning_tables import figure, figures_of, table, tidy
+    from benchbench.studies.learning_tables import figure, table, tidy
 
-    figures = {key: figures_of(one, dataset.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
     command = opt.same_options(context, "bench curve", leave_out=("cache", "quiet", "workers", "device", "output"))
     caption = [
         f"{figures[PHOTOGRAPHS].photographs} photographs held out of q (data set {dataset.name} "
@@ -290,9 +332,10 @@ def _write(
         f"Made by `{command}`.",
     ]
     shown = table(work, figures, dataset.camera_models, caption)
-    save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q"), output)
-    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models).encode())
-    text = render(shown, "md")
+    told = [one for one in further if any(e is not None for e in one.success.values())]
+    save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", told), output)
+    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, told).encode())
+    text = render(shown, "md") + ("\n" + render(ahead_table(further, device), "md") if told else "")
     write_atomic(output.with_suffix(".md"), text.encode())
     print(text)
     for suffix in (output.suffix, ".csv", ".md"):

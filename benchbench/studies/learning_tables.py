@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from benchbench.studies.extrapolation import Ahead
+
 MEAN = "judges"
 """In the place of a judge's name: the mean over all."""
 CSV = ("attack", "length", "steps", "photographs", "quantity", "of", "value", "low", "high")
@@ -198,8 +200,10 @@ def _entry(estimate: Estimate | None) -> Entry:
     return Entry(estimate.value, interval=(estimate.low, estimate.high))
 
 
-def tidy(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str]) -> str:
-    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB."""
+def tidy(
+    work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str], ahead: Sequence[Ahead] = ()
+) -> str:
+    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB. `ahead`: see `figure`."""
     named: dict[str, dict[str, Scalar]] = {
         c.key: {"attack": c.label, "length": f"{c.length:g}", "steps": c.steps} for c in work
     }
@@ -215,13 +219,26 @@ def tidy(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[
                 interval: dict[str, Scalar] = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
                 about: dict[str, Scalar] = {"photographs": one.photographs, "quantity": what, "of": of}
                 rows.append({**named.get(key, {"attack": key}), **about, **interval})
+    for further in ahead:
+        for form, e in further.success.items():
+            if e is not None:
+                expected: dict[str, Scalar] = {"quantity": "expected success", "of": form, "value": e.value}
+                rows.append({"attack": further.label, "steps": further.steps, **expected, "low": e.low, "high": e.high})
     return csv_text(CSV, rows)
 
 
-def figure(work: Sequence[Course], found: Mapping[str, Figures], title: str) -> Figure:
+def figure(
+    work: Sequence[Course],
+    found: Mapping[str, Figures],
+    title: str,
+    ahead: Sequence[Ahead] = (),
+) -> Figure:
     """Draw success against steps, a panel for the own evaluator, the judges' mean and each of them, PSNR, cosine.
 
     The dashed line is the perfect forgery's success on the same judge; bars at a PSNR are those of wanted models.
+
+    Args:
+        ahead: where the judges' mean is carried on to: a bar a form.
     """
     judges = [name for name in found[PHOTOGRAPHS].success if name != MEAN]
     panels = ["own evaluator", MEAN, *judges, "psnr", *(["cosine"] if LIMIT in found else [])]
@@ -237,6 +254,11 @@ def figure(work: Sequence[Course], found: Mapping[str, Figures], title: str) -> 
                 lines |= {f"{label} {name}": [found[c.key].own.get(name) for c in mine] for name in streams}
             for i, (name, estimates) in enumerate(lines.items()):
                 _line(axis, [c.steps for c in mine], estimates, _scale(panel), f"C{k % 10}", ":" if i else "-", name)
+            for one in ahead if panel == MEAN else ():
+                for e in one.success.values() if one.label == label else ():
+                    if e is not None:
+                        axis.plot([one.steps] * 2, [100 * e.low, 100 * e.high], color=f"C{k % 10}", lw=4, alpha=0.2)
+                        axis.plot([one.steps], [100 * e.value], "_", color=f"C{k % 10}", markersize=8)
             if panel == "psnr":
                 for course in mine:
                     values = [e.value for e in found[course.key].psnr_by_class.values() if e is not None]
