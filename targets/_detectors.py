@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchbench.base.identity import since
 from benchbench.contracts.fit import Fit, FitContext
 from benchbench.contracts.profile import Recipe
 from benchbench.contracts.section import Section
@@ -59,8 +60,8 @@ class DetectorFit(Fit):
     patch: int
     name: str
     pictures: Fit
-    begins: Fit | None = None
-    """A classifier of the same backbone and shape, whose weights but those of its last layer are the first ones."""
+    begins: Fit | None = field(default=None, metadata=since("0.3"))
+    """A classifier of the same backbone and shape: training goes on from its weights, all but the last layer's."""
 
     @property
     def label(self) -> str:
@@ -94,9 +95,9 @@ class DetectorFit(Fit):
         synthetic = PatchSource([pictures.images], pictures.generator, made[~held], side, device)
         network = self.build()
         if self.begins is not None:
-            own = network.state_dict()  # of all layers the last alone has another shape
-            fitting = {k: v for k, v in context.states["begins"].items() if v.shape == own[k].shape}
-            network.load_state_dict(own | fitting)
+            last = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
+            learned = {k: v for k, v in context.states["begins"].items() if not k.startswith(f"{last}.")}
+            network.load_state_dict(network.state_dict() | learned)
         network.to(device)
         layout = memory_format(network)
         network.to(memory_format=layout)
