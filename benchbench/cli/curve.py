@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.options import RunOptions
     from benchbench.studies.courses import Course
-    from benchbench.studies.extrapolation import Ahead
+    from benchbench.studies.extrapolation import Extrapolation
     from benchbench.studies.learning import Look, Reading
     from benchbench.studies.learning_tables import Figures
 
 FROM_CELLS = ("condition", "dataset", "results", "reference")
 """Parameters that go without --training."""
 OF_TRAINING = (
-    *("attack", "lengths", "ahead", "judges", "photographs", "budget", "dry_run", "data", "rule", "scenes"),
+    *("attack", "lengths", "extrapolate", "judges", "photographs", "budget", "dry_run", "data", "rule", "scenes"),
     *("seed", "device", "workers", "cache", "zoo", "quiet"),
 )
 """Parameters that go with it."""
@@ -65,11 +65,11 @@ def curve(
         str,
         typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list; 0.5 is half."),
     ] = "1,2,4,8,17",
-    ahead: Annotated[
+    extrapolate: Annotated[
         str,
         typer.Option(
-            help="Where to carry curves on to: steps, or profiles, whose number of patches is meant; a comma list, ''"
-            " for nowhere. It takes three lengths of an attack."
+            help="Lengths that curves of three lengths or more are extrapolated to: steps, or profiles, for as many"
+            " patches as these train on; a comma list, '' for none."
         ),
     ] = "paper-short,paper",
     judges: Annotated[
@@ -101,9 +101,9 @@ def curve(
     With --training: plot success against the length of training instead. Each attack is trained at each length, a
     network of its own that is kept, goes on where it was stopped, and is found again. It is asked about on the
     attacker's side alone, so that a length may be chosen by it: on photographs held out of q, by networks trained on q
-    that are no targets. On virtual cameras the perfect forger is the ceiling. Three lengths or more are carried on, to
-    --ahead: what longer training would give, with its uncertainty, and its hours. Beside the picture lie every figure
-    (.csv) and a table of every attack and length (.md). Start with --dry-run: it says what the training takes.
+    that are no targets. On virtual cameras the perfect forger is the ceiling. Three lengths or more are extrapolated:
+    what longer training would give, with its uncertainty, and the hours that it takes. Beside the picture lie every
+    figure (.csv) and a table of every attack and length (.md). Start with --dry-run: it says what the training takes.
 
     Examples:
 
@@ -130,7 +130,7 @@ def curve(
         opt.options(device, workers, 16, str(cache) if cache else None, results, zoo=zoo),
         attack=attack,
         times=_lengths(lengths),
-        ahead=ahead,
+        ahead=_ahead(extrapolate),
         judges=_judges(judges),
         photographs=photographs,
         budget=budget,
@@ -149,7 +149,7 @@ def _learn(
     *,
     attack: Sequence[str],
     times: Sequence[float],
-    ahead: str,
+    ahead: Mapping[str, int | Profile],
     judges: Sequence[str],
     photographs: int | None,
     budget: float,
@@ -173,12 +173,11 @@ def _learn(
     from benchbench.records.zoo import Zoo
     from benchbench.report import render
     from benchbench.studies.courses import courses, judges_of, networks_of
-    from benchbench.studies.extrapolation import carried_on
+    from benchbench.studies.extrapolation import extrapolations
     from benchbench.studies.learning import PHOTOGRAPHS, jobs
     from benchbench.studies.learning_tables import figures_of, plan_table
 
     chosen = load_profile(profile)
-    beyond = _ahead(ahead, chosen)
     asked = ATTACKS.resolve(attack, chosen.attacks)
     data, rule, scenes = place
     source = opt.source(data, chosen, rule, scenes, options.cache)
@@ -203,12 +202,11 @@ def _learn(
             options,
             screen,
         )
-    plan = networks_of(work, jury, setup, store, options.device)  # again: it knows the pace of what was trained now
-    pace = {c.key: sum(line.seconds for line in plan if line.course == c.key) / c.steps for c in work}
     figures = {key: figures_of(one, photos.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
-    further = carried_on(work, figures, beyond, pace)
+    paced = networks_of(work, jury, setup, store, options.device)  # again: what was trained now tells its pace
+    made = extrapolations(work, figures, ahead, paced) if ahead else []
     _write(
-        context, work, figures, photos, chosen.name, output, None if forger is None else budget, further, options.device
+        context, work, figures, photos, chosen.name, output, None if forger is None else budget, made, options.device
     )
 
 
@@ -229,17 +227,21 @@ def _lengths(text: str) -> list[float]:
     return found
 
 
-def _ahead(text: str, profile: Profile) -> dict[str, int]:
-    """Return the steps of --ahead by name: those that see as many patches as another profile's, or so many."""
+def _ahead(text: str) -> dict[str, int | Profile]:
+    """Return the lengths of --extrapolate by name."""
     from benchbench.contracts.profile import load_profile
 
-    found = {}
+    found: dict[str, int | Profile] = {}
     for word in (part.strip() for part in text.split(",") if part.strip()):
-        if word.isdecimal():
+        if word[0] in "+-." or word[0].isdecimal():
+            if not word.isdecimal() or len(word) > 12 or int(word) == 0:
+                raise BenchError(
+                    f"--extrapolate '{word}'; a number of steps from 1 to 10^12, in digits, or a profile is expected."
+                )
             found[f"{int(word):,} steps"] = int(word)
         else:
-            longer = load_profile(word).cgan
-            found[f"as {word}"] = longer.epochs * longer.patches_per_epoch // profile.cgan.batch
+            profile = load_profile(word)
+            found[f"as {profile.name}"] = profile
     return found
 
 
@@ -304,19 +306,19 @@ def _write(
     profile: str,
     output: Path,
     budget: float | None,
-    further: Sequence[Ahead],
+    made: Sequence[Extrapolation],
     device: str,
 ) -> None:
     """Write the picture, every figure and the tables; print these.
 
     Args:
-        further: where curves are carried on to.
-        device: that trained, and whose hours are given.
+        made: curves, extrapolated.
+        device: the one whose hours are given.
     """
     from benchbench.base.files import write_atomic
     from benchbench.report import render
     from benchbench.report.figures import save
-    from benchbench.studies.extrapolation import ahead_table
+    from benchbench.studies.extrapolation import extrapolation_table
     from benchbench.studies.learning import PHOTOGRAPHS
     from benchbench.studies.learning_tables import figure, table, tidy
 
@@ -332,10 +334,9 @@ def _write(
         f"Made by `{command}`.",
     ]
     shown = table(work, figures, dataset.camera_models, caption)
-    told = [one for one in further if any(e is not None for e in one.success.values())]
-    save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", told), output)
-    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, told).encode())
-    text = render(shown, "md") + ("\n" + render(ahead_table(further, device), "md") if told else "")
+    save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", made), output)
+    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, made).encode())
+    text = render(shown, "md") + ("\n" + render(extrapolation_table(made, device), "md") if made else "")
     write_atomic(output.with_suffix(".md"), text.encode())
     print(text)
     for suffix in (output.suffix, ".csv", ".md"):

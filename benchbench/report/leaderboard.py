@@ -246,20 +246,26 @@ CELL_COLUMNS = (
 def cell_columns(cells: Iterable[Cell]) -> tuple[str, ...]:
     """Return the columns of these cells: CELL_COLUMNS, then measures and other tasks' metrics that some have."""
     cells = list(cells)
-    measures = {name for cell in cells for name in cell.craft.measures}
-    metrics = {metric.key for task in {cell.target.task for cell in cells} for metric in _metrics(task)}
+    measures = {_measure(name) for cell in cells for name in cell.craft.measures}
+    metrics = {name for task in {cell.target.task for cell in cells} for name in _metrics(task)}
     return (*CELL_COLUMNS, *sorted((measures | metrics).difference(CELL_COLUMNS)))
 
 
-def _metrics(task: str) -> tuple[Metric, ...]:
-    """Return the metrics of a task that is not classification; none of one that is not installed here."""
-    return TASKS.create(task).metrics if task != CLASSIFICATION and task in TASKS else ()
+def _measure(name: str) -> str:
+    """Return a measure's column: a stranger's may have the name of another."""
+    return f"measure_{name}" if name in CELL_COLUMNS and name not in ("psnr", "ssim", "l1") else name
+
+
+def _metrics(task: str) -> dict[str, Metric]:
+    """Return the metrics of a task by column; none of classification, nor of a task that is not installed here."""
+    known = task != CLASSIFICATION and task in TASKS
+    return {f"{task}_{metric.key}": metric for metric in TASKS.create(task).metrics} if known else {}
 
 
 def cell_row(cell: Cell) -> dict[str, Scalar]:
     """Return the tidy row of one cell."""
-    others = {name: rates.measure_mean(cell, name) for name in cell.craft.measures}
-    others |= {metric.key: value_of(cell, metric) for metric in _metrics(cell.target.task)}
+    others = {_measure(name): rates.measure_mean(cell, name) for name in cell.craft.measures}
+    others |= {name: value_of(cell, metric) for name, metric in _metrics(cell.target.task).items()}
     name, params = attack_key(cell)
     ends: dict[str, Scalar] = {}
     for rate in RATES:

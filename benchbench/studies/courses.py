@@ -26,6 +26,7 @@ class Course:
         label: the attack's name, and its parameters where they are not the profile's.
         setup: its profile is the longer one.
         steps: of the generator's training.
+        grown: the fits whose training is as much longer: the generator, or several.
     """
 
     attack: Attack
@@ -33,6 +34,7 @@ class Course:
     length: float
     setup: Setup
     steps: int
+    grown: tuple[Fit, ...] = ()
 
     @property
     def key(self) -> str:
@@ -85,7 +87,9 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -
                     f"attack '{attack.name}' trains nothing by the profile's section [cgan], whose epochs are "
                     "multiplied here; an attack with a conditional GAN is expected."
                 )
-            found.append(Course(attack=attack, label=label, length=length, setup=longer, steps=steps))
+            found.append(
+                Course(attack=attack, label=label, length=length, setup=longer, steps=steps, grown=tuple(grown))
+            )
     return found
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benchbench.studies.extrapolation import Ahead
+    from benchbench.studies.extrapolation import Extrapolation
 
 MEAN = "judges"
 """In the place of a judge's name: the mean over all."""
@@ -201,9 +201,12 @@ def _entry(estimate: Estimate | None) -> Entry:
 
 
 def tidy(
-    work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str], ahead: Sequence[Ahead] = ()
+    work: Sequence[Course],
+    found: Mapping[str, Figures],
+    models: Sequence[str],
+    extrapolations: Sequence[Extrapolation] = (),
 ) -> str:
-    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB. `ahead`: see `figure`."""
+    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB. See `figure`."""
     named: dict[str, dict[str, Scalar]] = {
         c.key: {"attack": c.label, "length": f"{c.length:g}", "steps": c.steps} for c in work
     }
@@ -219,11 +222,12 @@ def tidy(
                 interval: dict[str, Scalar] = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
                 about: dict[str, Scalar] = {"photographs": one.photographs, "quantity": what, "of": of}
                 rows.append({**named.get(key, {"attack": key}), **about, **interval})
-    for further in ahead:
-        for form, e in further.success.items():
-            if e is not None:
-                expected: dict[str, Scalar] = {"quantity": "expected success", "of": form, "value": e.value}
-                rows.append({"attack": further.label, "steps": further.steps, **expected, "low": e.low, "high": e.high})
+    for one_more in extrapolations:
+        for form, e in one_more.success.items():
+            if not isinstance(e, str):
+                place: dict[str, Scalar] = {"attack": one_more.label, "steps": one_more.steps}
+                place |= {"quantity": "extrapolated success", "of": form}
+                rows.append(place | {"value": e.value, "low": e.low, "high": e.high})
     return csv_text(CSV, rows)
 
 
@@ -231,20 +235,21 @@ def figure(
     work: Sequence[Course],
     found: Mapping[str, Figures],
     title: str,
-    ahead: Sequence[Ahead] = (),
+    extrapolations: Sequence[Extrapolation] = (),
 ) -> Figure:
     """Draw success against steps, a panel for the own evaluator, the judges' mean and each of them, PSNR, cosine.
 
     The dashed line is the perfect forgery's success on the same judge; bars at a PSNR are those of wanted models.
 
     Args:
-        ahead: where the judges' mean is carried on to: a bar a form.
+        extrapolations: of the judges' mean, drawn as one bar per form.
     """
     judges = [name for name in found[PHOTOGRAPHS].success if name != MEAN]
     panels = ["own evaluator", MEAN, *judges, "psnr", *(["cosine"] if LIMIT in found else [])]
     columns = min(4, len(panels))
     drawn, axes = new_figure(3.3 * columns, 2.8 * -(-len(panels) // columns) + 0.6, -(-len(panels) // columns), columns)
-    labels, steps = list(dict.fromkeys(course.label for course in work)), sorted({course.steps for course in work})
+    labels = list(dict.fromkeys(course.label for course in work))
+    tried, told = {course.steps for course in work}, [o for o in extrapolations if _told(o)]
     for axis, panel in zip(axes, panels, strict=False):
         for k, label in enumerate(labels):
             mine = sorted((c for c in work if c.label == label), key=lambda c: c.steps)
@@ -254,11 +259,8 @@ def figure(
                 lines |= {f"{label} {name}": [found[c.key].own.get(name) for c in mine] for name in streams}
             for i, (name, estimates) in enumerate(lines.items()):
                 _line(axis, [c.steps for c in mine], estimates, _scale(panel), f"C{k % 10}", ":" if i else "-", name)
-            for one in ahead if panel == MEAN else ():
-                for e in one.success.values() if one.label == label else ():
-                    if e is not None:
-                        axis.plot([one.steps] * 2, [100 * e.low, 100 * e.high], color=f"C{k % 10}", lw=4, alpha=0.2)
-                        axis.plot([one.steps], [100 * e.value], "_", color=f"C{k % 10}", markersize=8)
+            if panel == MEAN:
+                _bars(axis, [one for one in extrapolations if one.label == label], f"C{k % 10}", k)
             if panel == "psnr":
                 for course in mine:
                     values = [e.value for e in found[course.key].psnr_by_class.values() if e is not None]
@@ -270,7 +272,8 @@ def figure(
         axis.set_title({MEAN: "mean of judges", "psnr": "PSNR, dB", "cosine": "cosine"}.get(panel, panel), fontsize=9)
         axis.set_xscale("log")
         axis.minorticks_off()
-        axis.set_xticks(steps, [f"{count:,}" for count in steps], fontsize=7)
+        steps = sorted(tried | ({one.steps for one in told} if panel == MEAN else set()))
+        axis.set_xticks(steps, [f"{count:,}" for count in steps], fontsize=7, rotation=30 if len(steps) > 3 else 0)
         axis.grid(alpha=0.3)
         if _scale(panel) == 100:
             axis.set_ylim(0, 101)
@@ -282,6 +285,21 @@ def figure(
     drawn.supylabel("taken for the wanted model, %", fontsize=9)
     drawn.suptitle(title, fontsize=10)
     return drawn
+
+
+def _told(one: Extrapolation) -> bool:
+    return not all(isinstance(e, str) for e in one.success.values())
+
+
+def _bars(axis: Axes, made: Sequence[Extrapolation], color: str, place: int) -> None:
+    """Draw one attack's extrapolations: a marker and an interval for each form, attacks and forms side by side."""
+    for number, one in enumerate(made):
+        for k, (form, e) in enumerate(one.success.items()):
+            if not isinstance(e, str):
+                x, value = one.steps * 1.07 ** (3 * place + k), 100 * e.value
+                ends = [[value - 100 * e.low], [100 * e.high - value]]
+                label = f"{one.label}, {form}" if number == 0 else None
+                axis.errorbar([x], [value], yerr=ends, fmt="s^"[k % 2], color=color, markersize=4, lw=1, label=label)
 
 
 def _of(one: Figures, panel: str) -> Estimate | None:

@@ -95,11 +95,12 @@ def test_erasers_are_in_no_table_of_forging_and_forgers_keep_theirs(make_cell: M
 def test_a_cell_of_another_task_has_that_task_and_its_metrics(make_cell: MakeCell) -> None:
     cells = [make_cell("cama"), *some(make_cell)]
     tidy = list(csv.DictReader(io.StringIO(cells_csv(cells))))
-    found = {row["attack"]: (row["task"], row["accuracy"], row["tsr"] != "") for row in tidy}
+    found = {row["attack"]: (row["task"], row["vote_accuracy"], row["tsr"] != "") for row in tidy}
     assert found["cama"] == ("classification", "", True)
     assert found["weak"][0] == "vote" and float(found["weak"][1]) == pytest.approx(0.8) and not found["weak"][2]
+    assert list(tidy[0])[-1] == "vote_accuracy" and set(found["cama"][:2]) == {"classification", ""}
     frame = cells_frame(cells)
-    assert frame.loc[frame["attack"] == "strong", "accuracy"].tolist() == pytest.approx([0.2, 0.2])
+    assert frame.loc[frame["attack"] == "strong", "vote_accuracy"].tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_the_page_has_a_tab_and_the_file_a_row_an_attack(make_cell: MakeCell) -> None:

@@ -316,18 +316,18 @@ def test_the_command_on_a_tiny_benchmark(
     assert [r["quantity"] for r in mine][3:] == ["psnr"] * 4 + ["cosine"]
     table = figure.with_suffix(".md").read_text()
     assert "Made by `bench curve" in table and "3 photographs held out of q" in table
-    assert len([line for line in table.splitlines() if line.startswith("|")]) == 2 + 6 and "Carried on" not in table
-    ended = bench_here("curve", *place, *asked, "--lengths", "1,2,3", "--ahead", "1000", "-q", "-o", str(figure))
+    curves, _, extrapolated = table.partition("Extrapolated")
+    assert len([line for line in curves.splitlines() if line.startswith("|")]) == 2 + 6
+    assert "at least 3 lengths are needed" in extrapolated and "as paper-short" in extrapolated
+    longer = [*place, *asked, "--lengths", "1,2,3", "-q", "-o", str(figure)]
+    ended = bench_here("curve", *longer, "--extrapolate", "2,1000")
     assert ended.returncode == 0, ended.stderr
-    rows = [r for r in csv.DictReader(figure.with_suffix(".csv").open()) if r["quantity"] == "expected success"]
-    forms = ("logistic", "power law")
-    assert {(r["attack"], r["steps"], r["of"]) for r in rows} == {
-        (attack, "1000", form) for attack in ("misl-cgan", name) for form in forms
-    }
-    assert all(0 <= float(r["low"]) <= float(r["value"]) <= float(r["high"]) <= 1 for r in rows)
-    assert "Carried on" in ended.stdout and "| 1,000 steps" in ended.stdout
-    wrong = bench_here("curve", *place, *asked, "--lengths", "1,2,3", "--ahead", "papre", "-q", "-o", str(figure))
-    assert wrong.returncode == 2 and "unknown profile 'papre'" in wrong.stderr
+    assert ended.stdout.count("a length has no success") == 1, "nobody is fooled after twelve steps"
+    assert "| 1,000 steps" in ended.stdout and "2 steps" not in ended.stdout, "shorter lengths need no guess"
+    assert "Extrapolated" not in bench_here("curve", *longer, "--extrapolate", "").stdout
+    for word, said in (("papre", "unknown profile 'papre'"), ("0", "from 1 to"), ("1e6", "from 1 to"), ("9" * 400, "")):
+        wrong = bench_here("curve", *longer, "--extrapolate", word)
+        assert wrong.returncode == 2 and said in wrong.stderr and "Traceback" not in wrong.stderr, word
 
 
 def test_without_a_forger_there_is_no_ceiling_and_a_sentence(
