@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.options import RunOptions
     from benchbench.studies.courses import Course
-    from benchbench.studies.extrapolation import Extrapolation
     from benchbench.studies.learning import Look, Reading
-    from benchbench.studies.learning_tables import Figures
+    from benchbench.studies.learning_tables import Extrapolation, Figures
 
 FROM_CELLS = ("condition", "dataset", "results", "reference")
 """Parameters that go without --training."""

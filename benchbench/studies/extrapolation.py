@@ -27,7 +27,7 @@ from benchbench.metrics.quantiles import student_quantile
 from benchbench.report.model import Column, Entry, Row, Table
 from benchbench.studies.courses import Course, Network
 from benchbench.studies.learning import LIMIT
-from benchbench.studies.learning_tables import MEAN, Figures
+from benchbench.studies.learning_tables import MEAN, Extrapolation, Figures
 
 LEAST = 3
 """Lengths that a line with an interval needs."""
@@ -108,27 +108,6 @@ def _line(x: NDArray[np.float64], y: Sequence[float]) -> tuple[float, float, NDA
     height = float(np.mean(y))
     slope = float((off * y).sum() / (off**2).sum())
     return height, slope, np.asarray(y) - height - slope * off
-
-
-@dataclass(frozen=True)
-class Extrapolation:
-    """One attack's curve, extrapolated to one length.
-
-    Attributes:
-        label: the attack's.
-        length: its name.
-        steps: of the generator, as large as those that were tried.
-        success: by form, the mean of judges; or why there is none.
-        hours: that this training takes.
-        measured: whether trainings like it, on the device asked for, say so; else `hours` may be several times off.
-    """
-
-    label: str
-    length: str
-    steps: int
-    success: Mapping[str, Estimate | str]
-    hours: float
-    measured: bool
 
 
 def steps_of(course: Course, length: int | Profile) -> int:

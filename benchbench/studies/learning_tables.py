@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benchbench.studies.extrapolation import Extrapolation
-
 MEAN = "judges"
 """In the place of a judge's name: the mean over all."""
 CSV = ("attack", "length", "steps", "photographs", "quantity", "of", "value", "low", "high")
@@ -51,6 +49,27 @@ class Figures:
     psnr: Estimate | None
     psnr_by_class: Mapping[int, Estimate | None]
     cosine: Estimate | None
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """One attack's curve, extrapolated to one length.
+
+    Attributes:
+        label: the attack's.
+        length: its name.
+        steps: of the generator, as large as those that were tried.
+        success: by form, the mean of judges; or why there is none.
+        hours: that this training takes.
+        measured: whether trainings like it, on the device asked for, say so; else `hours` may be several times off.
+    """
+
+    label: str
+    length: str
+    steps: int
+    success: Mapping[str, Estimate | str]
+    hours: float
+    measured: bool
 
 
 def figures_of(reading: Reading, known: int, *, named: bool = False) -> Figures:
