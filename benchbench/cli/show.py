@@ -228,7 +228,7 @@ def erasing(
     from benchbench.report.figures import erasing_curve, erasing_curves, save
 
     place = opt.condition(condition), opt.track(budget)
-    found = [g for g in groups_of(results, dataset, profile) if (g.condition, g.track) == place and g.others]
+    found = [g for g in groups_of(results, dataset, profile) if (g.condition, g.track) == place and g.of_cameras.others]
     if not found:
         raise BenchError(f"no cell of votes, clusters or verification under '{results}', of that condition and budget.")
     if len(found) != 1:

@@ -57,7 +57,8 @@ def table_numbers() -> list[str]:
 def shown(group: Group) -> list[str]:
     """Return the tables that pages on these cells show: all but those that have nothing to do with them."""
     found = [n for n in table_numbers() if n not in owners() or owners()[n].concerns(group)]
-    return [*found, *(TASK_TABLES if group.others else ())]
+    cells = (group.others, group.of_cameras.others)
+    return [*found, *(number for number, mine in zip(TASK_TABLES, cells, strict=True) if mine)]
 
 
 def expand(number: str) -> list[str]:

@@ -40,7 +40,7 @@ def metric_of(cell: Cell) -> Metric | None:
 def judged(group: Group) -> dict[tuple[str, str], dict[Place, Cell]]:
     """Return the cells of other tasks than classification: by attack, then by target and split."""
     found: dict[tuple[str, str], dict[Place, Cell]] = {}
-    for cell in group.others:
+    for cell in group.of_cameras.others:
         found.setdefault(attack_key(cell), {})[cell.target.name, cell.split.name] = cell
     return found
 
@@ -52,7 +52,7 @@ def places(group: Group) -> list[tuple[str, str, list[Place]]]:
     than `SPLITS` are no part of it.
     """
     found: dict[tuple[str, str], dict[Place, None]] = {}
-    for cell in group.others:
+    for cell in group.of_cameras.others:
         metric = metric_of(cell)
         if cell.target.name not in examiners() or metric is None or cell.split.name not in SPLITS:
             continue
@@ -94,7 +94,7 @@ def _ranked(row: AttackRow) -> bool:
 def erasing_table(group: Group) -> Table:
     """Build the leaderboard of what erases: rank, mean accuracy of examiners, by task and split, and the change."""
     cells, wanted = judged(group), places(group)
-    rows = group.judged_attacks
+    rows = group.of_cameras.judged_attacks
     samples = [_samples(cells[row.name, row.params], wanted) for row in rows]
     changes = [change(cells[row.name, row.params].values()) for row in rows]
 
@@ -104,7 +104,10 @@ def erasing_table(group: Group) -> Table:
 
     ranked = [s if _ranked(row) else None for row, s in zip(rows, samples, strict=True)]
     ranks = ranks_of(ranked, outranks=outranks)
-    measures = [*("l1", "psnr"), *sorted({n for c in group.others for n in c.craft.measures} - {"l1", "psnr", "ssim"})]
+    measures = [
+        *("l1", "psnr"),
+        *sorted({n for c in group.of_cameras.others for n in c.craft.measures} - {"l1", "psnr", "ssim"}),
+    ]
     made = []
     for row, own, rank in zip(rows, samples, ranks, strict=True):
         mine = cells[row.name, row.params]
@@ -167,7 +170,7 @@ def _of(cells: dict[Place, Cell], where: list[Place]) -> Entry:
 
 def erasing_csv(cells: Iterable[Cell]) -> str:
     """Return the leaderboards of all groups as CSV, a row an attack: shares at full precision, empty is missing."""
-    tables = [erasing_table(group) for group in groups(cells) if group.others]
+    tables = [erasing_table(group) for group in groups(cells) if group.of_cameras.others]
     facts = list(dict.fromkeys(key for table in tables for key in table.facts))
     keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     header = [*facts, "attack", "title"]

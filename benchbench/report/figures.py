@@ -156,7 +156,7 @@ def erasing_curves(group: Group) -> dict[str, list[tuple[float, intervals.Estima
     another. The ranking's own mean is drawn.
     """
     table = erasing_table(group)
-    names = _curve_names([row for row in group.judged_attacks if not row.control])
+    names = _curve_names([row for row in group.of_cameras.judged_attacks if not row.control])
     made: dict[str, list[tuple[float, intervals.Estimate]]] = {}
     for row in table.rows:
         value, between = table.entry(row.key, "accuracy").value, table.entry(row.key, "accuracy").interval

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from benchbench.base.identity import canonical_json
+from benchbench.contracts.task import TASKS
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.report.paper import attack_order, grid, labels
@@ -150,6 +151,12 @@ class Group:
         """The other attacks, which tables over those settings are of."""
         thin = {attack.key for attack in self.thin}
         return tuple(a for a in self.attacks if a.key not in thin)
+
+    @cached_property
+    def of_cameras(self) -> Group:
+        """The group without tasks that ask whether a camera took a picture: an eraser hides which one did."""
+        kept = tuple(c for c in self.others if c.target.task not in TASKS or not TASKS.get(c.target.task).synthetic)
+        return self if len(kept) == len(self.others) else replace(self, others=kept)
 
     @cached_property
     def judged_attacks(self) -> tuple[AttackRow, ...]:

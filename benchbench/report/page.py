@@ -101,7 +101,8 @@ def _group(group: Group, summary: DatasetSummary | None) -> dict[str, Any]:
         "gates": [[g.title, g.word, g.figures] for g in gates(group, summary)],
         "claims": _claims(group),
         "robustness": _robustness(group),
-        **({"tasks": _tasks(group), "erasing": _erasing(group)} if group.others else {}),
+        **({"tasks": _tasks(group)} if group.others else {}),
+        **({"erasing": _erasing(group)} if group.of_cameras.others else {}),
         **(
             {"data": f"{file_name(group.dataset)}/{file_name(group.profile)}/dataset.json"}
             if summary is not None

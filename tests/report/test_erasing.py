@@ -16,6 +16,7 @@ from benchbench.evaluate.tasks.vote import COLUMNS
 from benchbench.records.cell import Cell, MeasurePart
 from benchbench.records.column import Column
 from benchbench.report import paper
+from benchbench.report.catalog import shown
 from benchbench.report.erasing import erasing_csv, erasing_table
 from benchbench.report.frames import cells_frame
 from benchbench.report.groups import groups
@@ -90,6 +91,39 @@ def test_erasers_are_in_no_table_of_forging_and_forgers_keep_theirs(make_cell: M
     tidy = {row["attack"]: row for row in csv.DictReader(io.StringIO(cells_csv([cells[0], eraser])))}
     assert tidy["eraser"]["goal"] == "erase" and tidy["eraser"]["tsr"] == "" and tidy["eraser"]["usr"] != ""
     assert tidy["cama"]["tsr"] != ""
+
+
+def detected(make_cell: MakeCell, attack: str) -> Cell:
+    """Return a cell of the task detection, of a craft of its own that has no NIQE."""
+    base = voted(make_cell, attack, "vote/one", 0.5)
+    count = len(base.judged.true)
+    outcomes = {"synthetic": Column([0] * count), "score": Column([0.0] * count), "rank": Column([0.5] * count)}
+    return base.model_copy(
+        update={
+            "target": base.target.model_copy(update={"name": "xception/detector", "task": "detection"}),
+            "outcomes": outcomes,
+            "craft": base.craft.model_copy(update={"craft_id": f"{attack} for detectors"}),
+            "cell_id": f"{attack} detected",
+        }
+    )
+
+
+def test_whether_there_was_a_camera_is_no_question_of_erasing(make_cell: MakeCell, all_papers: None) -> None:
+    """Cells of detectors are among other tasks, and move nothing of what erases."""
+    niqe = MeasurePart(sums=(2000.0,) * 6, images=(500,) * 6)
+    erased = [
+        c.model_copy(update={"craft": c.craft.model_copy(update={"measures": {**c.craft.measures, "niqe": niqe}})})
+        for c in some(make_cell)
+    ]
+    (alone,) = groups(erased)
+    (both,) = groups([*erased, detected(make_cell, "strong"), detected(make_cell, "spoc")])
+    assert len(both.others) == len(alone.others) + 2
+    assert erasing_table(both).rows == erasing_table(alone).rows
+    assert erasing_table(both).entry("strong", "niqe_in").value == pytest.approx(4.0)
+    (only,) = groups([make_cell("cama"), detected(make_cell, "spoc")])
+    assert "tasks" in shown(only) and not {"erasing", "siamte-1"} & set(shown(only))
+    assert {"tasks", "erasing", "siamte-1"} <= set(shown(both))
+    assert erasing_csv([detected(make_cell, "spoc")]).splitlines()[1:] == []
 
 
 def test_a_cell_of_another_task_has_that_task_and_its_metrics(make_cell: MakeCell) -> None:

@@ -125,7 +125,7 @@ CLAIMS = (
 
 def claims_table(group: Group) -> Table | None:
     """Build the table of claims; None where no cell is of any task that the paper speaks of."""
-    if not group.others:
+    if not group.of_cameras.others:
         return None
     return Table(
         number="claims",

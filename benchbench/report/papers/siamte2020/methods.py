@@ -85,7 +85,7 @@ def cells_of(group: Group, method: Method) -> dict[Place, Any]:
 
 def clustered(group: Group) -> str:
     """Return the split of table 2: as many models as the paper clusters where that was run, else the unknown ones."""
-    return "unseen" if any(cell.split.name == "unseen" for cell in group.others) else "out"
+    return "unseen" if any(cell.split.name == "unseen" for cell in group.of_cameras.others) else "out"
 
 
 def _number(text: str) -> float | None:

@@ -43,7 +43,7 @@ class Siamte2020(Paper):
 
     def concerns(self, group: Group) -> bool:
         """Say whether anything here was judged by an examiner of its tasks."""
-        return bool(group.others)
+        return bool(group.of_cameras.others)
 
     def shows_filters(self, number: str) -> bool:
         """Say yes: filters are what it compares with."""

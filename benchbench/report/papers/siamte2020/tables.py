@@ -99,7 +99,7 @@ def _table(
 
 
 def _judged_images(group: Group, split: str) -> str:
-    return captions.images(replace(group, cells=group.others), split)
+    return captions.images(replace(group, cells=group.of_cameras.others), split)
 
 
 def _votes(group: Group, method: Method, file: str, columns: Sequence[str], show_published: bool) -> list[Entry]:
@@ -152,7 +152,7 @@ def ablation_table(group: Group, *, show_published: bool) -> Table:
 def clustering_table(group: Group, *, show_published: bool) -> Table:
     """Build table 2: K-means over features of photographs of camera models that nothing was trained on."""
     split = clustered(group)
-    count = max((len(cell.split.classes) for cell in group.others if cell.split.name == split), default=0)
+    count = max((len(cell.split.classes) for cell in group.of_cameras.others if cell.split.name == split), default=0)
     models = f"{count} camera models" if count else "camera models"
     what = (
         f"Accuracy in percent of K-means over features of random crops, K = n, 2n and 3n for n = {models} that "
@@ -188,7 +188,7 @@ def clustering_table(group: Group, *, show_published: bool) -> Table:
 
 def _chance(group: Group, split: str) -> Row:
     """Return the row of what clusters give that have nothing to do with camera models."""
-    true = next((cell.split.true for cell in group.others if cell.split.name == split), ())
+    true = next((cell.split.true for cell in group.of_cameras.others if cell.split.name == split), ())
     counts = tuple(sorted(Counter(true).values()))
     found = [Entry(chance(counts, m * len(counts)) if counts else None, captions.NO_CELL) for m in MULTIPLES]
     of_each = [entry for m in found for entry in (m, Entry(""))]
@@ -269,7 +269,7 @@ def devices_table(group: Group) -> Table:
     rows = []
     found = judged(group)
     for split in ("in", "out"):
-        for attack in group.judged_attacks:
+        for attack in group.of_cameras.judged_attacks:
             mine = found[attack.name, attack.params]
             sensor, device = (mine.get((f"verification/{of}", split)) for of in ("sensor", "device"))
             if sensor is None and device is None:
