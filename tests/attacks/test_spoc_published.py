@@ -46,11 +46,10 @@ def step(monkeypatch, tmp_path):
     labels = {"camera": CAMERA, "validation": np.arange(24) % 2 == 1}
     data = SimpleNamespace(size=SIDE, known=6, photos=lambda role: photos, labels=lambda role: labels)
 
-    def call(fit, needs=None, **recipe):
+    def call(fit, needs=None, states=None, **recipe):
         small = replace(fit, recipe=fit.recipe.model_copy(update=recipe))
-        context = FitContext(
-            data=data, device=torch.device("cpu"), needs=needs or {}, folder=tmp_path, checkpoint=tmp_path / "none"
-        )
+        files = {"folder": tmp_path, "checkpoint": tmp_path / "none"}
+        context = FitContext(data=data, device=torch.device("cpu"), needs=needs or {}, states=states or {}, **files)
         with pytest.raises(StopIteration) as found:
             small.run(context)
         assert np.isfinite(found.value.value)
@@ -84,4 +83,6 @@ def test_a_step_of_each_rival_examiner_and_detector(step) -> None:
     for name in ("tuama2016", "bondi2017", "xception", "inceptionv3"):
         step(replace(TARGETS.create(f"spoc2019:{name}").fits(SETUP)["classifier"], patch=64), batch=2)
     for name in ("xception/detector", "spec/detector"):
-        step(TARGETS.create(f"spoc2019:{name}").fits(SETUP)["detector"], {"pictures": PICTURES}, batch=2)
+        fit = TARGETS.create(f"spoc2019:{name}").fits(SETUP)["detector"]
+        states = {"begins": fit.begins.build().state_dict()} if fit.begins is not None else {}
+        step(fit, {"pictures": PICTURES}, states, batch=2)

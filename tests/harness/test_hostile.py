@@ -308,7 +308,8 @@ def test_a_good_checkpoint_stays_where_something_else_fails(tmp_path: Path, erro
         raise error
 
     fit = SimpleNamespace(label="net", run=fails, needs=dict)
-    call = FitCall(fit, None, SimpleNamespace(open=lambda place: None), tmp_path / "c", "cpu")  # type: ignore[arg-type]
+    setup, source = SimpleNamespace(data_id="data"), SimpleNamespace(open=lambda place: None)
+    call = FitCall(fit, setup, source, tmp_path / "c", "cpu")  # type: ignore[arg-type]
     with pytest.raises(type(error)):
         call._computed(cache, "id", torch.device("cpu"), lambda *_: None)
     assert checkpoint.read_bytes() == b"hours of work"
