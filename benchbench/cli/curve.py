@@ -202,8 +202,8 @@ def _learn(
             screen,
         )
     figures = {key: figures_of(one, photos.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
-    paced = networks_of(work, jury, setup, store, options.device)  # again: what was trained now tells its pace
-    made = extrapolations(work, figures, ahead, paced) if ahead else []
+    # The plan once more: what was trained now tells its pace.
+    made = extrapolations(work, figures, ahead, networks_of(work, jury, setup, store, options.device)) if ahead else []
     _write(
         context, work, figures, photos, chosen.name, output, None if forger is None else budget, made, options.device
     )
