@@ -14,8 +14,8 @@ from benchbench.base.identity import canonical_json
 from benchbench.records.cell import Cell
 from benchbench.records.cells import CellStore
 from benchbench.records.reference import has_cells, reference_results
-from benchbench.report.groups import groups, track
-from benchbench.report.leaderboard import all_rows, cell_columns, cell_row, leaderboard_columns
+from benchbench.report.groups import groups
+from benchbench.report.leaderboard import all_rows, cell_columns, cell_row, leaderboard_columns, setting
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -114,12 +114,7 @@ def trials_frame(cells: Iterable[Cell]) -> DataFrame:
         models = cell.dataset.camera_models
         image = np.array(cell.craft.trials.photograph, np.int64)
         columns: dict[str, Any] = {
-            "dataset": cell.dataset.name,
-            "data_id": cell.dataset.data_id,
-            "profile": cell.profile,
-            "condition": str(cell.protocol.get("condition", "uint8")),
-            "budget": track(cell.protocol),
-            "seed": int(cell.protocol.get("seed", 0)),
+            **setting(cell),
             "attack": cell.attack.name,
             "params": cell.attack.key[1],
             "target": cell.target.name,

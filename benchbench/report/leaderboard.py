@@ -262,59 +262,61 @@ def _metrics(task: str) -> dict[str, Metric]:
     return {f"{task}_{metric.key}": metric for metric in TASKS.create(task).metrics} if known else {}
 
 
+def setting(cell: Cell) -> dict[str, Scalar]:
+    """Return what a row says first: of which photographs a cell is, and how they were shown."""
+    return {
+        "dataset": cell.dataset.name,
+        "data_id": cell.dataset.data_id,
+        "profile": cell.profile,
+        "condition": str(cell.protocol.get("condition", "uint8")),
+        "budget": track(cell.protocol),
+        "seed": int(cell.protocol.get("seed", 0)),
+    }
+
+
 def cell_row(cell: Cell) -> dict[str, Scalar]:
     """Return the tidy row of one cell."""
-    others = {_measure(name): rates.measure_mean(cell, name) for name in cell.craft.measures}
-    others |= {name: value_of(cell, metric) for name, metric in _metrics(cell.target.task).items()}
     name, params = attack_key(cell)
-    ends: dict[str, Scalar] = {}
+    row: dict[str, Scalar] = {_measure(measure): rates.measure_mean(cell, measure) for measure in cell.craft.measures}
+    row |= {column: value_of(cell, metric) for column, metric in _metrics(cell.target.task).items()}
     for rate in RATES:
         found = intervals.mean_rate([cell], rate)
-        ends |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
-    return (
-        others
-        | ends
-        | {
-            "dataset": cell.dataset.name,
-            "data_id": cell.dataset.data_id,
-            "profile": cell.profile,
-            "condition": str(cell.protocol.get("condition", "uint8")),
-            "budget": track(cell.protocol),
-            "seed": int(cell.protocol.get("seed", 0)),
-            "protocol": cell.protocol_json,
-            "attack": name,
-            "attack_version": cell.attack.version,
-            "params": params,
-            "knowledge": cell.attack.knowledge,
-            "control": "true" if cell.attack.control else "false",
-            "baseline": "true" if cell.attack.baseline else "false",
-            "goal": cell.attack.goal,
-            "target": cell.target.name,
-            "task": cell.target.task,
-            "target_version": cell.target.version,
-            "target_params": cell.target.key[1],
-            "backbone": cell.target.backbone,
-            "preprocessor": cell.target.preprocessor,
-            "overlap": cell.target.overlap,
-            "split": cell.split.name,
-            "images": cell.split.images,
-            "trials": len(cell.judged.true),
-            "tsr": rates.tsr(cell),
-            "usr": rates.usr(cell),
-            "psnr": rates.psnr_mean(cell),
-            "ssim": rates.ssim_mean(cell),
-            "l1": rates.l1_mean(cell),
-            "own_evaluator": rates.own_evaluator(cell),
-            "changed": sum(rates.changed_images(cell)),
-            "unchanged": sum(cell.craft.identical),
-            "clipped": cell.craft.clipped,
-            "target_calls": cell.craft.target_calls,
-            "clean_accuracy": rates.clean_accuracy(cell),
-            "fingerprint": cell.split.fingerprint,
-            "craft_id": cell.craft.craft_id,
-            "cell_id": cell.cell_id,
-        }
-    )
+        row |= {f"{rate}_low": found.low if found else None, f"{rate}_high": found.high if found else None}
+    row |= setting(cell)
+    return row | {
+        "protocol": cell.protocol_json,
+        "attack": name,
+        "attack_version": cell.attack.version,
+        "params": params,
+        "knowledge": cell.attack.knowledge,
+        "control": "true" if cell.attack.control else "false",
+        "baseline": "true" if cell.attack.baseline else "false",
+        "goal": cell.attack.goal,
+        "target": cell.target.name,
+        "task": cell.target.task,
+        "target_version": cell.target.version,
+        "target_params": cell.target.key[1],
+        "backbone": cell.target.backbone,
+        "preprocessor": cell.target.preprocessor,
+        "overlap": cell.target.overlap,
+        "split": cell.split.name,
+        "images": cell.split.images,
+        "trials": len(cell.judged.true),
+        "tsr": rates.tsr(cell),
+        "usr": rates.usr(cell),
+        "psnr": rates.psnr_mean(cell),
+        "ssim": rates.ssim_mean(cell),
+        "l1": rates.l1_mean(cell),
+        "own_evaluator": rates.own_evaluator(cell),
+        "changed": sum(rates.changed_images(cell)),
+        "unchanged": sum(cell.craft.identical),
+        "clipped": cell.craft.clipped,
+        "target_calls": cell.craft.target_calls,
+        "clean_accuracy": rates.clean_accuracy(cell),
+        "fingerprint": cell.split.fingerprint,
+        "craft_id": cell.craft.craft_id,
+        "cell_id": cell.cell_id,
+    }
 
 
 def _cell_order(cell: Cell) -> tuple[str, ...]:
