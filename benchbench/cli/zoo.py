@@ -25,9 +25,12 @@ ATTACKS = [
     "siamte,siamte[fidelity_weight=500],siamte[similarity=false]",
     "siamte[fidelity=false],siamte[identity=false],dn-e,ad-1",
     "augmented2020:*,augmented-cgan[critic=rgb]",
+    "spoc,spoc[embedder=False],spoc[discriminator=False,psnr=None]",
+    "ti-mi-fgsm[on=tuama2016+bondi2017+xception+inceptionv3]",
 ]
-TARGETS = ["all", "siamte2020:vote/*", "siamte2020:clustering/*", "siamte2020:trace/*", "augmented2020:*"]
-"""What the zoo of benchbench holds: the networks of the leaderboard, then those of papers; fingerprints are none."""
+TARGETS = ["all", *(f"siamte2020:{task}/*" for task in ("vote", "clustering", "trace")), "augmented2020:*", "spoc2019:*"]
+"""What the zoo of benchbench holds: the networks of the leaderboard, then those of papers; fingerprints are none. One
+iterated rival of SpoC names all networks of q that any is built on."""
 _Place = Annotated[Path | None, typer.Option("--zoo", help="The folder of the zoo; default: the one of benchbench.")]
 _Attacks = Annotated[list[str], typer.Option("--attack", "-a", help="Whose evaluators and generators.")]
 
