@@ -28,7 +28,12 @@ ATTACKS = [
     "spoc,spoc[embedder=False],spoc[discriminator=False,psnr=None]",
     "ti-mi-fgsm[on=tuama2016+bondi2017+xception+inceptionv3]",
 ]
-TARGETS = ["all", *(f"siamte2020:{task}/*" for task in ("vote", "clustering", "trace")), "augmented2020:*", "spoc2019:*"]
+TARGETS = [
+    "all",
+    *(f"siamte2020:{task}/*" for task in ("vote", "clustering", "trace")),
+    "augmented2020:*",
+    "spoc2019:*",
+]
 """What the zoo of benchbench holds: the networks of the leaderboard, then those of papers; fingerprints are none. One
 iterated rival of SpoC names all networks of q that any is built on."""
 _Place = Annotated[Path | None, typer.Option("--zoo", help="The folder of the zoo; default: the one of benchbench.")]
