@@ -113,7 +113,7 @@ pictures: $(VENV)/.installed
 	$(BIN)/python tools/draw_results.py
 	$(BIN)/python tools/draw_attack.py
 	$(BIN)/python tools/draw_cameras.py
-	$(BIN)/python tools/draw_augmented.py
+	$(BIN)/python tools/draw_papers.py
 	$(BIN)/bench show erasing --results results --output docs/pictures/erasing.png
 	$(BIN)/bench show traces siamte --images 62,82 --output docs/pictures/traces.jpg
 	$(BIN)/bench show erased median-3 gaussian-3 siamte --target siamte2020:vote/resnet50 --image 3 \
