@@ -63,7 +63,7 @@ def curve(
     lengths: Annotated[
         str,
         typer.Option(help="How long to train: multiples of the profile's `cgan.epochs`, a comma list; 0.5 is half."),
-    ] = "1,2,4,8,17",
+    ] = "0.25,0.5,1,2",
     extrapolate: Annotated[
         str,
         typer.Option(
