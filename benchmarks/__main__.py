@@ -34,6 +34,7 @@ STAGES = (
     "growth",
     "many_cells",
     "isolation",
+    "estimates",
     "cluster",
 )
 ON_GPU = ("scoring", "training")

@@ -25,6 +25,7 @@ STAGES = (
     "growth",
     "many_cells",
     "isolation",
+    "estimates",
 )
 """`cluster` does what tests/harness/test_cluster.py does."""
 
