@@ -10,7 +10,7 @@ import pytest
 from benchbench.metrics import intervals
 from benchbench.metrics.samples import Sample
 from benchbench.records.cell import Cell
-from benchbench.report.claims import AS_WELL, FALSE, OPEN, TRUE
+from benchbench.report.claims import AS_WELL, FALSE, OPEN, TRUE, _fixed, _population
 from benchbench.report.groups import groups
 from benchbench.report.model import Table
 from benchbench.report.papers.cama2020 import published
@@ -135,3 +135,28 @@ def test_streams_of_an_evaluator_stand_apart(make_cell: MakeCell) -> None:
         "TSR in percent on the streams of own evaluators: Cama in E_H 90.0, E_L 60.0; Cama out E_H 75.0, E_L 50.0."
     )
     assert not any("streams" in remark for remark in table(cells).remarks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("preprocessors", "backbones"), [(0.7, 0.3), (0.5, 0.5), (0.0, 0.5)])
+def test_other_targets_are_covered_where_kinds_of_targets_differ(preprocessors: float, backbones: float) -> None:
+    """The widest of three intervals, on the paper's grid: 6 preprocessors, 4 backbones, 2 overlaps, all drawn."""
+    rng = np.random.default_rng(5)
+    names = [(f"{p}/{b}/{o}", str(p), str(b)) for p in range(6) for b in range(4) for o in range(2)]
+    rounds, covered, narrow = 300, 0, 0
+    for _ in range(rounds):
+        photographs, both = rng.normal(0, 1, 96), rng.normal(0, 0.7, len(names))
+        parts = []
+        for sign in (1.0, -1.0):
+            kinds, backs = rng.normal(0, preprocessors, 6), rng.normal(0, backbones, 4)
+            each = both + rng.normal(0, 0.3, len(names))
+            for k, name in enumerate(names):
+                logit = photographs + each[k] + kinds[int(name[1])] + backs[int(name[2])]
+                right = rng.random(96) < 1 / (1 + np.exp(-logit))
+                sample = Sample(("f", "in"), np.arange(96) % 6, right / 96, np.full(96, 1 / 96), 96)
+                parts.append((sign / len(names), name, sample))
+        wide, fixed = (contrast(parts, intervals.LEVEL) for contrast in (_population, _fixed))
+        assert wide is not None and fixed is not None
+        covered += wide.low <= 0 <= wide.high
+        narrow += fixed.low <= 0 <= fixed.high
+    assert 0.92 <= covered / rounds <= 0.98 and narrow / rounds < 0.4
