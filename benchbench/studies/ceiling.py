@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 ALL = "all targets"
 """In the place of a target's name: the mean over all."""
+MARGIN = 1.0
+"""dB, beside the largest budget, where what is quieter is drawn."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,10 @@ def table(found: Sequence[Place]) -> str:
 
 
 def figure(found: Sequence[Place], title: str) -> Figure:
-    """Draw the forger's curve and the attacks' points, a panel for the mean and for each target."""
+    """Draw the forger's curve and the attacks' points, a panel for the mean and for each target.
+
+    An attack that is quieter than every budget stands at the right edge, as an arrow: it would squeeze the rest.
+    """
     targets = list(dict.fromkeys(place.target for place in found))
     columns = min(4, len(targets))
     rows = -(-len(targets) // columns)
@@ -124,11 +130,13 @@ def figure(found: Sequence[Place], title: str) -> Figure:
             axis.plot(x, [100 * p.tsr.value for p in line], color="black", marker=".", label=line[0].attack)
             low, high = ([100 * getattr(p.tsr, end) for p in line] for end in ("low", "high"))
             axis.fill_between(x, low, high, color="black", alpha=0.12, linewidth=0)
+        quietest = max((p.budget + MARGIN for p in line if p.budget is not None), default=math.inf)
         for p in found:
             if p.target == target and p.budget is None:
                 ends = [[100 * (p.tsr.value - p.tsr.low)], [100 * (p.tsr.high - p.tsr.value)]]
+                x, form = (p.psnr, "o") if p.psnr <= quietest else (quietest, ">")
                 axis.errorbar(
-                    [p.psnr], [100 * p.tsr.value], ends, fmt="o", color=colors[p.attack], label=p.attack, markersize=5
+                    [x], [100 * p.tsr.value], ends, fmt=form, color=colors[p.attack], label=p.attack, markersize=5
                 )
         axis.set_title(target, fontsize=9)
         axis.set_ylim(0, 100)

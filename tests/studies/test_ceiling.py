@@ -43,3 +43,10 @@ def test_a_panel_each_target() -> None:
     panels = [axis for axis in drawn.axes if axis.get_visible()]
     assert [axis.get_title() for axis in panels] == [ALL, "a"]
     assert panels[0].lines[0].get_ydata().tolist() == [90, 40]
+
+
+def test_an_attack_that_is_quieter_than_every_budget_stands_at_the_edge() -> None:
+    drawn = figure([*FOUND, place("DDN", 87, 0.02)], "title")
+    axis = drawn.axes[0]
+    marks = {line.get_marker(): line.get_xdata().tolist() for line in axis.lines if line.get_marker() in ("o", ">")}
+    assert marks == {"o": [35], ">": [41]} and axis.get_xlim()[1] < 45
