@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from benchbench.contracts.fit import Setup
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
 from benchbench.data.build import build
+from benchbench.data.source import RecipeSource
 from benchbench.data.virtual.recipe import VirtualRecipe
+from benchbench.evaluate.networks import networks
+from benchbench.records.cache import Cache
+from benchbench.records.zoo import Zoo
 
 TINY = VirtualRecipe(size=32, scenes=4, q_per_device=2, p_per_device=1, test_per_class=1, known=3, unknown=0)
 SETUP = Setup(profile=load_profile("quick"), data_id="none", known=6, classes=12)
@@ -63,3 +68,23 @@ def test_words_mean_networks(trial: Any) -> None:
     assert found["vgg16/cc/partial"] == TARGETS.create("vgg16/cc/partial").fits(SETUP)["classifier"]
     with pytest.raises(UnknownNameError):
         trial.networks_named(["vgg17/cc/partial"], SETUP)
+
+
+@pytest.mark.slow
+def test_the_packaged_evaluators_bands_follow_what_they_are_for(trial: Any, tmp_path: Path) -> None:
+    """E_L is taken only if it follows color and tone: another model's alone must be taken for that model."""
+    recipe = VirtualRecipe(**SETUP.profile.data)
+    source = RecipeSource.of(recipe)
+    setup = replace(SETUP, data_id=source.data_id)
+    fits = trial.networks_named(["high", "low"], setup)
+    Zoo().adopt([fit.fit_id(setup.data_id) for fit in fits.values()], Cache(tmp_path))
+    loaded = networks(fits, setup, tmp_path, trial.CPU)
+    cases = trial.asked(recipe, "p", 4)
+    _, _, color, high = np.array([trial.all_retakes(case) for case in cases]).swapaxes(0, 1)
+    wanted = np.array([other for _, _, other in cases])
+    followed = {
+        name: [float((trial.answers(name, loaded, pictures) == wanted).mean()) for pictures in (color, high)]
+        for name in ("low", "high")
+    }
+    assert followed["low"][0] > 0.6 and followed["low"][1] < 0.2
+    assert followed["high"][0] < 0.2 and followed["high"][1] > 0.9
