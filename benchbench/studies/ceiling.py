@@ -134,9 +134,9 @@ def figure(found: Sequence[Place], title: str) -> Figure:
         for p in found:
             if p.target == target and p.budget is None:
                 ends = [[100 * (p.tsr.value - p.tsr.low)], [100 * (p.tsr.high - p.tsr.value)]]
-                x, form = (p.psnr, "o") if p.psnr <= quietest else (quietest, ">")
+                at, form = (p.psnr, "o") if p.psnr <= quietest else (quietest, ">")
                 axis.errorbar(
-                    [x], [100 * p.tsr.value], ends, fmt=form, color=colors[p.attack], label=p.attack, markersize=5
+                    [at], [100 * p.tsr.value], ends, fmt=form, color=colors[p.attack], label=p.attack, markersize=5
                 )
         axis.set_title(target, fontsize=9)
         axis.set_ylim(0, 100)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbench.base.errors import BenchError
+from benchbench.base.files import locked
 from benchbench.base.identity import digest, source_digest
 from benchbench.contracts.attack import Attack, evaluators
 from benchbench.contracts.fit import Fit, Progress, Setup, collect
@@ -128,10 +129,13 @@ class Retakes:
         return self.cache / FOLDER / f"{digest('retakes', of)}.npy"
 
     def __call__(self, progress: Progress) -> None:
-        """Take what is not there yet."""
-        if self.path.is_file():
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Take what is not there yet; where another process is at it, wait for that."""
+        count = len(self.trials)
+        with locked(self.path.with_suffix(".lock"), lambda: progress(0, count, "waits for another run")):
+            if not self.path.is_file():
+                self._take(progress)
+
+    def _take(self, progress: Progress) -> None:
         part = self.path.with_suffix(".part")
         chimeras, array = chimeras_of(self.source, ROLE), None
         count = len(self.trials)

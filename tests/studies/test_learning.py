@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -197,6 +199,24 @@ def test_a_look_at_attacks_whose_change_is_known(tmp_path: Path) -> None:
     error = np.square(retakes.load() - pixels).mean((1, 2, 3))
     assert np.allclose(whole.psnr, 10 * np.log10(255**2 / error))
     assert np.allclose(opposite.psnr - whole.psnr, 20 * np.log10(2), atol=1), "half as loud"
+
+
+def test_two_at_once_take_photographs_once(tmp_path: Path) -> None:
+    source = RecipeSource.of(TINY)
+    retakes = Retakes(source=source, trials=held_out(source.build(tmp_path, 1, lambda *_: None)), cache=tmp_path)
+    seen: list[list[str]] = [[], []]
+    meet = threading.Barrier(2)
+
+    def take(which: int) -> None:
+        meet.wait()
+        retakes(lambda done, total, text: seen[which].append(text))
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(take, which) for which in (0, 1)]:
+            done.result()
+    waited, took = sorted(seen, key=lambda texts: texts.count(""))
+    assert set(took) == {""} and set(waited) <= {"waits for another run"}
+    assert len(retakes.load()) == len(retakes.trials) and not list(tmp_path.rglob("*.part"))
 
 
 def test_trials_are_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
