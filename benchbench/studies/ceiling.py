@@ -68,14 +68,18 @@ def places(cells: Iterable[Cell]) -> list[Place]:
     """Return where each attack stands, by target and in the mean of those that it was judged by.
 
     Args:
-        cells: of one data set, profile, protocol and split. A control takes no place, unless it is the forger.
+        cells: of one data set, profile, protocol and split. A control takes no place, unless it is the forger, nor does
+            an attack that has not been judged by all of the targets: its mean would be of others.
     """
     by_attack: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         if cell.attack.knowledge == "oracle" or not (cell.attack.control or cell.attack.baseline):
             by_attack.setdefault(cell.attack.key, []).append(cell)
     found = []
+    most = max((len(mine) for mine in by_attack.values()), default=0)
     for mine in by_attack.values():
+        if len(mine) < most:
+            continue
         groups = {cell.target.name: [cell] for cell in mine} | {ALL: mine}
         for target, group in groups.items():
             tsr = mean_rate(group, "tsr")
