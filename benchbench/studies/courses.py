@@ -77,16 +77,18 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -
         # As it is typed: booleans are small there.
         words = [f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in own.items()]
         label = attack.name + (f"[{','.join(words)}]" if words else "")
+        once, twice = (attack.fits(replace(setup, profile=lengthened(setup.profile, k))) for k in (1, 2))
+        grows = [name for name, f in once.items() if f.fit_id(setup.data_id) != twice[name].fit_id(setup.data_id)]
+        if not any(training_steps(once[name]) for name in grows):
+            raise BenchError(
+                f"attack '{attack.name}' trains nothing by the profile's section [cgan], whose epochs are "
+                "multiplied here; an attack with a conditional GAN is expected."
+            )
         for length in lengths:
-            longer, once_more = (replace(setup, profile=lengthened(setup.profile, k)) for k in (length, 2 * length))
-            mine, other = attack.fits(longer), attack.fits(once_more)
-            grown = [f for name, f in mine.items() if f.fit_id(setup.data_id) != other[name].fit_id(setup.data_id)]
-            steps = max((training_steps(fit) or 0 for fit in grown), default=0)
-            if not steps:
-                raise BenchError(
-                    f"attack '{attack.name}' trains nothing by the profile's section [cgan], whose epochs are "
-                    "multiplied here; an attack with a conditional GAN is expected."
-                )
+            longer = replace(setup, profile=lengthened(setup.profile, length))
+            fits = attack.fits(longer)
+            grown = [fits[name] for name in grows]
+            steps = max(training_steps(fit) or 0 for fit in grown)
             found.append(
                 Course(attack=attack, label=label, length=length, setup=longer, steps=steps, grown=tuple(grown))
             )
