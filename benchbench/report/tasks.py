@@ -23,11 +23,12 @@ def tasks_table(group: Group) -> Table:
             metrics |= {(task, metric.key): metric for metric in TASKS.create(task).metrics}
         else:
             missing.add(task)
-    splits = sorted({cell.split.name for cell in group.others})
+    # A detector's splits are not a verification's: each task has columns of its own alone.
+    splits = {task: sorted({c.split.name for c in group.others if c.target.task == task}) for task, _ in metrics}
     columns = tuple(
         Column(f"{task}_{key}_{split}", f"{metric.title} {split}", "rate" if metric.unit == "%" else "number")
         for (task, key), metric in metrics.items()
-        for split in splits
+        for split in splits[task]
     )
     places: dict[tuple[str, str, tuple[str, str]], dict[str, Cell]] = {}
     for cell in group.others:
@@ -38,7 +39,7 @@ def tasks_table(group: Group) -> Table:
         entries = [
             _entry(cells.get(split), metric if mine == task else None, task in missing)
             for (mine, _), metric in metrics.items()
-            for split in splits
+            for split in splits[mine]
         ]
         label = labels[name, params]
         rows.append(Row(f"{name} {params}", label, tuple(entries), block=f"{target} ({task})", ranked=False))

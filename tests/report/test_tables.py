@@ -14,6 +14,7 @@ import pytest
 from tabulate import tabulate
 
 from benchbench.base.errors import UnknownNameError
+from benchbench.contracts.task import TASKS
 from benchbench.records.cell import CLASSIFICATION, Cell
 from benchbench.records.cells import CellStore
 from benchbench.report import FORMATS, Column, Entry, Row, Table, groups, render, table, table_numbers
@@ -253,13 +254,17 @@ def test_targets_of_one_name_and_other_parameters_are_rows_of_their_own(make_cel
 
 def test_rows_of_one_target_are_told_apart_in_the_reference_results() -> None:
     found = [c for c in CellStore(ROOT / "results").cells() if c.target.task != CLASSIFICATION]
-    counts = []
-    for made in table("tasks", found):
-        labels = [(row.block, row.label) for row in made.rows]
-        assert len(labels) == len(set(labels))
-        counts.append(len(labels))
-    # Detectors are judged in two conditions, with 24 attacks each; the other tasks in one of them.
-    assert sorted(counts)[:1] == [24] and max(counts) > 50
+    made = {str(shown.facts["condition"]): shown for shown in table("tasks", found)}
+    assert set(made) == {"uint8", "jpeg-target"}, "detectors are judged in both, other examiners in one"
+    labels = {name: [(row.block, row.label) for row in shown.rows] for name, shown in made.items()}
+    assert all(len(one) == len(set(one)) for one in labels.values())
+    assert len(labels["uint8"]) > 50 and len(labels["jpeg-target"]) == 2 * 12  # detectors, attacks
+    for shown in made.values():
+        keys = {column.key for column in shown.columns}
+        judged = {
+            (c.target.task, c.split.name) for c in found if c.protocol.get("condition") == shown.facts["condition"]
+        }
+        assert keys == {f"{t}_{m.key}_{split}" for t, split in judged for m in TASKS.create(t).metrics}
 
 
 def test_a_filter_that_matches_nothing_is_named(make_cell: Callable[..., Cell]) -> None:
