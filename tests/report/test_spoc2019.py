@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from benchbench.records.column import Column
 from benchbench.report import groups, table
@@ -15,7 +16,7 @@ from benchbench.report.papers.spoc2019 import published
 from benchbench.report.papers.spoc2019.cells import network, place
 from benchbench.report.papers.spoc2019.claims import claims, claims_table
 from benchbench.report.papers.spoc2019.published import CLASSIFIERS
-from benchbench.report.papers.spoc2019.tables import own_classifier
+from benchbench.report.papers.spoc2019.tables import accuracy_table, own_classifier
 
 PICTURES = 40
 SET = {"pgd": {"epsilon": 8 / 255, "steps": 40, "step_size": 0.15625}}
@@ -216,3 +217,34 @@ def test_the_papers_figures_stand_beside_cells_of_their_condition_alone(syntheti
     rows = {row.key: [e.value for e in row.entries] for row in claims_table(group).rows}
     assert rows["spoc-only-embedder"][2] == "said without a figure" and rows["spoc-pgd"][2] == "holds"
     assert claims_table(group).notes() is not None
+
+
+@pytest.mark.parametrize("shown", [(20, 20), (10, 40)])
+def test_clean_accuracy_has_wilsons_interval(make_cell, shown):
+    """Of ten models; where they have not all as many photographs, of as many as would tell as much."""
+    right = (0.5, 0.8)
+    cells = []
+    for name, classes in (("in", range(6)), ("out", range(6, 10))):
+        cell = make_cell("identity", "resnet18/rgb/partial", name)
+        rows = []
+        for true in classes:
+            row = [0] * 10
+            row[true] = round(right[true % 2] * shown[true % 2])
+            row[(true + 1) % 10] = shown[true % 2] - row[true]
+            rows.append(tuple(row))
+        target = cell.target.model_copy(update={"name": "xception", "classes": 10, "clean": tuple(rows)})
+        split = cell.split.model_copy(update={"classes": tuple(classes)})
+        cells.append(cell.model_copy(update={"cell_id": name, "target": target, "split": split}))
+    (group,) = groups(cells)
+    found = accuracy_table(group, show_published=False).entry("accuracy", "xception")
+    assert found.value == pytest.approx(0.65)
+    count = 100 / (5 / shown[0] + 5 / shown[1])
+    z, p = 1.959964, 0.65
+    ends = [
+        (p + z**2 / (2 * count) + sign * z * (p * (1 - p) / count + z**2 / (4 * count**2)) ** 0.5) / (1 + z**2 / count)
+        for sign in (-1, 1)
+    ]
+    assert found.interval == pytest.approx(ends, abs=1e-6)
+    if shown == (20, 20):
+        known = binomtest(130, 200).proportion_ci(method="wilson")
+        assert found.interval == pytest.approx((known.low, known.high), abs=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchbench.contracts.task import TASKS
 from benchbench.metrics import intervals, rates
+from benchbench.metrics.quantiles import normal_quantile
 from benchbench.metrics.samples import value_of
 from benchbench.records.cell import Cell
 from benchbench.report import captions
@@ -65,22 +66,29 @@ def accuracy_table(group: Group, *, show_published: bool) -> Table:
     entries = []
     for name in CLASSIFIERS:
         cells = {c.split.name: c for c in group.cells if c.target.name == name and c.attack.name == "identity"}
-        right = [
-            row[true] / sum(row)
+        rows = [
+            (row[true], sum(row))
             for cell in cells.values()
             for true, row in zip(cell.split.classes, cell.target.clean, strict=True)
             if true < len(row)
         ]
         theirs = (published.accuracy()[name], None) if show_published and compared(group, "3") else None
         whole = set(cells) == {"in", "out"}
-        entries.append(Entry(mean(right) if whole else None, "" if whole else captions.NO_CELL, published=theirs))
+        if not whole:
+            entries.append(Entry(None, captions.NO_CELL, published=theirs))
+            continue
+        right = mean([named / shown for named, shown in rows])
+        # As many photographs as tell as much, where models have not all the same number of them.
+        count = len(rows) ** 2 / sum(1 / shown for _, shown in rows)
+        low, high = intervals.wilson(right, count, normal_quantile(intervals.LEVEL))
+        entries.append(Entry(right, interval=(float(low), float(high)), published=theirs))
     columns = tuple(Column(name, TITLES[name]) for name in CLASSIFIERS)
     what = (
         "Accuracy on unattacked photographs of the ten camera models that the classifiers know, each weighing the same;"
         " from cells of identity on both splits."
     )
-    rows = [Row("accuracy", "Accuracy", tuple(entries), ranked=False)]
-    return _table("3", "Camera model identification", what, group, columns, rows, "", show_published)
+    only = Row("accuracy", "Accuracy", tuple(entries), ranked=False)
+    return _table("3", "Camera model identification", what, group, columns, [only], "", show_published)
 
 
 def sar_table(number: str, group: Group, *, show_published: bool) -> Table:
