@@ -11,17 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchbench.api import words
 from benchbench.base.processes import cores
-from benchbench.contracts.attack import ATTACKS
-from benchbench.contracts.profile import load_profile
-from benchbench.contracts.target import TARGETS
-from benchbench.contracts.trials import SPLITS
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import plan_run, run, stage_seconds
 from benchbench.records.zoo import PACKAGED
 
 from .clock import say, tree_spent
+from .jobs import job
 from .report import Options, Report, Row, Table, duration, number
 
 JOBS = {
@@ -32,20 +28,6 @@ JOBS = {
 SMALL = {"one target trained anew, noise": ("smoke", "noise", "resnet18/rgb/complete", False)}
 FACTOR = 2.0
 """An estimate is good within this, on either side; a row of the common table can ask for one side alone."""
-
-
-def job(profile_name: str, attack: str, targets: str, options: RunOptions) -> dict[str, Any]:
-    """Return what `run` and `plan_run` take."""
-    profile = load_profile(profile_name)
-    return {
-        "attacks": ATTACKS.resolve(attack, profile.attacks),
-        "targets": TARGETS.resolve(targets),
-        "splits": SPLITS,
-        "protocols": words.protocols("uint8", "native", 0, None),
-        "profile": profile,
-        "source": words.source("virtual", profile, None, cache=options.cache),
-        "options": options,
-    }
 
 
 def estimated(case: dict[str, Any]) -> dict[str, float]:

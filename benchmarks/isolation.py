@@ -15,17 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchbench.api import words
 from benchbench.base.processes import cores
-from benchbench.contracts.attack import ATTACKS
-from benchbench.contracts.profile import load_profile
-from benchbench.contracts.target import TARGETS
 from benchbench.contracts.trials import SPLITS, trials
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import plan_run, run
 from benchbench.records.cache import default_cache
 
 from .clock import Spent, say, tree_spent
+from .jobs import job
 from .photographs import prefill
 from .report import Options, Report, Row, Table, duration, number
 
@@ -46,18 +43,10 @@ class Part:
     together: Spent
 
 
-def main_job(quick: bool, cache: Path, limit: int | None, options: RunOptions) -> dict[str, Any]:
+def main_job(quick: bool, limit: int | None, options: RunOptions) -> dict[str, Any]:
     """Return what `run` and `plan_run` take for the main job; quick: for what shows that it runs."""
-    profile = load_profile("smoke" if quick else "quick")
-    return {
-        "attacks": ATTACKS.resolve("noise" if quick else "cama", profile.attacks),
-        "targets": TARGETS.resolve("resnet18/rgb/*" if quick else "all"),
-        "splits": SPLITS,
-        "protocols": words.protocols("uint8", "native", 0, limit),
-        "profile": profile,
-        "source": words.source("virtual", profile, None, cache=cache),
-        "options": options,
-    }
+    words = ("smoke", "noise", "resnet18/rgb/*") if quick else ("quick", "cama", "all")
+    return job(*words, options, limit)
 
 
 def measure(options: Options) -> Report:
@@ -83,10 +72,10 @@ def measure(options: Options) -> Report:
 
 def _counts(quick: bool, cache: Path) -> dict[int | None, int]:
     """Return how many photographs are crafted where so many test photographs of a class are attacked; None: all."""
-    job = main_job(quick, cache, None, RunOptions(cache=cache))
-    facts, attack = job["source"].facts(cache), job["attacks"][0]
+    case = main_job(quick, None, RunOptions(cache=cache))
+    facts, attack = case["source"].facts(cache), case["attacks"][0]
     per_class = max(facts.camera.tolist().count(c) for c in set(facts.camera.tolist()))
-    each, targeted = job["profile"].wanted, attack.card.targeted
+    each, targeted = case["profile"].wanted, attack.card.targeted
     return {
         limit: sum(len(trials(facts.camera, facts.known, split, targeted, each, limit)) for split in SPLITS)
         for limit in (*range(1, per_class + 1), None)
@@ -113,15 +102,15 @@ def spent(quick: bool, cache: Path, limit: int | None, isolated: bool) -> Spent:
 def do(quick: bool, cache: Path, limit: int | None, isolated: bool, results: Path) -> None:
     """Do the job in this process."""
     options = RunOptions(workers=1 if quick else cores(), apart=True, isolated=isolated, cache=cache, results=results)
-    job = main_job(quick, cache, limit, options)
-    plan, _ = plan_run(**job)
+    case = main_job(quick, limit, options)
+    plan, _ = plan_run(**case)
     if quick:
-        prefill(cache, plan.setup, [*job["attacks"], *job["targets"]])
+        prefill(cache, plan.setup, [*case["attacks"], *case["targets"]])
     elif plan.missing_fits:
         raise RuntimeError(
             f"{len(plan.missing_fits)} networks are in neither the zoo nor the cache; run `make bench` first."
         )
-    summary = run(**job)
+    summary = run(**case)
     if summary.failures or not summary.computed:
         raise RuntimeError(f"{summary.sentence}: {summary.failures}")
 
