@@ -59,7 +59,10 @@ def lengthened(profile: Profile, length: float) -> Profile:
 def _times(epochs: int, length: float) -> int:
     found = round(epochs * length)
     if found < 1 or not math.isclose(found, epochs * length):
-        raise BenchError(f"{length:g} times the profile's {epochs} epochs are {epochs * length:g}, no whole number.")
+        raise BenchError(
+            f"{length:g} times the profile's {epochs} epochs are {epochs * length:g}, no whole number; "
+            "name other lengths with --lengths."
+        )
     return found
 
 
