@@ -32,8 +32,8 @@ def ceiling(
     the wanted camera's own. Where that is louder than the budget it is turned down; it is never amplified. Only virtual
     cameras can tell the scene, so there is no ceiling for a folder of photographs.
 
-    Writes ceiling.csv and ceiling.png under the results folder, with the attacks whose cells lie there. The forger's
-    own cells are kept in the cache: what is stopped goes on from there.
+    Writes ceiling.csv and ceiling.png under the results folder, with the attacks whose cells lie there for
+    all of the targets. The forger's own cells are kept in the cache: what is stopped goes on from there.
 
     Examples:
 
@@ -41,6 +41,7 @@ def ceiling(
 
       bench ceiling --targets all --budgets 30,35,40
     """
+    from collections import Counter
     from dataclasses import replace
 
     from benchbench.base.errors import BenchError
@@ -52,7 +53,7 @@ def ceiling(
     from benchbench.harness.run import run
     from benchbench.records.cells import CellStore
     from benchbench.report.figures import save
-    from benchbench.studies.ceiling import ALL, figure, forgers, oracle, places, table
+    from benchbench.studies.ceiling import ALL, figure, forgers, left_out, oracle, places, table
 
     levels = [protocol.budget for protocol in opt.protocols("uint8", budgets, 0)]
     if None in levels:
@@ -100,4 +101,7 @@ def ceiling(
                 f"{place.attack}{at}: TSR {100 * place.tsr.value:.1f} "
                 f"[{100 * place.tsr.low:.1f}, {100 * place.tsr.high:.1f}] at {place.psnr:.1f} dB"
             )
+        for title, count in Counter(left_out(found.values())).items():
+            sets = f" with {count} sets of parameters" if count > 1 else ""
+            typer.echo(f"{title}{sets}: left out, since some of these targets have not judged it.")
         typer.echo(f"{folder / 'ceiling.csv'}, {folder / 'ceiling.png'}")

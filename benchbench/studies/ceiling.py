@@ -71,14 +71,10 @@ def places(cells: Iterable[Cell]) -> list[Place]:
         cells: of one data set, profile, protocol and split. A control takes no place, unless it is the forger, nor does
             an attack that has not been judged by all of the targets: its mean would be of others.
     """
-    by_attack: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
-        if cell.attack.knowledge == "oracle" or not (cell.attack.control or cell.attack.baseline):
-            by_attack.setdefault(cell.attack.key, []).append(cell)
+    judged = _by_attack(cells)
     found = []
-    most = max((len(mine) for mine in by_attack.values()), default=0)
-    for mine in by_attack.values():
-        if len(mine) < most:
+    for mine in judged:
+        if len(mine) < len(judged[0]):
             continue
         groups = {cell.target.name: [cell] for cell in mine} | {ALL: mine}
         for target, group in groups.items():
@@ -89,6 +85,21 @@ def places(cells: Iterable[Cell]) -> list[Place]:
                 budget = first.params.get("psnr") if first.knowledge == "oracle" else None
                 found.append(Place(first.title, target, budget, sum(psnr) / len(psnr), tsr))
     return sorted(found, key=lambda place: (place.target != ALL, place.target, place.budget is None, place.psnr))
+
+
+def left_out(cells: Iterable[Cell]) -> list[str]:
+    """Return the titles of the attacks to which `places` gives none, each once for each set of parameters."""
+    judged = _by_attack(cells)
+    return sorted(mine[0].attack.title for mine in judged if len(mine) < len(judged[0]))
+
+
+def _by_attack(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Return the cells of each attack that may take a place; first what most targets have judged."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.attack.knowledge == "oracle" or not (cell.attack.control or cell.attack.baseline):
+            found.setdefault(cell.attack.key, []).append(cell)
+    return sorted(found.values(), key=len, reverse=True)
 
 
 def reachable(found: Sequence[Place], target: str, psnr: float) -> float | None:
