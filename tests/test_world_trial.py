@@ -12,6 +12,7 @@ import pytest
 
 from benchbench.base.errors import UnknownNameError
 from benchbench.contracts.fit import Setup
+from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.target import TARGETS
 from benchbench.data.build import build
@@ -66,8 +67,17 @@ def test_words_mean_networks(trial: Any) -> None:
     assert set(found) == {"rgb", "residual", "high", *(f"vgg16/{p}/partial" for p in preprocessors)}
     assert found["rgb"] == TARGETS.create("resnet18/rgb/complete").fits(SETUP)["classifier"]
     assert found["vgg16/cc/partial"] == TARGETS.create("vgg16/cc/partial").fits(SETUP)["classifier"]
+    assert set(trial.networks_named(["residual"], SETUP)) == {"residual"}
     with pytest.raises(UnknownNameError):
         trial.networks_named(["vgg17/cc/partial"], SETUP)
+
+
+def test_what_a_residual_network_leaves_unexplained(trial: Any) -> None:
+    pictures = np.random.default_rng(1).integers(0, 256, (20, 48, 48, 3), dtype=np.uint8)
+    wiener = PREPROCESSORS.create("ww")
+    for share in (0.0, 0.5, 1.0):
+        found = trial.left_unexplained(lambda x, share=share: share * wiener((x + 1) / 2), pictures)
+        assert found == pytest.approx((1 - share) ** 2, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ clean accuracy, by class too, and how often each retake is taken for the other m
 down to 35 dB.
 
 Where a target is named BACKBONE/PREPROCESSOR/OVERLAP, `*` among it, all networks are those of the profile's own data
-set of twelve models, and are taken from the zoo if they are there: so it says which trace each target follows.
+set of twelve models, and are taken from the zoo if they are there: so it says which trace each target follows. So it
+is with `residual`, E0: a line says how much of the energy of the Wiener residuals of p it leaves unexplained.
 
 To try other cameras, edit cameras.toml or benchbench/data/virtual: photographs and networks are kept by identity.
 """
@@ -28,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchbench.contracts.fit import Fit, Setup, collect, silent
+from benchbench.contracts.preprocessor import PREPROCESSORS
 from benchbench.contracts.profile import load_profile
 from benchbench.contracts.roles import Role
 from benchbench.contracts.target import TARGETS
@@ -88,7 +90,7 @@ def networks_named(names: list[str], setup: Setup) -> dict[str, Fit]:
     fits: dict[str, Fit] = {}
     own = evaluator_fits("dual", setup)
     for name in names:
-        if name in STREAMS:
+        if name in (*STREAMS, "residual"):
             fits |= {"residual": own["residual"], name: own[name]}
         elif "/" in name:
             fits |= {target.name: target.fits(setup)["classifier"] for target in TARGETS.resolve(name)}
@@ -125,6 +127,19 @@ def answers(name: str, loaded: dict[str, Any], pictures: NDArray[np.uint8]) -> N
     return np.concatenate(found)
 
 
+def left_unexplained(network: Any, pictures: NDArray[np.uint8]) -> float:
+    """Return the energy of E0's errors as a share of that of the Wiener residuals of photographs, (N, H, W, 3)."""
+    wiener = PREPROCESSORS.create("ww")
+    missed = energy = 0.0
+    with torch.inference_mode():
+        for start in range(0, len(pictures), 16):
+            x = to_tensor(pictures[start : start + 16], CPU)
+            residual = wiener(x)
+            missed += float((network(x * 2 - 1) - residual).square().sum())
+            energy += float(residual.square().sum())
+    return missed / energy
+
+
 def judge(recipe: VirtualRecipe, role: Role, names: list[str], loaded: dict[str, Any], count: int) -> None:
     """Print what networks say of photographs of a role and of their retakes."""
     if not names:
@@ -154,7 +169,7 @@ def judge(recipe: VirtualRecipe, role: Role, names: list[str], loaded: dict[str,
 def main() -> None:
     """Build, train what is missing, and ask."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words = "preprocessors of ResNet-18 targets, whole names of targets, high, low; with commas"
+    words = "preprocessors of ResNet-18 targets, whole names of targets, high, low, residual; with commas"
     parser.add_argument("networks", help=words)
     parser.add_argument("--cache", type=Path, required=True, help="folder for photographs and networks")
     parser.add_argument("--zoo", type=Path, default=PACKAGED, help="folder of trained networks")
@@ -163,7 +178,7 @@ def main() -> None:
     chosen = parser.parse_args()
     profile = load_profile("quick")
     names = chosen.networks.split(",")
-    whole = any("/" in name for name in names)
+    whole = "residual" in names or any("/" in name for name in names)
     recipe = VirtualRecipe(**(profile.data if whole else {**profile.data, "unknown": 0}))
     source = RecipeSource.of(recipe)
     classes = recipe.known + recipe.unknown
@@ -174,6 +189,11 @@ def main() -> None:
     targets = [name for name in fits if name not in (*STREAMS, "residual")]
     judge(recipe, "q", targets, loaded, chosen.photographs)
     judge(recipe, "p", [name for name in fits if name in STREAMS], loaded, chosen.photographs)
+    if "residual" in names:
+        cases = asked(recipe, "p", chosen.photographs)
+        pictures = np.array([chimeras.take(index, other, ()) for chimeras, index, other in cases])
+        share = left_unexplained(loaded["residual"], pictures)
+        print(f"p: E0 leaves {100 * share:.1f} % of the energy of the Wiener residuals of {len(pictures)} photographs")
 
 
 if __name__ == "__main__":
