@@ -74,6 +74,31 @@ def test_intervals_where_each_photograph_is_wanted_as_one_class() -> None:
     assert np.mean(widths) < 0.75
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("logits", [(0.5, 0.0), (-3.0, 1.5), (2.5, 3.0)])
+def test_differences_and_shares_where_each_photograph_is_wanted_as_one_class(logits: tuple[float, float]) -> None:
+    """120 photographs and 24 targets as at `quick`: what wanted classes and photographs are like, two attacks share."""
+    rng = np.random.default_rng(12)
+    true, wanted = np.arange(120) % 6, np.arange(120) // 6 % 5
+    kind = np.linspace(-1.2, 1.2, 5)[wanted]
+
+    def chances(ease: np.ndarray) -> list[np.ndarray]:
+        return [1 / (1 + np.exp(-(ease + kind + logit))) for logit in logits]
+
+    first, second = (float(c.mean()) for c in chances(rng.normal(0, 1.5, (20_000, 120))))
+    rounds, inside, shares = 600, 0, 0
+    for _ in range(rounds):
+        both = [
+            Sample(("f", "in"), true * 5 + wanted, rng.binomial(24, c) / 24 / 120, np.full(120, 1 / 120), 24 * 120)
+            for c in chances(rng.normal(0, 1.5, 120))
+        ]
+        found, share = difference(both[:1], both[1:]), ratio(both[:1], both[1:])
+        assert found is not None and share is not None
+        inside += found.low <= first - second <= found.high
+        shares += share.low <= first / second <= share.high
+    assert 0.925 <= inside / rounds <= 0.98 and 0.925 <= shares / rounds <= 0.98
+
+
 @pytest.mark.parametrize(("sizes", "least"), [((3, 20, 20, 20, 20, 20), 0.92), ((5, 40, 40, 40, 40, 40), 0.93)])
 @pytest.mark.parametrize("p", [0.5, 0.8])
 def test_intervals_where_a_class_has_few_photographs(sizes: tuple[int, ...], least: float, p: float) -> None:
