@@ -22,7 +22,7 @@ from .report import Options, Report, Row, Table, duration, number
 
 JOBS = {
     "the main job: cama, all targets": ("quick", "cama", "all", True),
-    "two targets trained anew, noise": ("quick", "noise", "resnet18/hp/complete,resnet18/cc/complete", False),
+    "two targets trained anew, noise": ("quick", "noise", "resnet18/fd/complete,resnet50/fd/complete", False),
 }
 """Profile, attack, targets, and whether networks come from the zoo."""
 SMALL = {"one target trained anew, noise": ("smoke", "noise", "resnet18/rgb/complete", False)}
