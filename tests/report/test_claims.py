@@ -61,6 +61,7 @@ def test_cells_that_follow_the_paper_and_cells_that_do_not(make_cell: MakeCell) 
         "spoc-bands": TRUE,
         "cama-bands": TRUE,
         "cama-rgb": TRUE,
+        "spoc-rgb": FALSE,
         "cama-transfer": TRUE,
         "cama-unknown": TRUE,
         "cama-partial": FALSE,  # 25 points less; 10 are allowed

@@ -99,6 +99,12 @@ CLAIMS = (
         Selection("spoc-cgan", _rgb),
     ),
     Claim(
+        "spoc-rgb",
+        "SpoC is ahead of MISL on RGB targets",
+        Selection("spoc-cgan", _rgb),
+        Selection("misl-cgan", _rgb),
+    ),
+    Claim(
         "cama-transfer",
         "Cama moves other architectures as well as its evaluators' (ResNet-18)",
         Selection("cama", lambda place: place[2] != SAME),
