@@ -162,7 +162,8 @@ def _wins(group: Group) -> Row:
     theirs = [[paper_rates.get((*place, name), (None, None))[0] for name in CONDITIONAL] for place in places]
     rows = [_only(group, name) for name in CONDITIONAL]
     ours = [[_rate(group, row, place) for row in rows] for place in places]
-    text = f"Cama's TSR is the highest of {', '.join(LABELS[n] for n in CONDITIONAL)} on most targets and splits"
+    names = ", ".join(LABELS[n] for n in CONDITIONAL)
+    text = f"Cama's TSR is the highest of {names} (ties count) on most targets and splits"
     none = Entry("")
     paper, there = _won(theirs)
     here = [Entry(None, INCOMPLETE)] * 2 if any(None in values for values in ours) else _won(ours)
