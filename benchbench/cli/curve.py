@@ -319,7 +319,7 @@ def _write(
     from benchbench.report.figures import save
     from benchbench.studies.extrapolation import extrapolation_table
     from benchbench.studies.learning import PHOTOGRAPHS
-    from benchbench.studies.learning_tables import figure, table, tidy
+    from benchbench.studies.learning_tables import figure, table, table_by_wanted, tidy
 
     command = opt.same_options(context, "bench curve", leave_out=("cache", "quiet", "workers", "device", "output"))
     caption = [
@@ -332,10 +332,11 @@ def _write(
         else f"Perfect forgery: the photograph retaken by the wanted camera, no louder than {budget:g} dB.",
         f"Made by `{command}`.",
     ]
-    shown = table(work, figures, dataset.camera_models, caption)
+    tables = [table(work, figures, caption), table_by_wanted(work, figures, dataset.camera_models)]
+    tables += [extrapolation_table(made, device)] if made else []
     save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", made), output)
     write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, made).encode())
-    text = render(shown, "md") + ("\n" + render(extrapolation_table(made, device), "md") if made else "")
+    text = "\n".join(render(one, "md") for one in tables)
     write_atomic(output.with_suffix(".md"), text.encode())
     print(text)
     for suffix in (output.suffix, ".csv", ".md"):

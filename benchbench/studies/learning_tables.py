@@ -166,12 +166,11 @@ def plan_table(plan: Sequence[Network]) -> Table:
     return Table("", "What learning curves train", caption, "network", columns, tuple(rows))
 
 
-def table(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str], caption: Sequence[str]) -> Table:
+def table(work: Sequence[Course], found: Mapping[str, Figures], caption: Sequence[str]) -> Table:
     """Return every course as a row, below photographs as they are and the perfect forgery.
 
     Args:
         found: figures by the keys of courses, `PHOTOGRAPHS` and `LIMIT`.
-        models: camera models, known ones first.
     """
     judges = [name for name in found[PHOTOGRAPHS].success if name != MEAN]
     streams = list(dict.fromkeys(name for figures in found.values() for name in figures.own if name != WHOLE))
@@ -179,8 +178,6 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence
     columns += [Column(f"own {name}", name) for name in streams]
     columns += [Column(name, name) for name in judges] + [Column(MEAN, "mean of judges")]
     columns.append(Column("psnr", "PSNR, dB", "decibel"))
-    known = len(found[PHOTOGRAPHS].psnr_by_class)
-    columns += [Column(f"psnr {c}", models[c], "decibel") for c in range(known)]
     with_forger = LIMIT in found
     if with_forger:
         columns.append(Column("cosine", "cosine", "number"))
@@ -190,7 +187,6 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence
         estimates = [one.own.get(name) for name in (WHOLE, *streams)]
         estimates += [one.success[name] for name in (*judges, MEAN)] + [one.psnr]
         entries = [Entry(steps if steps is not None else "")] + [_entry(estimate) for estimate in estimates]
-        entries += [Entry("" if e is None else e.value) for e in one.psnr_by_class.values()]
         entries += [_entry(one.cosine)] if with_forger else []
         return Row(key, label, tuple(entries), block, ranked=False)
 
@@ -206,9 +202,33 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence
         tuple(rows),
         block_title="attack",
         remarks=(
-            "PSNR: the mean of each wanted model, then over those; beside it, that of each (intervals: CSV file).",
+            "PSNR: the mean of each wanted model, then over those.",
             *(["Cosine: of an attack's change with that of the perfect forgery."] if with_forger else []),
         ),
+        intervals=True,
+    )
+
+
+def table_by_wanted(work: Sequence[Course], found: Mapping[str, Figures], models: Sequence[str]) -> Table:
+    """Return the PSNR of each wanted model, rows as those of `table`.
+
+    Args:
+        models: camera models, known ones first.
+    """
+    known = len(found[PHOTOGRAPHS].psnr_by_class)
+    rows = [(LIMIT, "", LIMIT, "")] if LIMIT in found else []
+    made: list[tuple[str, str, str, Scalar]] = [*rows, *((c.key, f"x {c.length:g}", c.label, c.steps) for c in work)]
+    return Table(
+        "",
+        "PSNR by wanted model, dB",
+        (),
+        "length",
+        (Column("steps", "steps", "count"), *(Column(f"psnr {c}", models[c], "decibel") for c in range(known))),
+        tuple(
+            Row(key, label, (Entry(steps), *map(_entry, found[key].psnr_by_class.values())), block, ranked=False)
+            for key, label, block, steps in made
+        ),
+        block_title="attack",
         intervals=True,
     )
 

@@ -336,8 +336,14 @@ def test_the_command_on_a_tiny_benchmark(
     assert [r["quantity"] for r in mine][3:] == ["psnr"] * 4 + ["cosine"]
     table = figure.with_suffix(".md").read_text()
     assert "Made by `bench curve" in table and "3 photographs held out of q" in table
-    curves, _, extrapolated = table.partition("Extrapolated")
+    before, _, extrapolated = table.partition("### Extrapolated")
+    curves, by_wanted = before.split("### PSNR by wanted model, dB")
     assert len([line for line in curves.splitlines() if line.startswith("|")]) == 2 + 6
+    cells = [line.split("|") for line in by_wanted.splitlines() if line.startswith("|")][2:]
+    assert len(cells) == 5, "the perfect forgery and four generators"
+    each = [float(r["value"]) for r in mine if r["quantity"] == "psnr" and r["of"]]
+    found = next(row[4:-1] for row in cells if row[3].strip() == "8")
+    assert len(each) == 3 and [float(cell.split()[0]) for cell in found] == pytest.approx(each, abs=0.05)
     assert "at least 3 lengths are needed" in extrapolated and "as paper-short" in extrapolated
     longer = [*place, *asked, "--lengths", "1,2,3", "-q", "-o", str(figure)]
     ended = bench_here("curve", *longer, "--extrapolate", "2,1000")
