@@ -65,7 +65,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "shared/results").mkdir(parents=True)
     (folder / "runs/virtual").symlink_to(ROOT / "results/virtual")
     (folder / "results").symlink_to(ROOT / "results")
-    (folder / "README.md").symlink_to(ROOT / "README.md")
+    for name in ("README.md", "docs"):
+        (folder / name).symlink_to(ROOT / name)
     text = (ROOT / "docs/add-an-attack.md").read_text(encoding="utf-8")
     first = next(block for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     (folder / "my_attack.py").write_text(first, encoding="utf-8")
