@@ -182,17 +182,16 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], caption: Sequenc
     if with_forger:
         columns.append(Column("cosine", "cosine", "number"))
 
-    def row(key: str, label: str, block: str, steps: int | None) -> Row:
+    def row(key: str, label: str, block: str, steps: Scalar) -> Row:
         one = found[key]
         estimates = [one.own.get(name) for name in (WHOLE, *streams)]
         estimates += [one.success[name] for name in (*judges, MEAN)] + [one.psnr]
-        entries = [Entry(steps if steps is not None else "")] + [_entry(estimate) for estimate in estimates]
+        entries = [Entry(steps)] + [_entry(estimate) for estimate in estimates]
         entries += [_entry(one.cosine)] if with_forger else []
         return Row(key, label, tuple(entries), block, ranked=False)
 
-    rows = [row(PHOTOGRAPHS, "named right", PHOTOGRAPHS, None)]
-    rows += [row(LIMIT, "", LIMIT, None)] if with_forger else []
-    rows += [row(c.key, f"x {c.length:g}", c.label, c.steps) for c in work]
+    rows = [row(PHOTOGRAPHS, "named right", PHOTOGRAPHS, "")]
+    rows += [row(*place) for place in _places(work, found)]
     return Table(
         "",
         "Learning curves",
@@ -216,8 +215,6 @@ def table_by_wanted(work: Sequence[Course], found: Mapping[str, Figures], models
         models: camera models, known ones first.
     """
     known = len(found[PHOTOGRAPHS].psnr_by_class)
-    rows = [(LIMIT, "", LIMIT, "")] if LIMIT in found else []
-    made: list[tuple[str, str, str, Scalar]] = [*rows, *((c.key, f"x {c.length:g}", c.label, c.steps) for c in work)]
     return Table(
         "",
         "PSNR by wanted model, dB",
@@ -226,11 +223,17 @@ def table_by_wanted(work: Sequence[Course], found: Mapping[str, Figures], models
         (Column("steps", "steps", "count"), *(Column(f"psnr {c}", models[c], "decibel") for c in range(known))),
         tuple(
             Row(key, label, (Entry(steps), *map(_entry, found[key].psnr_by_class.values())), block, ranked=False)
-            for key, label, block, steps in made
+            for key, label, block, steps in _places(work, found)
         ),
         block_title="attack",
         intervals=True,
     )
+
+
+def _places(work: Sequence[Course], found: Mapping[str, Figures]) -> list[tuple[str, str, str, Scalar]]:
+    """Return key, label, block and steps of the perfect forgery's row, where there is one, and of every course's."""
+    limit: list[tuple[str, str, str, Scalar]] = [(LIMIT, "", LIMIT, "")] if LIMIT in found else []
+    return limit + [(course.key, f"x {course.length:g}", course.label, course.steps) for course in work]
 
 
 def _entry(estimate: Estimate | None) -> Entry:
