@@ -80,15 +80,12 @@ class TorchsEnergies(_WienerLike):
 class Indexing(PatchSource):
     """Cuts and turns a batch at once, by indexing."""
 
-    def sample(self, batch: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+    def cut(self, places: Tensor) -> list[Tensor]:
         """See `PatchSource`."""
-        which = torch.randint(len(self.classes), (batch,), generator=generator)
-        row, column = (torch.randint(n, (batch,), generator=generator) for n in self.cells)
-        element = torch.randint(8, (batch,), generator=generator)
+        photo, row, column, element = places
         stacks = (torch.from_numpy(stack) for stack in self.stacks)
         grids = [s.unfold(1, self.patch, self.patch).unfold(2, self.patch, self.patch) for s in stacks]
-        photo = self.table[which, 0]
-        return [dih4(grid[photo, row, column], element).float() / 255 for grid in grids], which
+        return [dih4(grid[photo, row, column], element).float() / 255 for grid in grids]
 
 
 def make_plain(*networks: nn.Module) -> None:
