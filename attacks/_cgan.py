@@ -9,7 +9,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -31,7 +30,6 @@ from benchbench.learn.memory_format import memory_format
 from benchbench.learn.operations import per_pixel, training
 from benchbench.learn.patches import PatchSource
 from benchbench.learn.precision import autocast
-from benchbench.learn.replay import Replayed
 from benchbench.learn.training import parts
 
 from ._evaluator import Auxiliaries, DualStream, Evaluator, SingleStream, evaluator_fits, make_evaluator
@@ -84,25 +82,11 @@ class Game:
         Args:
             rng: a CPU generator; it draws the batch, then y', then the wrong labels.
         """
-        places, label = self.source.draw(self.recipe.batch, rng)
+        patches, label = self.source.sample(self.recipe.batch, rng)
+        patches = [(t * 2 - 1).contiguous(memory_format=self.layout) for t in patches]
+        x, given = patches[0], patches[-1]
         wanted = wrong_labels(label, self.critic.classes, rng)
         wrong = wrong_labels(label, self.critic.classes, rng)
-        return self.replayed(torch.cat([places, torch.stack([label, wanted, wrong])]))
-
-    @cached_property
-    def replayed(self) -> Replayed:
-        """What `step` does with what it has drawn."""
-        return Replayed(self.moves, self.optimizers.values(), self.source.device)
-
-    def moves(self, drawn: Tensor) -> Tensor:
-        """Train D, then G.
-
-        Args:
-            drawn: places of patches, labels y, wanted y' and wrong ones, int64 (7, batch), on the device.
-        """
-        label, wanted, wrong = drawn[-3:]
-        patches = [(t * 2 - 1).contiguous(memory_format=self.layout) for t in self.source.cut(drawn[:-3])]
-        x, given = patches[0], patches[-1]
         device = self.source.device
         with autocast(device, self.recipe.precision):
             changed = self.generator(given, wanted)

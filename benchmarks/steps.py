@@ -80,12 +80,15 @@ class TorchsEnergies(_WienerLike):
 class Indexing(PatchSource):
     """Cuts and turns a batch at once, by indexing."""
 
-    def cut(self, places: Tensor) -> list[Tensor]:
+    def sample(self, batch: int, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """See `PatchSource`."""
-        photo, row, column, element = places
+        which = torch.randint(len(self.classes), (batch,), generator=generator)
+        row, column = (torch.randint(n, (batch,), generator=generator) for n in self.cells)
+        element = torch.randint(8, (batch,), generator=generator)
         stacks = (torch.from_numpy(stack) for stack in self.stacks)
         grids = [s.unfold(1, self.patch, self.patch).unfold(2, self.patch, self.patch) for s in stacks]
-        return [dih4(grid[photo, row, column], element).float() / 255 for grid in grids]
+        photo = self.table[which, 0]
+        return [dih4(grid[photo, row, column], element).float() / 255 for grid in grids], which
 
 
 def make_plain(*networks: nn.Module) -> None:

@@ -80,28 +80,18 @@ class PatchSource:
         draws are the same on every device. `which` says of which class each patch is, by its place in `classes`,
         int64 (batch,); none: drawn.
         """
-        places, labels = self.draw(batch, generator, which)
-        return self.cut(places.to(self.device)), labels.to(self.device)
-
-    def draw(self, batch: int, generator: torch.Generator, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return where the patches of a batch lie, int64 (4, batch), and their labels (batch,), on the CPU.
-
-        The rows are photographs, rows and columns in the grid, and elements of `dih4`. See `sample`.
-        """
         if which is None:
             which = torch.randint(len(self.classes), (batch,), generator=generator)
         member = (torch.rand(batch, generator=generator, dtype=torch.float64) * self.sizes[which]).long()
         row = torch.randint(self.cells[0], (batch,), generator=generator)
         column = torch.randint(self.cells[1], (batch,), generator=generator)
         element = torch.randint(8, (batch,), generator=generator)
-        return torch.stack([self.table[which, member], row, column, element]), torch.tensor(self.classes)[which]
-
-    def cut(self, places: Tensor) -> list[Tensor]:
-        """Return the patches of these places, which lie on the device; see `sample`."""
+        places = torch.stack([self.table[which, member], row, column, element])
         if self.device.type == "cpu":
             cuts = [cut_patches(stack, self.patch, places.numpy()) for stack in self.stacks]
         else:
-            photo, row, column, element = places
+            photo, row, column, element = places.to(self.device)
             cuts = [dih4(view[photo, row, column], element) for view in self.views]
         # Cut before float32, which takes four times the memory.
-        return [cut.float().div_(255) if cut.dtype == torch.uint8 else cut.float() for cut in cuts]
+        patches = [cut.float().div_(255) if cut.dtype == torch.uint8 else cut.float() for cut in cuts]
+        return patches, torch.tensor(self.classes)[which].to(self.device)
