@@ -111,7 +111,7 @@ def _like(label: str, spec: Mapping[str, Any]) -> Any:
     """Return what fits have in common whose cost tells their seconds; a term of weight 0 is left out of a loss."""
     fields = spec["fields"]
     recipe = {k: v for k, v in (fields.get("recipe") or {}).items() if k not in ("epochs", "milestones")}
-    without = sorted(name for name, value in fields.items() if value == 0 and not isinstance(value, bool))
+    without = sorted(name for name, value in fields.items() if name.endswith("_weight") and value == 0)
     return label, spec["fit"], spec["version"], fields.get("shape"), fields.get("patch"), recipe, without
 
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchbench.base.errors import BenchError
+from benchbench.base.identity import digest
 from benchbench.contracts.attack import ATTACKS, Attack
 from benchbench.contracts.fit import Fit, Setup, collect
 from benchbench.contracts.profile import Profile
@@ -101,6 +102,9 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -
 def judges_of(names: Sequence[str], setup: Setup) -> dict[str, Fit]:
     """Return the fits of networks that attacks are tried on: trained on q, told to nobody, never a target.
 
+    They measure, so that they are the same whatever the seed of the attacks, and start from numbers of their own: with
+    the seed of an attack's evaluator they would draw the same weights and the same patches as it does.
+
     Args:
         names: preprocessors, in front of a ResNet-18, or 'BACKBONE/PREPROCESSOR'.
 
@@ -110,9 +114,11 @@ def judges_of(names: Sequence[str], setup: Setup) -> dict[str, Fit]:
     from benchbench.learn.training import classifier
 
     found: dict[str, Fit] = {}
-    for name in names:
+    for name in (name.removeprefix("resnet18/") for name in names):
         backbone, _, preprocessor = (name if "/" in name else f"resnet18/{name}").partition("/")
-        found[name] = classifier(setup, backbone=backbone, preprocessor=preprocessor, name=f"judge/{name}")
+        label = f"judge/{name}"
+        own = replace(setup, seed=int(digest("judge", label)[:7], 16))
+        found[name] = classifier(own, backbone=backbone, preprocessor=preprocessor, name=label)
     return found
 
 

@@ -29,6 +29,7 @@ from benchbench.data.virtual.recipe import VirtualRecipe
 from benchbench.harness.fits import FitCall
 from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import expected_seconds, pace
+from benchbench.learn.training import ClassifierFit
 from benchbench.studies.courses import courses, judges_of, lengthened, training_steps
 from benchbench.studies.learning import Look, Reading, Retakes, held_out
 from benchbench.studies.learning_tables import MEAN, figures_of
@@ -72,8 +73,13 @@ def test_judges_are_networks_of_q_that_no_target_and_no_evaluator_is() -> None:
     assert [(f.role, f.backbone, f.preprocessor) for f in found.values()] == [  # type: ignore[attr-defined]
         ("q", "resnet18", "cc"), ("q", "resnet18", "ww"), ("q", "vgg16", "hp")
     ]  # fmt: skip
-    own = {fit.fit_id("none") for fit in ATTACKS.create("misl-cgan").fits(setup).values()}
-    assert not own & {fit.fit_id("none") for fit in found.values()}
+    # A fit of another name and the same seed would be the same network: what tells it apart must change its weights.
+    evaluators = ATTACKS.create("misl-cgan").fits(setup), ATTACKS.create("augmented-cgan").fits(setup)
+    own = [replace(fit, name="") for fits in evaluators for fit in fits.values() if isinstance(fit, ClassifierFit)]
+    nameless = [replace(fit, name="") for fit in found.values()]  # type: ignore[call-arg]
+    assert own and not [fit for fit in nameless if fit in own or replace(fit, seed=setup.seed) == fit]
+    assert len({fit.seed for fit in found.values()}) == 3, "nor do judges share their batches"
+    assert judges_of(["cc"], replace(setup, seed=1)) == judges_of(["resnet18/cc"], setup), "one judge for all seeds"
 
 
 def test_the_plan_knows_networks_alike_by_their_epochs_and_weights() -> None:
@@ -83,6 +89,7 @@ def test_the_plan_knows_networks_alike_by_their_epochs_and_weights() -> None:
     longer = ATTACKS.create("cama").fits(replace(setup, profile=lengthened(setup.profile, 4)))["generator"]
     assert training_steps(longer) == 4 * (training_steps(one) or 0) == 16
     records = [{"label": one.label, "spec": one.spec(), "work": one.cost, "seconds": 30.0}]
+    assert expected_seconds(replace(one, seed=1), records) == (30, True), "nor is a seed of weight"
     assert expected_seconds(longer, records) == (pytest.approx(120.0), True)
     assert expected_seconds(weighed, records) == (pytest.approx(30.0), True)
     assert expected_seconds(alone, records)[1] is False, "without a critic a step takes less"
