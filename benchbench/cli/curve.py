@@ -115,7 +115,7 @@ def curve(
       bench curve --training --attack 'cama,cama[classifier_weight=0.02],cama[adversarial_weight=0]' --lengths 1,2,4
     """
     given = [
-        p.opts[-1 if p.name == "output" else 0]
+        p.opts[0]
         for p in context.command.params
         if p.name in (FROM_CELLS if training else OF_TRAINING) and context.params[p.name] != p.get_default(context)
     ]
@@ -171,6 +171,7 @@ def _learn(
     from benchbench.records.cache import Cache
     from benchbench.records.zoo import Zoo
     from benchbench.report import render
+    from benchbench.report.figures import check_place
     from benchbench.studies.courses import courses, judges_of, networks_of
     from benchbench.studies.extrapolation import extrapolations
     from benchbench.studies.learning import PHOTOGRAPHS, jobs
@@ -188,6 +189,7 @@ def _learn(
     if dry_run:
         print(render(plan_table(plan), "text"), end="")
         return
+    check_place(output)
     forger = _forger(budget) if facts.retakes else None
     with leased(store) as need, _screen(quiet) as screen:
         need([setup.data_id, *(line.fit_id for line in plan)])
@@ -333,7 +335,7 @@ def _write(
         f"Made by `{command}`.",
     ]
     tables = [table(work, figures, caption), table_by_wanted(work, figures, dataset.camera_models)]
-    tables += [extrapolation_table(made, device)] if made else []
+    tables += [extrapolation_table(made, device, forger=budget is not None)] if made else []
     save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", made), output)
     write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, made).encode())
     text = "\n".join(render(one, "md") for one in tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,24 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
+
+
+def check_place(path: Path) -> None:
+    """Refuse, before long work, a place where `save` could write no picture.
+
+    Raises:
+        StoreError: the folder cannot be made or written to, or matplotlib has no such format.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix[1:].lower() not in known:
+        raise StoreError(f"'{path}' cannot be written: '{path.suffix}' is none of .{', .'.join(known)}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise StoreError(f"'{path}' cannot be written: {error.strerror or error}.") from error
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -43,28 +43,21 @@ class Course:
         return f"{self.label} x {self.length:g}"
 
 
-def lengthened(profile: Profile, length: float) -> Profile:
-    """Return the profile with `length` times the epochs of conditional GANs.
+def lengthened(profile: Profile, length: float, attack: str) -> Profile:
+    """Return the profile with `length` times the epochs of an attack's conditional GAN.
 
     Raises:
         BenchError: that is no whole number of epochs.
     """
-    cgan = profile.cgan.model_copy(update={"epochs": _times(profile.cgan.epochs, length)})
-    overrides = {
-        name: change | ({"epochs": _times(change["epochs"], length)} if "epochs" in change else {})
-        for name, change in profile.cgan_overrides.items()
-    }
-    return profile.model_copy(update={"cgan": cgan, "cgan_overrides": overrides})
-
-
-def _times(epochs: int, length: float) -> int:
-    found = round(epochs * length)
-    if found < 1 or not math.isclose(found, epochs * length):
+    usual = profile.cgan_recipe(attack).epochs
+    found = round(usual * length)
+    if found < 1 or not math.isclose(found, usual * length):
         raise BenchError(
-            f"{length:g} times the profile's {epochs} epochs are {epochs * length:g}, no whole number; "
+            f"{length:g} times the {usual} epochs of '{attack}' are {usual * length:g}, no whole number; "
             "name other lengths with --lengths."
         )
-    return found
+    changed = {attack: {**profile.cgan_overrides.get(attack, {}), "epochs": found}}
+    return profile.model_copy(update={"cgan_overrides": {**profile.cgan_overrides, **changed}})
 
 
 def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -> list[Course]:
@@ -81,7 +74,7 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -
         # As it is typed: booleans are small there.
         words = [f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in own.items()]
         label = attack.name + (f"[{','.join(words)}]" if words else "")
-        once, twice = (attack.fits(replace(setup, profile=lengthened(setup.profile, k))) for k in (1, 2))
+        once, twice = (attack.fits(replace(setup, profile=lengthened(setup.profile, k, attack.name))) for k in (1, 2))
         grows = [name for name, f in once.items() if f.fit_id(setup.data_id) != twice[name].fit_id(setup.data_id)]
         if not any(training_steps(once[name]) for name in grows):
             raise BenchError(
@@ -89,7 +82,7 @@ def courses(attacks: Sequence[Attack], lengths: Sequence[float], setup: Setup) -
                 "multiplied here; an attack with a conditional GAN is expected."
             )
         for length in lengths:
-            longer = replace(setup, profile=lengthened(setup.profile, length))
+            longer = replace(setup, profile=lengthened(setup.profile, length, attack.name))
             fits = attack.fits(longer)
             grown = [fits[name] for name in grows]
             steps = max(training_steps(fit) or 0 for fit in grown)

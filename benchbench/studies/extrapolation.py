@@ -8,7 +8,7 @@ it, and nothing says which of the two is right, so both are shown.
 
 The interval is the prediction interval for one further training run: each length is a network of its own, so what
 trainings scatter by is the scatter of points around the line. With three lengths one degree of freedom is left, and the
-interval is correspondingly wide. The ceiling counts as known.
+interval is correspondingly wide. The ceiling counts as known, and no interval reaches beyond it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def extrapolated(points: Sequence[Point], steps: float, ceiling: float, form: Fo
     if ceiling <= 0:
         return "the perfect forger has no success"
     if not all(0 < point.success.value < ceiling for point in points):
-        return "a length has no success, or as much as the perfect forger"
+        return "a length has no success, or as much as the ceiling"
     x = np.log([point.steps for point in points])
     away = math.log(steps) - float(x.mean())
     middle, rise, left = _line(x, [form.straight(point.success.value / ceiling) for point in points])
@@ -115,7 +115,7 @@ def steps_of(course: Course, length: int | Profile) -> int:
     if isinstance(length, int):
         return length
     other, mine = length.cgan_recipe(course.attack.name), course.setup.profile.cgan_recipe(course.attack.name)
-    return other.epochs * (other.patches_per_epoch // other.batch) * other.batch // mine.batch
+    return other.epochs * max(1, other.patches_per_epoch // other.batch) * other.batch // mine.batch
 
 
 def extrapolations(
@@ -128,11 +128,11 @@ def extrapolations(
 
     Args:
         found: figures by the keys of courses, and `LIMIT` where there is a ceiling.
-        lengths: by name, see `steps_of`; those that an attack was trained for are left out.
-        plan: the networks of the courses; the pace of the longest counts.
+        lengths: by name, see `steps_of`; those that are no longer than an attack was trained for are left out.
+        plan: the networks of the courses; how long those of the longest are expected to take says the pace.
     """
-    limit = found[LIMIT].success[MEAN] if LIMIT in found else None
-    ceiling = limit.value if limit is not None else 1.0
+    limit = found[LIMIT].success[MEAN] if LIMIT in found else Estimate(1, 1, 1)
+    ceiling = limit.value if limit is not None else 0.0
     lines = {line.fit_id: line for line in plan}
     made = []
     for label in dict.fromkeys(course.label for course in work):
@@ -149,11 +149,12 @@ def extrapolations(
     return made
 
 
-def extrapolation_table(made: Sequence[Extrapolation], device: str) -> Table:
+def extrapolation_table(made: Sequence[Extrapolation], device: str, *, forger: bool) -> Table:
     """Return a row an attack and length: success by each form, and what the training takes.
 
     Args:
         device: whose hours these are.
+        forger: whether the ceiling is the perfect forger's success; else it is 100 %.
     """
     columns = (
         Column("steps", "steps", "count"),
@@ -170,10 +171,11 @@ def extrapolation_table(made: Sequence[Extrapolation], device: str) -> Table:
         pace = "fits like it" if one.measured else "a rough pace"
         row = (Entry(one.steps), *estimates, Entry(one.hours), Entry(pace))
         rows.append(Row(f"{one.label} {one.length}", one.length, row, one.label, ranked=False))
+    ceiling = "the perfect forger's success" if forger else "100 %"
     caption = (
         "What longer training would give: the mean of judges in percent, its median, with the 95 % prediction interval "
-        "for one further training run. Each form is fitted to the lengths above. Both tend to the perfect forger's "
-        "success, and know no plateau below it; where they differ, the lengths do not say which is right. A step is as "
-        "large as above, and widths are the profile's.",
+        f"for one further training run. Each form is fitted to the lengths above. Both tend to {ceiling}, which "
+        "counts as known and which no interval passes, and know no plateau below it; where they differ, the lengths do "
+        "not say which is right. A step is as large as above, and widths are the profile's.",
     )
     return Table("", "Extrapolated", caption, "length", columns, tuple(rows), block_title="attack", intervals=True)

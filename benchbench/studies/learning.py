@@ -72,6 +72,12 @@ class Reading:
     psnr: NDArray[np.float64]
     cosine: NDArray[np.float64] | None
 
+    def only(self, rows: NDArray[np.int64], *, wanted: NDArray[np.int64]) -> Reading:
+        """Return some of the trials, with other wanted classes, (len(rows),)."""
+        picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("image", "scene", "true", "psnr")}
+        picked |= {name: {k: v[rows] for k, v in getattr(self, name).items()} for name in ("said", "own")}
+        return Reading(**picked, wanted=wanted, cosine=None if self.cosine is None else self.cosine[rows])
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON; `from_json` undoes it."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}

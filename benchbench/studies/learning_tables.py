@@ -79,13 +79,15 @@ def figures_of(reading: Reading, known: int, *, named: bool = False) -> Figures:
         known: camera models.
         named: ask whether judges name the true model, in place of the wanted one.
     """
-    asked = reading.true if named else reading.wanted
+    if named:  # each photograph says the same at every trial
+        once = np.unique(reading.image, return_index=True)[1]
+        reading = reading.only(once, wanted=reading.true[once])
     every = np.ones(len(reading.image), bool)
-    rates = {name: _rate(reading, said, asked, known) for name, said in reading.said.items()}
+    rates = {name: _rate(reading, said, known) for name, said in reading.said.items()}
     success: dict[str, Estimate | None] = {k: None if v is None else rate_interval([v]) for k, v in rates.items()}
     parts = [(1 / len(rates), sample) for sample in rates.values() if sample is not None]
     success[MEAN] = rate_interval(combine(parts)) if parts and len(parts) == len(rates) else None
-    own = {name: _rate(reading, said, reading.wanted, known) for name, said in reading.own.items()}
+    own = {name: _rate(reading, said, known) for name, said in reading.own.items()}
     return Figures(
         photographs=len(np.unique(reading.image)),
         success=success,
@@ -113,9 +115,9 @@ def _sample(reading: Reading, rows: NDArray[np.bool_], said: NDArray[np.int64], 
     return judged, Sample(("q", "held out"), judged.stratum, none, none, int(rows.sum()), scene)
 
 
-def _rate(reading: Reading, said: NDArray[np.int64], asked: NDArray[np.int64], known: int) -> Sample | None:
-    """Return what each photograph adds to the share that is taken for the classes asked for, as TSR weighs it."""
-    judged, sample = _sample(reading, np.ones(len(said), bool), np.where(said == asked, reading.wanted, -1), known)
+def _rate(reading: Reading, said: NDArray[np.int64], known: int) -> Sample | None:
+    """Return what each photograph adds to the share that is taken for the wanted classes, as TSR weighs it."""
+    judged, sample = _sample(reading, np.ones(len(said), bool), said, known)
     found = TSR.contributions(judged)
     if found is None or found.full is None:
         return None
@@ -128,9 +130,13 @@ def _mean(reading: Reading, values: NDArray[np.float64], rows: NDArray[np.bool_]
     if not rows.any():
         return None
     judged, sample = _sample(reading, rows, reading.wanted, known)
-    count = np.bincount(judged.wanted)
-    sums = judged.sums(values[rows] / (np.count_nonzero(count) * count[judged.wanted]))
-    return contrast([(1.0, replace(sample, values=sums))])  # `full` stays 0: a mean has no end that it may be near
+    count, total = np.bincount(judged.wanted), np.bincount(judged.wanted, values[rows])
+    classes, mine = np.count_nonzero(count), (total / np.maximum(count, 1))[judged.wanted]
+    # Taken from the mean of its class, a photograph with fewer trials than others is no outlier.
+    sums = judged.sums((values[rows] - mine) / (classes * count[judged.wanted]))
+    found = contrast([(1.0, replace(sample, values=sums))])  # `full` stays 0: a mean has no end that it may be near
+    mean = float((mine / (classes * count[judged.wanted])).sum())
+    return None if found is None else Estimate(mean, mean + found.low - found.value, mean + found.high - found.value)
 
 
 def plan_table(plan: Sequence[Network]) -> Table:
@@ -322,7 +328,8 @@ def figure(
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     for axis in axes[:2]:
-        axis.legend(fontsize=6)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=6)
     drawn.supxlabel("training steps of the generator", fontsize=9)
     drawn.supylabel("taken for the wanted model, %", fontsize=9)
     drawn.suptitle(title, fontsize=10)

@@ -132,7 +132,9 @@ def test_a_table_of_extrapolations_by_hand() -> None:
     for name, form in FORMS.items():
         assert made[0].success[name] == extrapolated(own, 57_600, 0.8, form)
         assert "at least 3 lengths" in str(made[2].success[name]), "one length has no figure"
-    shown = extrapolation_table(made, "cpu")
+    shown = extrapolation_table(made, "cpu", forger=True)
+    assert "perfect forger" in " ".join(shown.caption)
+    assert "perfect forger" not in " ".join(extrapolation_table(made, "cpu", forger=False).caption)
     assert shown.entry("cama twice", "hours").value == pytest.approx(8)
     assert shown.entry("misl-cgan twice", "from").value == "a rough pace"
     assert not shown.entry("misl-cgan twice", "logistic").value and shown.entry("misl-cgan twice", "logistic").missing
