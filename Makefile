@@ -2,7 +2,7 @@
 #   make bench   environment, install, the main job on the embedded data, tables
 #   make test    environment, install, lint, types, tests; then the passes for other processors, Pythons and versions
 # and one measures speed, on cores that do nothing else:
-#   make benchmark    every stage against its peer and the machine's limit, in about fifteen minutes
+#   make benchmark    every stage against its peer and the machine's limit, in about 25 minutes
 # and one draws the rooms of the code from its imports, for docs/architecture.md:
 #   make docs
 # and one the pictures of README and docs, from the reference results:

@@ -24,6 +24,8 @@ PACKAGES = (
     "lensfunpy",
 )
 """Packages whose version can move a number."""
+CODE = ("benchbench", "attacks", "targets", "pyproject.toml")
+"""What of a checkout can."""
 
 
 def provenance(device: str, seconds: float) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def provenance(device: str, seconds: float) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def commit() -> str | None:
-    """Return the commit of the benchbench checkout, with '-dirty' for uncommitted changes, or None outside one.
+    """Return the commit of the benchbench checkout, or None outside one; '-dirty' says that its code is another.
+
+    Results and documents are no code: a run writes the former while it goes on.
 
     The source that `git archive` packs has no history; git writes the commit into `.git_archival.txt` for it.
     """
@@ -56,7 +60,7 @@ def commit() -> str | None:
         return _archived(folder.parent / ".git_archival.txt")
     try:
         head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *(f"../{name}" for name in CODE))
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("-dirty" if changed else "")

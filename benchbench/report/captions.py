@@ -64,10 +64,7 @@ def command(number: str, group: Group, show_published: bool) -> str:
     words = ["bench", "table", number]
     if group.dataset:
         words += ["--dataset", quote(group.dataset), "--profile", quote(group.profile)]
-        if group.condition != "uint8":
-            words += ["--condition", group.condition]
-        if group.track != "native":
-            words += ["--budget", group.track.removesuffix(" dB")]
+        words += ["--condition", group.condition, "--budget", group.track.removesuffix(" dB")]
     if show_published:
         words.append("--published")
     return f"Made by `{' '.join(words)}`."

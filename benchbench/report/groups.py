@@ -323,6 +323,11 @@ def _last_of_files(cells: Sequence[Cell]) -> list[Cell]:
     return [c for c in cells if "file" not in c.attack.params or last[place(c)][1] == c.attack.params["file"]]
 
 
+def _special(protocol: Mapping[str, Any]) -> bool:
+    """Say whether a protocol is another than that of the paper's tables, which come first."""
+    return str(protocol.get("condition", "uint8")) != "uint8" or track(protocol) != "native"
+
+
 def groups(
     cells: Iterable[Cell],
     *,
@@ -351,7 +356,7 @@ def groups(
         found.setdefault(key, []).append(cell)
     result = []
     alike = Counter(key[:4] for key in found)
-    for key in sorted(found):
+    for key in sorted(found, key=lambda key: (*key[:2], _special(found[key][0].protocol), key)):
         kept = _newest(named_apart(found[key]))
         named = [c for c in kept if c.target.task == CLASSIFICATION]
         result.append(

@@ -58,7 +58,7 @@ def leaderboard_table(group: Group, *, show_published: bool) -> Table:
             Column("rank", "Rank", "count"),
             Column("tsr", "Mean TSR", better="higher"),
             Column("usr", "Mean USR", better="higher"),
-            *([Column("share_of_limit", f"TSR by {group.limit.label}'s")] if group.limit is not None else []),
+            *([Column("share_of_limit", "TSR, % of the limit's")] if group.limit is not None else []),
             Column("psnr_in", "PSNR in", "decibel"),
             Column("psnr_out", "PSNR out", "decibel"),
             Column("own_in", "Own evaluator in"),

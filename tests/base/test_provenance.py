@@ -54,3 +54,29 @@ def test_an_archive_of_a_checkout_names_its_commit(tmp_path):
     assert provenance._archived(tmp_path / "note") == git("rev-parse", "HEAD").decode().strip()
     assert provenance._archived(ROOT / ".git_archival.txt") is None, "a checkout's own is no commit"
     assert provenance._archived(tmp_path / "none") is None
+
+
+def test_a_checkout_is_dirty_by_its_code_and_not_by_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = ["benchbench/base/provenance.py", "attacks/fgsm.py", "targets/grid.py", "results/cells.csv", "README.md"]
+    for place in [*places, "pyproject.toml"]:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("before\n")
+
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        return subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / places[0]))
+    head = git("rev-parse", "HEAD").strip()
+    for place in ("results/cells.csv", "README.md"):
+        (tmp_path / place).write_text("after\n")
+    assert provenance.commit.__wrapped__() == head
+    (tmp_path / "attacks/fgsm.py").write_text("after\n")
+    assert provenance.commit.__wrapped__() == f"{head}-dirty"

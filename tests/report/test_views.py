@@ -83,8 +83,8 @@ def test_one_row_an_attack_and_condition(make_cell: MakeCell) -> None:
     cells = [make_cell(), make_cell(condition="float"), make_cell(profile="paper")]
     assert [(r["profile"], r["condition"]) for r in rows_of(leaderboard_csv(cells))] == [
         ("paper", "uint8"),
-        ("quick", "float"),
         ("quick", "uint8"),
+        ("quick", "float"),
     ]
 
 
@@ -290,7 +290,7 @@ def test_a_limit_is_marked_and_others_are_its_share(make_cell: MakeCell) -> None
     (group,) = groups([*ours, *theirs, *knows])
     made = leaderboard_table(group, show_published=False)
     assert [row.label for row in made.rows] == ["Cama", "MISL", "seer (limit)"]
-    assert [column.title for column in made.columns].count("TSR by seer (limit)'s") == 1
+    assert [column.title for column in made.columns].count("TSR, % of the limit's") == 1
     share = made.entry("cama", "share_of_limit")
     assert share.value == pytest.approx(0.375, abs=1e-3) and share.interval is not None
     assert share.interval[0] < 0.375 < share.interval[1]
