@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchbench.contracts.profile import Profile
     from benchbench.harness.executors.jobs import Job
     from benchbench.harness.options import RunOptions
-    from benchbench.studies.courses import Course
+    from benchbench.studies.courses import Course, Network
     from benchbench.studies.learning import Look, Reading
     from benchbench.studies.learning_tables import Extrapolation, Figures
 
@@ -185,7 +185,12 @@ def _learn(
     setup = facts.setup(chosen, seed)
     work, jury = courses(asked, times, setup), judges_of(judges, setup)
     store, trained = Cache(options.cache), Zoo(options.zoo) if options.zoo is not None else None
-    plan = networks_of(work, jury, setup, store, options.device, trained.ids() if trained is not None else ())
+    stored = trained.ids() if trained is not None else frozenset()
+
+    def planned() -> list[Network]:
+        return networks_of(work, jury, setup, store, options.device, stored)
+
+    plan = planned()
     if dry_run:
         print(render(plan_table(plan), "text"), end="")
         return
@@ -193,6 +198,8 @@ def _learn(
     forger = _forger(budget) if facts.retakes else None
     with leased(store) as need, _screen(quiet) as screen:
         need([setup.data_id, *(line.fit_id for line in plan)])
+        if store.set_aside_damaged([line.fit_id for line in plan]):
+            plan = planned()
         if trained is not None:
             trained.adopt((line.fit_id for line in plan), store)
         missing = sum(line.seconds for line in plan if not line.there) / options.workers
@@ -205,7 +212,7 @@ def _learn(
         )
     figures = {key: figures_of(one, photos.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
     # The plan once more: what was trained now tells its pace.
-    made = extrapolations(work, figures, ahead, networks_of(work, jury, setup, store, options.device)) if ahead else []
+    made = extrapolations(work, figures, ahead, planned()) if ahead else []
     _write(
         context, work, figures, photos, chosen.name, output, None if forger is None else budget, made, options.device
     )

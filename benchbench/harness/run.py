@@ -126,7 +126,7 @@ def run(
             return plan_run(attacks, targets, splits, **case, seed=seed, fingerprint=fingerprint)
 
         plan, facts = planned()
-        if _set_aside(plan, cache):  # what was damaged is missing now
+        if cache.set_aside_damaged(plan.fits):  # what was damaged is missing now
             plan, facts = planned()
         enough = test_is_enough(plan, options)
         whole = plan
@@ -170,16 +170,6 @@ def _used(plan: Plan) -> set[str]:
     """Return the ids of the fits that attacks and targets of a plan are made of."""
     things = {id(thing): thing for cell in plan.cells for thing in (cell.attack, cell.target)}.values()
     return {fit.fit_id(plan.setup.data_id) for thing in things for fit in thing.fits(plan.setup).values()}
-
-
-def _set_aside(plan: Plan, cache: Cache) -> bool:
-    """Move damaged fits that a plan uses out of the way; say whether there were any."""
-    found = False
-    for fit_id in plan.fits:
-        if cache.has(fit_id) and (wrong := cache.damage(fit_id)):
-            cache.set_aside(cache.folder(fit_id), wrong)
-            found = True
-    return found
 
 
 def _summary(plan: Plan) -> RunSummary:

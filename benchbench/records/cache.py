@@ -130,6 +130,13 @@ class Cache:
             raise StoreError(f"{why}, and '{path}' cannot be moved away ({error.strerror or error}).") from error
         logging.getLogger("benchbench").warning("bench: %s; it was moved to %s and is made anew.", why, place)
 
+    def set_aside_damaged(self, fit_ids: Iterable[str]) -> bool:
+        """Move those of some fits whose files are damaged out of the way; say whether there were any."""
+        wrong = {fit_id: why for fit_id in fit_ids if self.has(fit_id) and (why := self.damage(fit_id))}
+        for fit_id, why in wrong.items():
+            self.set_aside(self.folder(fit_id), why)
+        return bool(wrong)
+
     @contextmanager
     def gate(self) -> Iterator[None]:
         """Hold off runs that begin, while `bench gc` looks for what can go and removes it; and the other way round.

@@ -379,3 +379,17 @@ def test_without_a_forger_there_is_no_ceiling_and_a_sentence(
     records = [json.loads(path.read_text()) for path in (tmp_path / "c" / "fits").glob("*/*.json")]
     (facts,) = [r["facts"] for r in records if r["label"] == "generator/misl-cgan"]
     assert len(facts["pixel_weights"]) == len(facts["psnr_by_wanted"]) == 3
+    # A picture that cannot be written is told before training; a network that was damaged is trained anew.
+    state = next(
+        path.with_name("state.safetensors")
+        for path in (tmp_path / "c" / "fits").glob("*/record.json")
+        if json.loads(path.read_text())["label"] == "generator/misl-cgan"
+    )
+    state.write_bytes(state.read_bytes()[:-1] + b"?")
+    aside = tmp_path / "c" / "broken"
+    for name in ("l.xyz", "l.csv/l.png"):
+        ended = bench_here("curve", *place, *asked[:-1], str(tmp_path / name))
+        assert ended.returncode == 2 and "cannot be written: " in ended.stderr and not aside.exists()
+    assert bench_here("curve", *place, *asked).returncode == 0
+    assert [path.name.partition("-")[0] for path in aside.iterdir()] == [state.parent.name]
+    assert list(csv.DictReader((tmp_path / "l.csv").open())) == rows
