@@ -39,19 +39,20 @@ def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch, cpuinfo: str | 
     assert processor.__wrapped__() == expected
 
 
-def test_an_archive_of_a_checkout_names_its_commit(tmp_path):
-    def git(*arguments):
-        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
-        return subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True).stdout
+def git(place: Path, *arguments: str) -> bytes:
+    who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+    return subprocess.run(["git", *who, *arguments], cwd=place, check=True, capture_output=True).stdout
 
+
+def test_an_archive_of_a_checkout_names_its_commit(tmp_path):
     for name in (".git_archival.txt", ".gitattributes"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "all")):
-        git(*arguments)
-    with tarfile.open(fileobj=io.BytesIO(git("archive", "HEAD"))) as archive:
+        git(tmp_path, *arguments)
+    with tarfile.open(fileobj=io.BytesIO(git(tmp_path, "archive", "HEAD"))) as archive:
         note = archive.extractfile(".git_archival.txt").read()
     (tmp_path / "note").write_bytes(note)
-    assert provenance._archived(tmp_path / "note") == git("rev-parse", "HEAD").decode().strip()
+    assert provenance._archived(tmp_path / "note") == git(tmp_path, "rev-parse", "HEAD").decode().strip()
     assert provenance._archived(ROOT / ".git_archival.txt") is None, "a checkout's own is no commit"
     assert provenance._archived(tmp_path / "none") is None
 
@@ -64,17 +65,10 @@ def test_a_checkout_is_dirty_by_its_code_and_not_by_its_results(
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text("before\n")
 
-    def git(*arguments: str) -> str:
-        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-        return subprocess.run(
-            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-        ).stdout
-
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-qm", "one")
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        git(tmp_path, *arguments)
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / places[0]))
-    head = git("rev-parse", "HEAD").strip()
+    head = git(tmp_path, "rev-parse", "HEAD").decode().strip()
     for place in ("results/cells.csv", "README.md"):
         (tmp_path / place).write_text("after\n")
     assert provenance.commit.__wrapped__() == head
