@@ -30,8 +30,8 @@ from benchbench.contracts.task import TASKS
 from benchbench.harness.options import RunOptions
 from benchbench.harness.run import run
 from benchbench.harness.summary import RunSummary
-from benchbench.report.captions import condition_texts
 from benchbench.report.catalog import owners
+from benchbench.report.groups import condition_texts
 from benchbench.report.leaderboard import leaderboard_columns
 from benchbench.report.means import places
 from benchbench.report.paper import PAPERS, papers

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from shlex import quote
 
-from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.scenario import SCENARIOS
-from benchbench.report.groups import AttackRow, Group
+from benchbench.report.groups import AttackRow, Group, condition_texts
 
 SPLITS = {"in": "in-distribution", "out": "out-of-distribution"}
 NO_CELL = "not computed yet (`bench status` says why)"
@@ -21,13 +19,6 @@ PUBLISHED = (
     " own networks and unrounded images: another data set and another profile, so they show a shape, not a"
     " reference value."
 )
-
-
-@cache
-def condition_texts() -> dict[str, str]:
-    """Return what each condition that is installed here means, in the order of tables."""
-    known = [CONDITIONS.create(name) for name in CONDITIONS.names()]
-    return {c.name: c.text for c in sorted(known, key=lambda c: (c.order, c.name))}
 
 
 def setting(group: Group) -> str:

@@ -10,7 +10,7 @@ from benchbench.base.errors import BenchError, UnknownNameError, did_you_mean
 from benchbench.base.identity import canonical_json
 from benchbench.records.cell import Cell
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report.captions import clusters, condition_texts
+from benchbench.report.captions import clusters
 from benchbench.report.comparisons import conditions_table, distortion_table
 from benchbench.report.erasing import erasing_table
 from benchbench.report.gates import gates_table
@@ -258,7 +258,7 @@ def alike(found: Iterable[Group]) -> dict[tuple[str, ...], list[Group]]:
     for group in found:
         families.setdefault(_family(group), []).append(group)
     for family in families.values():
-        family.sort(key=lambda g: (g.track != "native", g.track, condition_order(g.condition), g.condition))
+        family.sort(key=lambda g: g.standing)
     return families
 
 
@@ -266,9 +266,3 @@ def _family(group: Group) -> tuple[str, ...]:
     protocol = {key: value for key, value in group.settings.items() if key not in ("condition", "budget")}
     photographs = group.dataset, group.data_id, group.fingerprint
     return *photographs, group.profile, group.profile_digest, canonical_json(protocol)
-
-
-def condition_order(name: str) -> int:
-    """Return where a condition stands in tables; one that is not installed here comes last."""
-    known = list(condition_texts())
-    return known.index(name) if name in known else len(known)

@@ -7,10 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from benchbench.base.identity import canonical_json
+from benchbench.contracts.condition import CONDITIONS
 from benchbench.contracts.task import TASKS
 from benchbench.metrics import rates
 from benchbench.records.cell import CLASSIFICATION, Cell
@@ -96,6 +97,11 @@ class Group:
     def track(self) -> str:
         """The budget: 'native', or '35 dB' where every perturbation is rescaled."""
         return track(self.settings)
+
+    @property
+    def standing(self) -> tuple[bool, str, int, str]:
+        """Where its tables stand among those of other budgets and conditions: behind those of the paper's protocol."""
+        return self.track != "native", self.track, condition_order(self.condition), self.condition
 
     @property
     def seed(self) -> int:
@@ -270,6 +276,19 @@ class Group:
         return found
 
 
+@cache
+def condition_texts() -> dict[str, str]:
+    """Return what each condition that is installed here means, in the order of tables."""
+    known = [CONDITIONS.create(name) for name in CONDITIONS.names()]
+    return {c.name: c.text for c in sorted(known, key=lambda c: (c.order, c.name))}
+
+
+def condition_order(name: str) -> int:
+    """Return where a condition stands in tables; one that is not installed here comes last."""
+    known = list(condition_texts())
+    return known.index(name) if name in known else len(known)
+
+
 def track(settings: Mapping[str, Any]) -> str:
     """Return the budget of a protocol's record as `Protocol.track` names it."""
     budget = settings.get("budget")
@@ -323,11 +342,6 @@ def _last_of_files(cells: Sequence[Cell]) -> list[Cell]:
     return [c for c in cells if "file" not in c.attack.params or last[place(c)][1] == c.attack.params["file"]]
 
 
-def _special(protocol: Mapping[str, Any]) -> bool:
-    """Say whether a protocol is another than that of the paper's tables, which come first."""
-    return str(protocol.get("condition", "uint8")) != "uint8" or track(protocol) != "native"
-
-
 def groups(
     cells: Iterable[Cell],
     *,
@@ -356,7 +370,7 @@ def groups(
         found.setdefault(key, []).append(cell)
     result = []
     alike = Counter(key[:4] for key in found)
-    for key in sorted(found, key=lambda key: (*key[:2], _special(found[key][0].protocol), key)):
+    for key in sorted(found):
         kept = _newest(named_apart(found[key]))
         named = [c for c in kept if c.target.task == CLASSIFICATION]
         result.append(
@@ -376,5 +390,6 @@ def groups(
                 left_out=len(found[key]) - len(kept),
             )
         )
+    result.sort(key=lambda group: (group.dataset, group.profile, *group.standing))
     facts = Counter(tuple(group.facts.items()) for group in result)
     return [replace(group, apart=True) if facts[tuple(group.facts.items())] > 1 else group for group in result]

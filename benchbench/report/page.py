@@ -17,12 +17,11 @@ from benchbench.base.files import file_name
 from benchbench.metrics import intervals, rates
 from benchbench.records.cell import Cell, TargetPart, predictions
 from benchbench.records.dataset import DatasetSummary
-from benchbench.report import captions
-from benchbench.report.catalog import claims_of, condition_order
+from benchbench.report.catalog import claims_of
 from benchbench.report.erasing import erasing_table
 from benchbench.report.filters import AXES, RATES, choices, place_of
 from benchbench.report.gates import gates
-from benchbench.report.groups import AttackRow, Group, attack_key
+from benchbench.report.groups import AttackRow, Group, attack_key, condition_texts
 from benchbench.report.model import Entry, show
 from benchbench.report.paper import papers, sources
 from benchbench.report.robustness import robustness_table
@@ -42,8 +41,8 @@ def page(found: Sequence[tuple[Group, DatasetSummary | None]]) -> str:
     head = {
         "groups": [group.facts for group, _ in ordered],
         "axes": _axes(ordered),
-        "conditions": captions.condition_texts(),
-        "words": WORDS | captions.condition_texts(),
+        "conditions": condition_texts(),
+        "words": WORDS | condition_texts(),
         "papers": [[paper.title, paper.year, _address(paper.url)] for paper in papers()],
     }
     bodies = [_json(_group(group, summary)) for group, summary in ordered]
@@ -57,8 +56,7 @@ def _json(value: Any) -> str:
 
 
 def _order(group: Group) -> tuple[Any, ...]:
-    condition = condition_order(group.condition)
-    return group.dataset, group.profile, group.data_id, group.seed, group.track != "native", group.track, condition
+    return group.dataset, group.profile, group.data_id, group.seed, *group.standing
 
 
 def _axes(found: Sequence[tuple[Group, Any]]) -> dict[str, list[str]]:
