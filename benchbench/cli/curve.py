@@ -172,7 +172,7 @@ def _learn(
     from benchbench.records.zoo import Zoo
     from benchbench.report import render
     from benchbench.report.figures import check_place
-    from benchbench.studies.courses import courses, judges_of, networks_of
+    from benchbench.studies.courses import courses, judges_of, kept_after, networks_of
     from benchbench.studies.extrapolation import extrapolations
     from benchbench.studies.learning import PHOTOGRAPHS, jobs
     from benchbench.studies.learning_tables import figures_of, plan_table
@@ -213,8 +213,18 @@ def _learn(
     figures = {key: figures_of(one, photos.known, named=key == PHOTOGRAPHS) for key, one in found.items()}
     # The plan once more: what was trained now tells its pace.
     made = extrapolations(work, figures, ahead, planned()) if ahead else []
+    kept = {course.key: kept_after(course, store) for course in work}
     _write(
-        context, work, figures, photos, chosen.name, output, None if forger is None else budget, made, options.device
+        context,
+        work,
+        figures,
+        kept,
+        photos,
+        chosen.name,
+        output,
+        None if forger is None else budget,
+        made,
+        options.device,
     )
 
 
@@ -310,6 +320,7 @@ def _write(
     context: typer.Context,
     work: Sequence[Course],
     figures: Mapping[str, Figures],
+    kept: Mapping[str, int | None],
     dataset: Dataset,
     profile: str,
     output: Path,
@@ -341,10 +352,10 @@ def _write(
         else f"Perfect forgery: the photograph retaken by the wanted camera, no louder than {budget:g} dB.",
         f"Made by `{command}`.",
     ]
-    tables = [table(work, figures, caption), table_by_wanted(work, figures, dataset.camera_models)]
+    tables = [table(work, figures, caption, kept), table_by_wanted(work, figures, dataset.camera_models)]
     tables += [extrapolation_table(made, device, forger=budget is not None)] if made else []
     save(figure(work, figures, f"{dataset.name}, profile {profile}, held out of q", made), output)
-    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, made).encode())
+    write_atomic(output.with_suffix(".csv"), tidy(work, figures, dataset.camera_models, made, kept).encode())
     text = "\n".join(render(one, "md") for one in tables)
     write_atomic(output.with_suffix(".md"), text.encode())
     print(text)

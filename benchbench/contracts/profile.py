@@ -123,6 +123,9 @@ class CganRecipe(Section):
     """Measure evaluator success on held-out q after every so many epochs; the best epoch is kept."""
     validation_images: Count = 60
     """Held-out q photographs; each is turned to every wrong class."""
+    tied: Share = Field(default=0.0, json_schema_extra=since("0.3"))
+    """Success, of 1, by which an epoch may fall short of the best and count as equal to it; the last of equals is kept.
+    What few photographs cannot tell apart should not choose an epoch from before the rates have fallen."""
     precision: Precision = "float32"
 
 

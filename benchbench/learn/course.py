@@ -30,6 +30,8 @@ class Course:
     milestones: tuple[int, ...] = ()
     """In epochs."""
     gamma: float = 0.1
+    tied: float = 0.0
+    """Scores that count as equal, see `Loop`."""
 
     @classmethod
     def of(cls, recipe: PatchRecipe, batch: int | None = None) -> Course:
@@ -43,6 +45,7 @@ class Course:
             validate_every=1 if isinstance(recipe, ResidualRecipe) else recipe.validate_every,
             milestones=falls.milestones,
             gamma=falls.gamma,
+            tied=recipe.tied if isinstance(recipe, CganRecipe) else 0.0,
         )
 
     @classmethod
@@ -103,6 +106,7 @@ class Course:
             validate_every=self.validate_every,
             precision=self.precision,
             seed=seed,
+            tied=self.tied,
         ).run(context)
 
 

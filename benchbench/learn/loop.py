@@ -56,6 +56,7 @@ class Loop:
         step: trains on one batch and returns a loss for the progress line.
         precision: the recipe's; the record says what it came to on the device.
         score: validates; the highest is best, the later of equals (a one-cycle run ends better than it began).
+        tied: what the first part of a score may fall short of the highest by and count as equal to it.
     """
 
     modules: dict[str, nn.Module]
@@ -69,6 +70,7 @@ class Loop:
     validate_every: int
     precision: Precision
     seed: int
+    tied: float = 0.0
     checkpoint_seconds: float = 15.0
     curve: list[dict[str, Any]] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
@@ -131,7 +133,8 @@ class Loop:
                     )
                 score = tuple(float(s) for s in self.score())
                 self.curve.append({"epoch": done, "loss": round(float(running), 5), "score": list(score)})
-                if score >= tuple(best[0]):
+                highest = max(entry["score"][0] for entry in self.curve)
+                if score >= tuple(best[0]) or (self.tied and score[0] >= highest - self.tied):
                     kept = self.modules[self.keep].state_dict()
                     best = (score, {k: v.detach().to("cpu", copy=True) for k, v in kept.items()})
             give_back()

@@ -125,6 +125,22 @@ def training_steps(fit: Fit) -> int | None:
     return epochs * max(1, patches // batch)
 
 
+def kept_after(course: Course, cache: Cache) -> int | None:
+    """Return after how many steps of its training the generator was what it is; None where records do not say.
+
+    It is that of one epoch, which the attack's own evaluator chose: seldom the last.
+    """
+    found = []
+    for fit in course.grown:
+        fit_id, steps = fit.fit_id(course.setup.data_id), training_steps(fit)
+        facts = cache.record(fit_id)["facts"] if steps and cache.has(fit_id) else {}
+        curve = facts.get("curve", ())
+        chosen = [entry["epoch"] for entry in curve if entry["score"] == facts.get("score")]
+        if steps and chosen:
+            found.append(max(chosen) * steps // max(entry["epoch"] for entry in curve))
+    return found[0] if len(found) == 1 else None
+
+
 @dataclass(frozen=True)
 class Network:
     """A line of a plan."""

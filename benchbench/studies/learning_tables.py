@@ -172,15 +172,18 @@ def plan_table(plan: Sequence[Network]) -> Table:
     return Table("", "What learning curves train", caption, "network", columns, tuple(rows))
 
 
-def table(work: Sequence[Course], found: Mapping[str, Figures], caption: Sequence[str]) -> Table:
+def table(
+    work: Sequence[Course], found: Mapping[str, Figures], caption: Sequence[str], kept: Mapping[str, int | None]
+) -> Table:
     """Return every course as a row, below photographs as they are and the perfect forgery.
 
     Args:
         found: figures by the keys of courses, `PHOTOGRAPHS` and `LIMIT`.
+        kept: by courses' keys, the steps after which their generators were kept.
     """
     judges = [name for name in found[PHOTOGRAPHS].success if name != MEAN]
     streams = list(dict.fromkeys(name for figures in found.values() for name in figures.own if name != WHOLE))
-    columns = [Column("steps", "steps", "count"), Column("own", "own evaluator")]
+    columns = [Column("steps", "steps", "count"), Column("kept", "kept after", "count"), Column("own", "own evaluator")]
     columns += [Column(f"own {name}", name) for name in streams]
     columns += [Column(name, name) for name in judges] + [Column(MEAN, "mean of judges")]
     columns.append(Column("psnr", "PSNR, dB", "decibel"))
@@ -192,7 +195,8 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], caption: Sequenc
         one = found[key]
         estimates = [one.own.get(name) for name in (WHOLE, *streams)]
         estimates += [one.success[name] for name in (*judges, MEAN)] + [one.psnr]
-        entries = [Entry(steps)] + [_entry(estimate) for estimate in estimates]
+        after = kept.get(key)
+        entries = [Entry(steps), Entry("" if after is None else after)] + [_entry(estimate) for estimate in estimates]
         entries += [_entry(one.cosine)] if with_forger else []
         return Row(key, label, tuple(entries), block, ranked=False)
 
@@ -207,6 +211,7 @@ def table(work: Sequence[Course], found: Mapping[str, Figures], caption: Sequenc
         tuple(rows),
         block_title="attack",
         remarks=(
+            "Kept after: so many steps, the generator having fooled its own evaluator most often then.",
             "PSNR: the mean of each wanted model, then over those.",
             *(["Cosine: of an attack's change with that of the perfect forgery."] if with_forger else []),
         ),
@@ -253,8 +258,9 @@ def tidy(
     found: Mapping[str, Figures],
     models: Sequence[str],
     extrapolations: Sequence[Extrapolation] = (),
+    kept: Mapping[str, int | None] | None = None,
 ) -> str:
-    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB. See `figure`."""
+    """Return every figure as CSV, a row each; rates are fractions, PSNR is in dB. See `figure` and `table`."""
     named: dict[str, dict[str, Scalar]] = {
         c.key: {"attack": c.label, "length": f"{c.length:g}", "steps": c.steps} for c in work
     }
@@ -265,6 +271,9 @@ def tidy(
         values += [(quantity, name, e) for name, e in one.success.items()]
         values += [("psnr", "", one.psnr), *(("psnr", models[c], e) for c, e in one.psnr_by_class.items())]
         values.append(("cosine", "", one.cosine))
+        after = (kept or {}).get(key)
+        if after is not None:
+            rows.append({**named[key], "photographs": "", "quantity": "kept after, steps", "of": "", "value": after})
         for what, of, estimate in values:
             if estimate is not None:
                 interval: dict[str, Scalar] = {"value": estimate.value, "low": estimate.low, "high": estimate.high}

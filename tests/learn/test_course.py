@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchbench.contracts.fit import FitContext
-from benchbench.contracts.profile import ErasingRecipe, Recipe, ResidualRecipe
+from benchbench.contracts.profile import CganRecipe, ErasingRecipe, Recipe, ResidualRecipe
 from benchbench.learn.course import Course, descend
 
 
@@ -58,6 +58,7 @@ def test_other_recipes_steps_and_validation() -> None:
     groups = Course.of(ErasingRecipe(batch=10, patches_per_epoch=100, epochs=3, validate_every=2), batch=8)
     assert (groups.steps, groups.validate_every) == (12, 2)
     assert Course.of(Recipe(batch=10, patches_per_epoch=3)).steps == 1
+    assert (Course.of(CganRecipe(tied=0.05)).tied, Course.of(CganRecipe()).tied, groups.tied) == (0.05, 0.0, 0.0)
     cut = Course.cut(50, 8, "one-cycle", "float32", validate_every=8)
     assert (cut.epochs, cut.steps, cut.schedule, cut.validate_every) == (8, 6, "one-cycle", 8)
 

@@ -21,7 +21,12 @@ class KilledError(Exception):
 
 
 def train(
-    folder: Path, stop_after: int | None = None, scores: list[float] | None = None, adam: bool = False, nan_after=None
+    folder: Path,
+    stop_after: int | None = None,
+    scores: list[float] | None = None,
+    adam: bool = False,
+    nan_after=None,
+    tied: float = 0.0,
 ) -> tuple[dict, Any]:
     torch.manual_seed(5)
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
@@ -53,6 +58,7 @@ def train(
         step=step,
         score=score,
         epochs=6,
+        tied=tied,
         steps_per_epoch=10,
         validate_every=1,
         precision="float32",
@@ -126,6 +132,27 @@ def test_the_best_epoch_is_kept_and_the_later_of_equals(tmp_path):
     assert not torch.equal(states[0]["0.weight"], last["0.weight"])
     assert torch.equal(states[1]["0.weight"], last["0.weight"])
     assert [point["epoch"] for point in context.facts["curve"]] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [
+        ([0.5, 0.95, 0.92, 0.85, 0.91, 0.8], 5),
+        ([0.95, 0.91, 0.88, 0.99, 0.93, -0.1], 4),  # what was within reach of the best may not be once that has risen
+        ([0.95, 0.91, 0.87, 0.83, 0.79, 0.75], 2),  # measured from the best, not from what was kept last
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6),
+    ],
+)
+def test_of_epochs_that_the_score_cannot_tell_from_the_best_the_last_is_kept(tmp_path, scores, kept):
+    found, _ = train(tmp_path / "all", scores=scores, tied=0.05)
+    # The same training, of which only that epoch scores.
+    alone, _ = train(tmp_path / "one", scores=[float(epoch == kept) for epoch in range(1, 7)])
+    other, _ = train(tmp_path / "other", scores=[float(epoch == kept - 1) for epoch in range(1, 7)])
+    assert torch.equal(found["0.weight"], alone["0.weight"]) and not torch.equal(found["0.weight"], other["0.weight"])
+    with pytest.raises(KilledError):
+        train(tmp_path / "resumed", stop_after=35, scores=scores, tied=0.05)
+    resumed, _ = train(tmp_path / "resumed", scores=scores[3:], tied=0.05)
+    assert torch.equal(found["0.weight"], resumed["0.weight"]), "the best so far is known after a restart"
 
 
 def test_step_schedule_divides_by_ten():

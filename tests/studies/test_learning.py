@@ -30,7 +30,8 @@ from benchbench.harness.fits import FitCall
 from benchbench.harness.options import RunOptions
 from benchbench.harness.pace import expected_seconds, pace
 from benchbench.learn.training import ClassifierFit
-from benchbench.studies.courses import courses, judges_of, lengthened, training_steps
+from benchbench.records.cache import Cache
+from benchbench.studies.courses import courses, judges_of, kept_after, lengthened, training_steps
 from benchbench.studies.learning import Look, Reading, Retakes, held_out
 from benchbench.studies.learning_tables import MEAN, figures_of
 
@@ -96,6 +97,18 @@ def test_the_plan_knows_networks_alike_by_their_epochs_and_weights() -> None:
     assert expected_seconds(alone, records)[1] is False, "without a critic a step takes less"
     assert expected_seconds(one, []) == (pytest.approx(one.cost * pace([])), False)
     assert training_steps(one.needs()["remosaiced"]) is None
+
+
+def test_a_generator_is_of_the_epoch_that_its_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = Setup(profile=load_profile("quick"), data_id="none", known=6, classes=12)
+    (course,) = courses(ATTACKS.resolve("cama", setup.profile.attacks), [0.25], setup)
+    curve = [{"epoch": epoch, "score": [score]} for epoch, score in ((6, 0.5), (12, 0.9), (18, 0.9), (24, 0.2))]
+    records = {"facts": {"curve": curve, "score": [0.9]}}
+    monkeypatch.setattr(Cache, "has", lambda cache, fit_id: True)
+    monkeypatch.setattr(Cache, "record", lambda cache, fit_id: records)
+    assert course.steps == 7200 and kept_after(course, Cache(Path("none"))) == 5400, "the later of equals"
+    records["facts"] = {}
+    assert kept_after(course, Cache(Path("none"))) is None
 
 
 def reading(seed: int = 0, photographs: int = 30, scenes: int = 10) -> Reading:
@@ -337,6 +350,10 @@ def test_the_command_on_a_tiny_benchmark(
         ("photographs", "", ""), ("perfect forgery", "", ""),
         ("misl-cgan", "1", "4"), ("misl-cgan", "2", "8"), (name, "1", "4"), (name, "2", "8"),
     }  # fmt: skip
+    kept = {(r["attack"], r["length"]): int(r["value"]) for r in rows if r["quantity"] == "kept after, steps"}
+    assert kept.keys() == {(attack, length) for attack, length, steps in keys if steps}
+    assert kept["misl-cgan", "1"] in (2, 4) and kept["misl-cgan", "2"] in (2, 4, 6, 8)
+    rows = [r for r in rows if r["quantity"] != "kept after, steps"]
     mine = [r for r in rows if r["attack"] == "misl-cgan" and r["length"] == "2"]
     assert [(r["quantity"], r["of"]) for r in mine][:3] == [
         ("own success", "all"), ("success", "cc"), ("success", "judges")
@@ -351,6 +368,8 @@ def test_the_command_on_a_tiny_benchmark(
     assert len(cells) == 5, "the perfect forgery and four generators"
     each = [float(r["value"]) for r in mine if r["quantity"] == "psnr" and r["of"]]
     found = next(row[4:-1] for row in cells if row[3].strip() == "8")
+    shown = [line.split("|") for line in curves.splitlines() if line.startswith("|")][4:]
+    assert [int(row[4].replace(",", "")) for row in shown] == list(kept.values())
     assert len(each) == 3 and [float(cell.split()[0]) for cell in found] == pytest.approx(each, abs=0.05)
     assert "at least 3 lengths are needed" in extrapolated and "as paper-short" in extrapolated
     longer = [*place, *asked, "--lengths", "1,2,3", "-q", "-o", str(figure)]
