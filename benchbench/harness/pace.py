@@ -93,8 +93,8 @@ def rate(cost: float, known: Sequence[tuple[float, float]], otherwise: float) ->
 def expected_seconds(fit: Fit, records: Sequence[Mapping[str, Any]]) -> tuple[float, bool]:
     """Return the seconds that a fit is expected to take, and whether fits like it, computed here, say so.
 
-    Alike are those of one label and recipe that differ in their number of epochs, or in weights that are not 0. Of
-    several the median pace counts: one that was trained beside much else says little.
+    Alike are those of one label and recipe that differ in their number of epochs, in which of these is kept, or in
+    weights that are not 0. Of several the median pace counts: one that was trained beside much else says little.
 
     Args:
         records: see `measured_records`.
@@ -110,7 +110,7 @@ def expected_seconds(fit: Fit, records: Sequence[Mapping[str, Any]]) -> tuple[fl
 def _like(label: str, spec: Mapping[str, Any]) -> Any:
     """Return what fits have in common whose cost tells their seconds; a term of weight 0 is left out of a loss."""
     fields = spec["fields"]
-    recipe = {k: v for k, v in (fields.get("recipe") or {}).items() if k not in ("epochs", "milestones")}
+    recipe = {k: v for k, v in (fields.get("recipe") or {}).items() if k not in ("epochs", "milestones", "tied")}
     without = sorted(name for name, value in fields.items() if name.endswith("_weight") and value == 0)
     return label, spec["fit"], spec["version"], fields.get("shape"), fields.get("patch"), recipe, without
 

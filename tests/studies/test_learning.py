@@ -92,6 +92,8 @@ def test_the_plan_knows_networks_alike_by_their_epochs_and_weights() -> None:
     assert training_steps(longer) == 4 * (training_steps(one) or 0) == 16
     records = [{"label": one.label, "spec": one.spec(), "work": one.cost, "seconds": 30.0}]
     assert expected_seconds(replace(one, seed=1), records) == (30, True), "nor is a seed of weight"
+    tied = replace(one, recipe=one.recipe.model_copy(update={"tied": 0.05}))
+    assert expected_seconds(tied, records) == (30, True), "nor which epoch is kept"
     assert expected_seconds(longer, records) == (pytest.approx(120.0), True)
     assert expected_seconds(weighed, records) == (pytest.approx(30.0), True)
     assert expected_seconds(alone, records)[1] is False, "without a critic a step takes less"
