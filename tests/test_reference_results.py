@@ -9,7 +9,7 @@ import pytest
 from benchbench.report import differing
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "results" / "README.md", ROOT / "docs" / "learning-curve.md"]
+DOCUMENTS = [ROOT / name for name in ("README.md", "results/README.md", "docs/learning-curve.md", "docs/statistics.md")]
 
 
 @pytest.mark.slow

@@ -211,7 +211,7 @@ def table(
         tuple(rows),
         block_title="attack",
         remarks=(
-            "Kept after: so many steps, the generator having fooled its own evaluator most often then.",
+            "Kept after: so many steps, chosen by success on its own evaluator.",
             "PSNR: the mean of each wanted model, then over those.",
             *(["Cosine: of an attack's change with that of the perfect forgery."] if with_forger else []),
         ),
