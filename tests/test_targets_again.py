@@ -63,4 +63,4 @@ def test_the_table_has_the_share_named_right_and_that_taken_for_the_wanted_model
     found = tool.table(clean, {"cama": reading({"a": wanted, "a, again": half})}, 6)
     assert [row.key for row in found.rows] == ["a", "a, again"]
     values = [[entry.value for entry in row.entries] for row in found.rows]
-    assert values[0] == pytest.approx([1, 1]) and values[1] == pytest.approx([1 / 6, 1 / 2], abs=0.04)
+    assert values[0] == pytest.approx([1, 1]) and values[1] == pytest.approx([1 / 6, 1 / 2])

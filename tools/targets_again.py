@@ -31,9 +31,9 @@ from benchbench.harness.photographs import shown_on
 from benchbench.records.cache import Cache, default_cache
 from benchbench.records.zoo import PACKAGED, Zoo
 from benchbench.report.formats import markdown
-from benchbench.report.model import Column, Entry, Row, Table
+from benchbench.report.model import Column, Row, Table
 from benchbench.studies.learning import Look, Reading, Retakes, held_out
-from benchbench.studies.learning_tables import figures_of
+from benchbench.studies.learning_tables import entry_of, figures_of
 
 TRIED = "forger,cama,misl-cgan,spoc-cgan,pgd,fgsm"
 SEED = 1_000_003
@@ -60,7 +60,7 @@ def table(clean: Reading, attacked: dict[str, Reading], known: int) -> Table:
     rows = []
     for name in clean.said:
         found = [right[name], *(rates[name] for rates in success.values())]
-        rows.append(Row(name, name, tuple(Entry(e.value, interval=(e.low, e.high)) for e in found if e), ranked=False))
+        rows.append(Row(name, name, tuple(map(entry_of, found)), ranked=False))
     columns = (Column("right", "named right"), *(Column(name, name) for name in attacked))
     caption = (
         f"{len(set(clean.image.tolist()))} photographs held out of q, each wanted as every other model that the "

@@ -196,8 +196,8 @@ def table(
         estimates = [one.own.get(name) for name in (WHOLE, *streams)]
         estimates += [one.success[name] for name in (*judges, MEAN)] + [one.psnr]
         after = kept.get(key)
-        entries = [Entry(steps), Entry("" if after is None else after)] + [_entry(estimate) for estimate in estimates]
-        entries += [_entry(one.cosine)] if with_forger else []
+        entries = [Entry(steps), Entry("" if after is None else after)] + [entry_of(estimate) for estimate in estimates]
+        entries += [entry_of(one.cosine)] if with_forger else []
         return Row(key, label, tuple(entries), block, ranked=False)
 
     rows = [row(PHOTOGRAPHS, "named right", PHOTOGRAPHS, "")]
@@ -233,7 +233,7 @@ def table_by_wanted(work: Sequence[Course], found: Mapping[str, Figures], models
         "length",
         (Column("steps", "steps", "count"), *(Column(f"psnr {c}", models[c], "decibel") for c in range(known))),
         tuple(
-            Row(key, label, (Entry(steps), *map(_entry, found[key].psnr_by_class.values())), block, ranked=False)
+            Row(key, label, (Entry(steps), *map(entry_of, found[key].psnr_by_class.values())), block, ranked=False)
             for key, label, block, steps in _places(work, found)
         ),
         block_title="attack",
@@ -247,7 +247,8 @@ def _places(work: Sequence[Course], found: Mapping[str, Figures]) -> list[tuple[
     return limit + [(course.key, f"x {course.length:g}", course.label, course.steps) for course in work]
 
 
-def _entry(estimate: Estimate | None) -> Entry:
+def entry_of(estimate: Estimate | None) -> Entry:
+    """Return the entry of a figure with its interval, an empty one where it is not defined."""
     if estimate is None:
         return Entry("")
     return Entry(estimate.value, interval=(estimate.low, estimate.high))
