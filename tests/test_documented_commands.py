@@ -34,7 +34,7 @@ ONLY_PARSED = {
     "bench ablate": "minutes; tests/studies/test_ablation.py runs it, small",
     "bench ceiling": "minutes; tests/studies/test_ceiling.py runs it, small",
     "bench (table|results) .*again": "the runs above it made that folder; tests/records/test_packs.py compares two",
-    "bench (run|table|curve) .*(twice|authors)": "the reader writes the profile; tests/studies/test_learning.py has one",
+    "bench (run|table|curve) .*(twice|authors)": "the reader writes the profile; test_learning.py has one",
     "bench show (?!erasing)": "it crafts; tests/studies draw each of these pictures",
 }
 """Commands that the command line's own parser takes apart and no more (tests/test_docs.py), by their beginning."""
